@@ -1,0 +1,94 @@
+import { request as httpRequest } from "node:http";
+import { availableParallelism } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { LoadClient } from "../load-client.ts";
+import { type Bench, inspect, type Measure, ratio, withServer } from "../measure.ts";
+import { spinPlan } from "../plans.ts";
+import { cpuSeconds, processTitle } from "../process-tree.ts";
+import { makeRow, type Pair } from "../row.ts";
+import type { Server } from "../servers.ts";
+
+const PAUSE_MS = 1;
+const SPIN_STARTS_MS = 300;
+/** Share of its time that a spinning worker must have had a processor. Below, it did not spin all along. */
+const SPINNING = 0.8;
+
+/** Whether the HTTP side stays quick while every dirty worker's event loop is blocked. */
+export const spinning: Measure = {
+  name: "spinning",
+  async run(bench) {
+    // One processor is left to the HTTP worker and the client: with none, this would measure the kernel.
+    const dirtyWorkers = Math.max(1, availableParallelism() - 1);
+    const pairs = await withServer(spinPlan(bench.node, dirtyWorkers), async (server, client) => {
+      const health = (what: string, count: number) => askHealth(bench, what, server, client, count);
+      await health("warm-up", bench.quick ? 50 : 2_000);
+      const measured: Pair[] = [];
+      for (let number = 1; number <= bench.pairs; number++) {
+        bench.progress(`${this.name}: pair ${number} of ${bench.pairs}`);
+        const count = bench.quick ? 100 : 2_000;
+        const idle = await health("idle", count);
+        const ours = await whileSpinning(bench, server, dirtyWorkers, () => health("spinning", count));
+        measured.push({ ours, other: idle });
+      }
+      return measured;
+    });
+    const title = "/health p99 while every dirty worker spins (bare: idle)";
+    return [
+      makeRow({ name: "health-while-spinning", title, unit: "ms", target: ratio("at most", 1.5) }, pairs),
+    ];
+  },
+};
+
+async function askHealth(bench: Bench, what: string, server: Server, client: LoadClient, count: number) {
+  const { port } = server;
+  const load = { port, method: "GET", path: "/health", body: "", tokens: null, timeoutMs: 10_000 } as const;
+  const result = await client.sequential({ ...load, warmup: 20, count, pauseMs: PAUSE_MS });
+  inspect(bench, `health, ${what}`, result);
+  return result.latency.p99;
+}
+
+async function whileSpinning(bench: Bench, server: Server, workers: number, act: () => Promise<number>) {
+  const seconds = bench.quick ? 2 : 8;
+  const spins = Promise.all(Array.from({ length: workers }, () => spin(server.port, seconds)));
+  await sleep(SPIN_STARTS_MS);
+  const spinners = await dirtyWorkers(server);
+  const start = performance.now();
+  const before = await cpuSeconds(spinners);
+  const figure = await act();
+  const after = await cpuSeconds(spinners);
+  const elapsed = (performance.now() - start) / 1000;
+  if (spinners.length !== workers)
+    bench.fail(`health: ${spinners.length} of ${workers} dirty workers are there`);
+  for (const [pid, used] of after)
+    if ((used - (before.get(pid) ?? 0)) / elapsed < SPINNING)
+      bench.fail("health: a dirty worker did not spin all along");
+  for (const status of await spins)
+    if (status !== 200) bench.fail(`health: a spin ended with status ${status}`);
+  return figure;
+}
+
+async function dirtyWorkers(server: Server): Promise<number[]> {
+  const found: number[] = [];
+  for (const pid of await server.processes())
+    if ((await processTitle(pid)).startsWith("tsunicorn: dirty worker")) found.push(pid);
+  return found;
+}
+
+/** Has one dirty worker spin. Gives the status of the answer, 0 when there was none. */
+function spin(port: number, seconds: number): Promise<number> {
+  return new Promise((resolve) => {
+    const options = {
+      host: "127.0.0.1",
+      port,
+      method: "POST",
+      path: `/spin?seconds=${seconds}`,
+      agent: false,
+    };
+    const request = httpRequest(options, (response) => {
+      response.resume();
+      response.on("close", () => resolve(response.statusCode ?? 0));
+    });
+    request.on("error", () => resolve(0));
+    request.end();
+  });
+}

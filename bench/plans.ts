@@ -1,0 +1,67 @@
+import { fileURLToPath } from "node:url";
+import type { ServerPlan } from "./servers.ts";
+
+const path = (relative: string) => fileURLToPath(new URL(`../${relative}`, import.meta.url));
+
+/** How the simulated model, which both sides share, is to pace its answers. */
+export interface Pace {
+  /** Tokens of each answer. */
+  tokens: number;
+  /** Time between one token and the next, in ms; 0 for as fast as it goes. */
+  intervalMs: number;
+}
+
+/** Settings of the simulated model: the same for both sides, which run the same generator. */
+function modelSettings({ tokens, intervalMs }: Pace): Record<string, string> {
+  return {
+    CHAT_SIMULATED_TOKENS: String(tokens),
+    CHAT_TOKEN_DELAY_MS: String(intervalMs),
+    // Before every token, not only before words: else tokens come in bursts, and a server that joins the
+    // writes of a burst would look better than it is.
+    CHAT_SIMULATED_PAUSE: "token",
+  };
+}
+
+/** The bare `node:http` server. */
+export function barePlan(node: string, pace: Pace): ServerPlan {
+  return { node, args: [path("bench/bare-server.mjs"), "{port}"], env: modelSettings(pace) };
+}
+
+/** The chat on Tsunicorn, with one HTTP worker and one dirty worker. */
+export function chatPlan(node: string, pace: Pace): ServerPlan {
+  return {
+    node,
+    args: [
+      path("server/bin/tsunicorn.mjs"),
+      path("chat/dist/main.js"),
+      "--config",
+      path("chat/dist/tsunicorn.config.js"),
+      ...["--bind", "127.0.0.1:{port}"],
+      ...["--workers", "1"],
+      ...["--dirty-workers", "1"],
+    ],
+    env: modelSettings(pace),
+  };
+}
+
+/** What `npm start` starts, with all its defaults but the address: two HTTP workers and one dirty worker. */
+export function defaultPlan(node: string): ServerPlan {
+  return { node, args: [path("scripts/start.mjs"), "--bind", "127.0.0.1:{port}"], env: {} };
+}
+
+/** A server whose dirty app does nothing but spin, with one HTTP worker. */
+export function spinPlan(node: string, dirtyWorkers: number): ServerPlan {
+  return {
+    node,
+    args: [
+      path("server/bin/tsunicorn.mjs"),
+      path("bench/apps/spin-main.ts"),
+      ...["--chdir", path("bench/apps")],
+      ...["--dirty-app", "./spin-app.ts:SpinApp"],
+      ...["--bind", "127.0.0.1:{port}"],
+      ...["--workers", "1"],
+      ...["--dirty-workers", String(dirtyWorkers)],
+    ],
+    env: {},
+  };
+}

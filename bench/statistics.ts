@@ -1,0 +1,13 @@
+/** Middle of the values; the mean of the two middle ones when their number is even. 0 when there are none. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? 0;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
+}
+
+/** The lowest and the highest value. Both are 0 when there are none. */
+export function range(values: readonly number[]): { low: number; high: number } {
+  if (values.length === 0) return { low: 0, high: 0 };
+  return { low: Math.min(...values), high: Math.max(...values) };
+}

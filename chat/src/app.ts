@@ -1,0 +1,41 @@
+import { randomUUID } from "node:crypto";
+import Fastify, { type FastifyInstance } from "fastify";
+import { errorReplies, replyToError } from "./plugins/error-replies.ts";
+import { openapi } from "./plugins/openapi.ts";
+import { security } from "./plugins/security.ts";
+import { zodSchemas } from "./plugins/zod-schemas.ts";
+import { chatRoutes } from "./routes/chat.ts";
+import { docsRoutes } from "./routes/docs.ts";
+import { healthRoutes } from "./routes/health.ts";
+import { pageRoutes } from "./routes/page.ts";
+import { MAX_BODY_BYTES } from "./schemas/chat.ts";
+
+/** Builds the chat's web app; the server starts it. */
+export function buildApp(): FastifyInstance {
+  const app = Fastify({
+    bodyLimit: MAX_BODY_BYTES,
+    // The server logs requests itself, and gives each an id.
+    logger: false,
+    genReqId: ({ headers }) => {
+      const id = headers["x-request-id"];
+      return typeof id === "string" ? id : randomUUID();
+    },
+    frameworkErrors: (error, request, reply) => replyToError(error, request, reply),
+  });
+  errorReplies(app);
+  security(app);
+  openapi(app);
+
+  // Only the chat's routes read bodies. What is sent to any other is left unread.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", (_request, _body, done) => done(null));
+
+  app.register(async (api) => {
+    zodSchemas(api);
+    api.register(chatRoutes);
+    api.register(healthRoutes);
+  });
+  app.register(docsRoutes);
+  app.register(pageRoutes);
+  return app;
+}

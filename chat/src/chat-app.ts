@@ -1,0 +1,34 @@
+import { DirtyApp } from "tsunicorn";
+import type { Model } from "./models/model.ts";
+import { SimulatedModel, simulatedSettings } from "./models/simulated.ts";
+
+/**
+ * The chat's dirty app: it keeps the model and streams its answers. It runs in dirty workers, so it must
+ * import nothing that only the HTTP side needs.
+ */
+export class ChatApp extends DirtyApp {
+  // The simulated model only waits, so one worker can serve as many users as may be connected.
+  static override concurrency = 10_000;
+
+  #model: Model | undefined;
+
+  /** Makes the model ready. Throws where a setting is bad, which ends the server's start with that reason. */
+  override init(): void {
+    this.#model = new SimulatedModel(simulatedSettings(process.env));
+  }
+
+  /**
+   * Streams the answer to a prompt, token by token.
+   *
+   * @param prompt the user's message.
+   * @param thinking whether the answer begins with a visible thinking phase.
+   */
+  generate(prompt: string, thinking = false): AsyncIterable<string> {
+    if (this.#model === undefined) throw new Error("generate was called before init");
+    return this.#model.stream({ prompt, thinking }, this.request.signal);
+  }
+
+  override close(): void {
+    this.#model = undefined;
+  }
+}

@@ -1,0 +1,98 @@
+import { DirtyError, getLogger } from "tsunicorn";
+
+/** What a client is told when the dirty side could not answer it. Never what the app or an upstream said. */
+export interface Failure {
+  /** The HTTP status, where the headers have not gone out yet. */
+  readonly status: 429 | 500 | 503 | 504;
+  /** For programs: one of the types in the table of this module. */
+  readonly type: string;
+  /** For people: one fixed text per type. */
+  readonly message: string;
+  /** Whole seconds after which to try again; only where a new try can succeed (429 and 503). */
+  readonly retryAfter?: number;
+}
+
+interface Row extends Omit<Failure, "retryAfter"> {
+  readonly log: "debug" | "warn" | "error";
+}
+
+// What comes by the thousand under load is logged quietly, or the log would make the overload worse.
+const TABLE: Readonly<Record<string, Row>> = {
+  DIRTY_QUEUE_FULL: {
+    status: 429,
+    type: "queue_full",
+    message: "Too many requests are waiting. Try again later.",
+    log: "debug",
+  },
+  DIRTY_QUEUE_TIMEOUT: {
+    status: 503,
+    type: "queue_timeout",
+    message: "The request waited for too long. Try again later.",
+    log: "debug",
+  },
+  DIRTY_DRAINING: {
+    status: 503,
+    type: "draining",
+    message: "The server is shutting down. Try again later.",
+    log: "debug",
+  },
+  DIRTY_NO_WORKERS: {
+    status: 503,
+    type: "no_workers",
+    message: "The model is not available. Try again later.",
+    log: "warn",
+  },
+  DIRTY_CONNECTION: {
+    status: 503,
+    type: "unavailable",
+    message: "The model cannot be reached. Try again later.",
+    log: "warn",
+  },
+  DIRTY_TIMEOUT: { status: 504, type: "timeout", message: "The answer took too long.", log: "warn" },
+  DIRTY_APP: { status: 500, type: "app_error", message: "The model failed to answer.", log: "error" },
+  DIRTY_WORKER: {
+    status: 500,
+    type: "worker_died",
+    message: "The process that made this answer has died.",
+    log: "error",
+  },
+};
+
+const INTERNAL_ERROR: Row = {
+  status: 500,
+  type: "internal_error",
+  message: "Internal Server Error",
+  log: "error",
+};
+
+function rowOf(error: unknown): Row {
+  return (error instanceof DirtyError ? TABLE[error.code] : undefined) ?? INTERNAL_ERROR;
+}
+
+/**
+ * What to tell the client about an error of a dirty call.
+ *
+ * | type | status | when |
+ * |---|---|---|
+ * | `queue_full` | 429 | all slots are taken and the queue has no place left |
+ * | `queue_timeout` | 503 | the request waited in the queue for too long |
+ * | `draining` | 503 | the server is shutting down |
+ * | `no_workers` | 503 | no dirty worker runs the chat at the moment |
+ * | `unavailable` | 503 | the dirty side cannot be reached |
+ * | `timeout` | 504 | the answer took longer than `dirtyTimeout` |
+ * | `app_error` | 500 | the model failed |
+ * | `worker_died` | 500 | the dirty worker died while it answered |
+ * | `internal_error` | 500 | anything else, so a fault of ours |
+ */
+export function describeFailure(error: unknown): Failure {
+  const { status, type, message } = rowOf(error);
+  if (status !== 429 && status !== 503) return { status, type, message };
+  const seconds = (error instanceof DirtyError ? error.retryAfter : undefined) ?? 1;
+  return { status, type, message, retryAfter: Math.max(1, Math.ceil(seconds)) };
+}
+
+/** Logs the cause of a failure, which the client is not told, beside the id of its request. */
+export function logFailure(error: unknown, requestId: string): void {
+  const { log, type } = rowOf(error);
+  getLogger()[log]({ err: error, requestId, type }, "request failed");
+}

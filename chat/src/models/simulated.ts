@@ -1,0 +1,104 @@
+import { answerTo } from "./answers.ts";
+import type { GenerateRequest, Model } from "./model.ts";
+import { Pauses } from "./pause.ts";
+import { parseTokenDelay, pickDelay, type TokenDelay } from "./token-delay.ts";
+import { isWord, tokenize } from "./tokenize.ts";
+
+/** The settings of the simulated model. */
+export interface SimulatedSettings {
+  /** How long to wait before each word. `{ min: 0, max: 0 }` waits nowhere, not even while thinking. */
+  readonly delay: TokenDelay;
+  /** For load tests: every answer has exactly this many tokens. Default: an answer has its own length. */
+  readonly answerTokens?: number;
+}
+
+const DEFAULT_DELAY = "30-80";
+const THINKING_PAUSE_MS = 300;
+const THINKING_STARTS = tokenize("[thinking");
+const THINKING_ENDS = tokenize("]\n\n");
+
+/**
+ * Reads the settings of the simulated model from environment variables.
+ *
+ * | variable | default | meaning |
+ * |---|---|---|
+ * | `CHAT_TOKEN_DELAY_MS` | `30-80` | milliseconds before each word: a range, a fixed number, or `0` for none |
+ * | `CHAT_SIMULATED_TOKENS` | unset | for load tests: each answer is repeated or cut to exactly this many tokens |
+ *
+ * @throws Error that names the variable and its bad value.
+ */
+export function simulatedSettings(env: NodeJS.ProcessEnv): SimulatedSettings {
+  const delay = parseTokenDelay(env.CHAT_TOKEN_DELAY_MS || DEFAULT_DELAY);
+  const tokens = env.CHAT_SIMULATED_TOKENS;
+  if (!tokens) return { delay };
+  if (!/^[1-9]\d{0,8}$/.test(tokens)) {
+    throw new Error(`CHAT_SIMULATED_TOKENS must be a positive whole number, not ${JSON.stringify(tokens)}`);
+  }
+  return { delay, answerTokens: Number(tokens) };
+}
+
+/** A model without a model: it recites prepared answers at the pace of a real one. */
+export class SimulatedModel implements Model {
+  #delay: TokenDelay;
+  #answerTokens: number | undefined;
+
+  constructor({ delay, answerTokens }: SimulatedSettings) {
+    this.#delay = delay;
+    this.#answerTokens = answerTokens;
+  }
+
+  stream(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<string, void, undefined> {
+    return this.#delay.max === 0 ? this.#streamAtOnce(request, signal) : this.#streamPaced(request, signal);
+  }
+
+  // Apart from the paced stream, because this one must cost nothing per token but the yield: it is what the
+  // server's own speed is measured with.
+  async *#streamAtOnce({ prompt, thinking }: GenerateRequest, signal: AbortSignal) {
+    if (thinking) {
+      yield* THINKING_STARTS;
+      yield* [".", ".", "."];
+      yield* THINKING_ENDS;
+    }
+    for (const token of this.#answer(prompt)) {
+      if (signal.aborted) throw signal.reason;
+      yield token;
+    }
+  }
+
+  async *#streamPaced({ prompt, thinking }: GenerateRequest, signal: AbortSignal) {
+    const pauses = new Pauses(signal);
+    try {
+      if (thinking) {
+        yield* THINKING_STARTS;
+        for (let dots = 0; dots < 3; dots++) {
+          await pauses.wait(THINKING_PAUSE_MS);
+          yield ".";
+        }
+        yield* THINKING_ENDS;
+      }
+      for (const token of this.#answer(prompt)) {
+        if (isWord(token)) await pauses.wait(pickDelay(this.#delay));
+        yield token;
+      }
+    } finally {
+      pauses.end();
+    }
+  }
+
+  #answer(prompt: string): Iterable<string> {
+    const tokens = answerTo(prompt);
+    return this.#answerTokens === undefined ? tokens : repeatTo(tokens, this.#answerTokens);
+  }
+}
+
+/** Repeats a text, with an empty line between, and cuts it after `count` tokens. */
+function* repeatTo(tokens: readonly string[], count: number): Generator<string, void, undefined> {
+  for (let left = count; ; ) {
+    for (const token of tokens) {
+      if (left-- === 0) return;
+      yield token;
+    }
+    if (left-- === 0) return;
+    yield "\n\n";
+  }
+}

@@ -1,0 +1,60 @@
+import { STATUS_CODES } from "node:http";
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { DirtyError } from "tsunicorn";
+import { describeFailure, logFailure } from "../failures.ts";
+import { BadInputError, WRONG_TYPE } from "../schemas/bad-input.ts";
+
+/**
+ * Gives every failed request FastAPI's body, `{"detail": …}`: bad input is 422 with its faults, an unknown
+ * route 404, a known one with another method 405 with `Allow`, and the failures of dirty calls have the
+ * statuses of {@link describeFailure}. What went wrong inside is logged, and never sent.
+ *
+ * Call it before any route is added: it notes their methods.
+ */
+export function errorReplies(app: FastifyInstance): void {
+  const methods = new Map<string, Set<string>>();
+  app.addHook("onRoute", ({ url, method }) => {
+    const known = methods.get(url) ?? new Set();
+    for (const name of [method].flat()) known.add(name);
+    methods.set(url, known);
+  });
+
+  app.setNotFoundHandler((request, reply) => {
+    const allowed = methods.get(request.url.replace(/\?.*$/s, ""));
+    if (allowed === undefined) return sendDetail(reply, 404);
+    return sendDetail(reply.header("allow", [...allowed].sort().join(", ")), 405);
+  });
+  app.setErrorHandler(replyToError);
+}
+
+/** Answers a request that failed, whatever with. */
+export function replyToError(
+  error: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  if (error instanceof BadInputError) return sendDetail(reply, 422, error.detail);
+  if (error.code === "FST_ERR_CTP_INVALID_MEDIA_TYPE") return sendDetail(reply, 422, [WRONG_TYPE]);
+  if (error.code === "FST_ERR_CTP_BODY_TOO_LARGE") {
+    return sendDetail(reply, 413, "Request body is larger than 1 MiB");
+  }
+  const status = error.statusCode ?? 500;
+  if (status < 500 && !(error instanceof DirtyError)) return sendDetail(reply, status);
+
+  logFailure(error, request.id);
+  const failure = describeFailure(error);
+  if (failure.retryAfter !== undefined) reply.header("retry-after", failure.retryAfter);
+  return sendDetail(reply, failure.status, failure.message);
+}
+
+function sendDetail(
+  reply: FastifyReply,
+  status: number,
+  detail: unknown = STATUS_CODES[status],
+): FastifyReply {
+  return reply
+    .code(status)
+    .type("application/json")
+    .serializer(JSON.stringify)
+    .send({ detail: detail ?? "Error" });
+}

@@ -1,0 +1,27 @@
+import helmet from "@fastify/helmet";
+import type { FastifyInstance } from "fastify";
+
+/**
+ * Sets the headers that tell browsers what these pages may do. Everything comes from this origin: neither the
+ * chat page nor the docs needs anything from elsewhere.
+ */
+export function security(app: FastifyInstance): void {
+  app.register(helmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        baseUri: ["'none'"],
+        connectSrc: ["'self'"],
+        fontSrc: ["'self'"],
+        formAction: ["'none'"],
+        frameAncestors: ["'none'"],
+        imgSrc: ["'self'", "data:"],
+        scriptSrc: ["'self'"],
+        styleSrc: ["'self'"],
+      },
+    },
+    // Whether a domain and all those below it are on HTTPS is for the proxy before this server to say.
+    strictTransportSecurity: false,
+  });
+}

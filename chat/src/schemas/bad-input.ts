@@ -1,0 +1,94 @@
+import type { core } from "zod";
+
+/** One fault in a request's body, in the shape that FastAPI gives it. */
+export interface InputFault {
+  /** The way to the fault: `["body", "prompt"]`, or `["body", 17]` for a position in malformed JSON. */
+  readonly loc: readonly (string | number)[];
+  /** What is wrong, for people. */
+  readonly msg: string;
+  /** What is wrong, for programs: pydantic's name for it. */
+  readonly type: string;
+  /** The limit that was passed, where there is one. */
+  readonly ctx?: Readonly<Record<string, string | number>>;
+}
+
+/** A request whose body is not what the route takes; answered with 422 and its faults. */
+export class BadInputError extends Error {
+  override readonly name = "BadInputError";
+  readonly detail: readonly InputFault[];
+
+  constructor(detail: readonly InputFault[]) {
+    super(detail.map(({ loc, msg }) => `${loc.join(".")}: ${msg}`).join("; "));
+    this.detail = detail;
+  }
+}
+
+/**
+ * The body of a request that could not be read as JSON at all. It stands in for the parsed body, so that the
+ * fault is reported where all other faults are, in validation: a parser that fails closes the connection.
+ */
+export class UnreadableBody {
+  readonly fault: InputFault;
+
+  constructor(fault: InputFault) {
+    this.fault = fault;
+  }
+}
+
+/** The name of the custom check that a string is well-formed Unicode. */
+export const STRING_UNICODE = "string_unicode";
+
+const UNICODE_MESSAGE = "Input should be a valid string, unable to parse raw data as a unicode string";
+
+const OBJECT_MESSAGE = "Input should be a valid dictionary or object to extract fields from";
+
+/** The fault of a body that is no JSON object. */
+export const WRONG_TYPE: InputFault = { loc: ["body"], msg: OBJECT_MESSAGE, type: "model_attributes_type" };
+
+/** The fault of a body that is not UTF-8. */
+export const NOT_UTF8: InputFault = { loc: ["body"], msg: UNICODE_MESSAGE, type: STRING_UNICODE };
+
+/** The fault of a body that stops being JSON at a position, counted in characters from 0. */
+export function jsonFault(position: number, ended: boolean): InputFault {
+  const error = ended ? "Unexpected end of JSON" : "Unexpected character";
+  return { loc: ["body", position], msg: "JSON decode error", type: "json_invalid", ctx: { error } };
+}
+
+/** Turns an issue that zod found in a request's body into FastAPI's shape. */
+export function toInputFault(issue: core.$ZodIssue): InputFault {
+  const loc = ["body", ...issue.path.map((key) => (typeof key === "symbol" ? String(key) : key))];
+  switch (issue.code) {
+    case "invalid_type":
+      // A request without a body is validated as null.
+      if (issue.input === undefined || (issue.input === null && issue.path.length === 0)) {
+        return { loc, msg: "Field required", type: "missing" };
+      }
+      return { loc, ...wrongType(issue.expected) };
+    case "too_small": {
+      const min = Number(issue.minimum);
+      const msg = `String should have at least ${min} character${min === 1 ? "" : "s"}`;
+      return { loc, msg, type: "string_too_short", ctx: { min_length: min } };
+    }
+    case "too_big": {
+      const max = Number(issue.maximum);
+      const msg = `String should have at most ${max} characters`;
+      return { loc, msg, type: "string_too_long", ctx: { max_length: max } };
+    }
+    case "custom":
+      if (issue.params?.type === STRING_UNICODE) return { loc, msg: UNICODE_MESSAGE, type: STRING_UNICODE };
+  }
+  return { loc, msg: issue.message, type: "value_error" };
+}
+
+function wrongType(expected: string): { msg: string; type: string } {
+  switch (expected) {
+    case "string":
+      return { msg: "Input should be a valid string", type: "string_type" };
+    case "boolean":
+      return { msg: "Input should be a valid boolean", type: "bool_type" };
+    case "object":
+      return { msg: OBJECT_MESSAGE, type: "model_attributes_type" };
+    default:
+      return { msg: `Input should be a valid ${expected}`, type: `${expected}_type` };
+  }
+}

@@ -1,0 +1,28 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { DONE_EVENT, errorEvent, tokenEvent } from "../src/sse.ts";
+
+describe("server-sent events", () => {
+  it("are spaced as the seed shows", () => {
+    expect(tokenEvent("Hello") + tokenEvent("!") + tokenEvent(" ") + tokenEvent("I'm") + DONE_EVENT).toBe(
+      'data: {"token": "Hello"}\n\ndata: {"token": "!"}\n\ndata: {"token": " "}\n\ndata: {"token": "I\'m"}\n\ndata: [DONE]\n\n',
+    );
+  });
+
+  it("say what went wrong", () => {
+    expect(errorEvent({ type: "timeout", message: "The answer took too long." })).toBe(
+      'data: {"error":{"type":"timeout","message":"The answer took too long."}}\n\n',
+    );
+  });
+
+  it("carry any token in one data line, unharmed", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (token) => {
+        const event = tokenEvent(token);
+        expect(event.endsWith("\n\n")).toBe(true);
+        expect(event.slice(0, -2)).not.toMatch(/[\r\n]/);
+        expect(JSON.parse(event.slice("data: ".length))).toEqual({ token });
+      }),
+    );
+  });
+});

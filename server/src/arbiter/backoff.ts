@@ -1,0 +1,34 @@
+/** A child that served for so long was healthy: its end starts no backoff. */
+export const HEALTHY_MS = 5000;
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 30_000;
+/** So many failures in a row mean that the next try will most likely fail too. */
+export const CRASH_LOOP = 3;
+
+/** When the next child of a kind may be started: at once after a first failure, then after growing pauses. */
+export class Backoff {
+  /** How many children in a row failed. */
+  failures = 0;
+  /** ms since the epoch before which none may be started. */
+  notBefore = 0;
+
+  /** Notes that a child ended unasked, after it had been ready for `servedMs` (0: it never was). */
+  failed(now: number, servedMs: number): void {
+    if (servedMs >= HEALTHY_MS) this.failures = 0;
+    this.failures++;
+    const pause =
+      this.failures < 2 ? 0 : Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.failures - 2));
+    this.notBefore = now + pause;
+  }
+
+  /** Notes that a child is healthy. */
+  succeeded(): void {
+    this.failures = 0;
+    this.notBefore = 0;
+  }
+
+  /** Whether the kind fails again and again. */
+  get looping(): boolean {
+    return this.failures >= CRASH_LOOP;
+  }
+}

@@ -1,0 +1,101 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { type Boot, type FromChild, isTagged, type Kind, type ToChild } from "../process/channel.ts";
+
+/** What a child is started with. */
+export interface ChildOptions {
+  boot: Boot;
+  /** File descriptors in this process that the child inherits, from 4 on. */
+  fds: number[];
+  env: NodeJS.ProcessEnv;
+  cwd: string;
+}
+
+/** What the arbiter is told of its children. */
+export interface ChildEvents {
+  message(child: Child, message: FromChild): void;
+  exited(child: Child): void;
+}
+
+/** The first file descriptor of a child that is not its standard streams or its channel. */
+export const FIRST_FD = 4;
+
+// The same ending as this file's: compiled or not, a child is started as its parent was.
+const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
+
+/** A child process as the arbiter sees it. */
+export class Child {
+  readonly id: number;
+  readonly kind: Kind;
+  readonly startedAt = Date.now();
+  /** It said that it serves. */
+  ready = false;
+  readyAt = 0;
+  /** It was asked to stop, or killed on purpose: its end is no failure. */
+  stopping = false;
+  /** When it was last heard (heartbeat), ms since the epoch. */
+  heardAt = Date.now();
+  /** Why it could not start, in its own words. */
+  failure: string | undefined;
+  /** The apps that a dirty worker was told to run. */
+  apps: string[] = [];
+  /** How it ended, for the log. */
+  end = "";
+  private readonly process: ChildProcess;
+  private killTimer: NodeJS.Timeout | undefined;
+
+  constructor({ boot, fds, env, cwd }: ChildOptions, events: ChildEvents) {
+    this.id = boot.id;
+    this.kind = boot.kind;
+    const entry = fileURLToPath(new URL(`../${boot.kind}/main${EXTENSION}`, import.meta.url));
+    this.process = spawn(process.execPath, [...process.execArgv, entry], {
+      cwd,
+      env,
+      // A group of its own: Ctrl-C in the terminal is for the arbiter, which stops its children in order.
+      detached: true,
+      stdio: ["ignore", "inherit", "inherit", "ipc", ...fds],
+    });
+    let over = false;
+    const exited = (end: string): void => {
+      if (over) return;
+      over = true;
+      clearTimeout(this.killTimer);
+      this.end = end;
+      events.exited(this);
+    };
+    this.process.on("message", (message) => {
+      if (isTagged(message)) events.message(this, message as FromChild);
+    });
+    this.process.on("exit", (code, signal) =>
+      exited(signal === null ? `exit code ${code}` : `signal ${signal}`),
+    );
+    this.process.on("error", (error) => {
+      // Sending to a child that just died is no news; a child that could not be started has no other end.
+      if (this.process.pid === undefined) exited(error.message);
+    });
+    this.tell({ type: "boot", boot });
+  }
+
+  /** The process's id; 0 when it could not be started. */
+  get pid(): number {
+    return this.process.pid ?? 0;
+  }
+
+  /** Sends a message; a child that is gone does not get it. */
+  tell(message: ToChild): void {
+    if (this.process.connected) this.process.send(message, () => {});
+  }
+
+  /** Asks it to stop, and kills it when it is still there after `ms`. */
+  stop(graceful: boolean, ms: number): void {
+    this.stopping = true;
+    this.tell({ type: "stop", graceful });
+    clearTimeout(this.killTimer);
+    this.killTimer = setTimeout(() => this.process.kill("SIGKILL"), ms);
+  }
+
+  /** Ends it at once. */
+  kill(): void {
+    this.process.kill("SIGKILL");
+  }
+}

@@ -1,0 +1,115 @@
+import { lookup } from "node:dns/promises";
+import { chmodSync, rmSync } from "node:fs";
+import net, { isIP } from "node:net";
+import { getSystemErrorName } from "node:util";
+import { formatBindAddress, MAX_SOCKET_PATH_BYTES, parseBindAddress } from "../config/bind-address.ts";
+
+/** What Node's own listening handles have and its documentation does not name. */
+interface Handle {
+  readonly fd: number;
+  getsockname?(result: { address?: string; port?: number }): number;
+  close(): void;
+}
+
+type CreateHandle = (
+  address: string,
+  port: number,
+  addressType: number,
+  fd?: number,
+  flags?: number,
+) => Handle | number;
+
+// The one use of what Node does not document. `listen()` would accept here, in the arbiter; this only binds, so
+// that connections wait in the kernel for a child. Works on Node 20 to 26.
+const createHandle = (net as unknown as { _createServerHandle: CreateHandle })._createServerHandle;
+
+/** A bound socket that children listen on. The arbiter holds it, so it outlives each of them. */
+export class ListeningSocket {
+  /** The bound address, as `bind` has it, with the port that the kernel chose. */
+  readonly address: string;
+  /** The address for people: `http://127.0.0.1:8000` or `unix:/run/app.sock`. */
+  readonly url: string;
+  /** Path of the socket file; undefined for TCP. */
+  readonly path: string | undefined;
+  private readonly handle: Handle;
+
+  private constructor(handle: Handle, address: string, url: string, path: string | undefined) {
+    this.handle = handle;
+    this.address = address;
+    this.url = url;
+    this.path = path;
+  }
+
+  /** The file descriptor that children inherit. */
+  get fd(): number {
+    return this.handle.fd;
+  }
+
+  /**
+   * Binds an address as the setting `bind` has it. A socket file that nobody listens on any more is replaced.
+   * @throws Error that names the address and why it cannot be bound.
+   */
+  static async bind(bind: string): Promise<ListeningSocket> {
+    const address = parseBindAddress(bind);
+    if (address.kind === "unix") return ListeningSocket.bindPath(address.path);
+    const { host, port } = address;
+    // Without a host, both families on one socket where the machine has IPv6.
+    const ip = host === undefined ? "::" : isIP(host) ? host : (await lookup(host)).address;
+    let handle = createHandle(ip, port, isIP(ip), undefined, 0);
+    if (host === undefined && typeof handle === "number")
+      handle = createHandle("0.0.0.0", port, 4, undefined, 0);
+    const bound: { port?: number } = {};
+    // An address in use is only told when the socket's name is asked for; unasked, a child would listen elsewhere.
+    const failed = typeof handle === "number" ? handle : (handle.getsockname?.(bound) ?? 0);
+    if (typeof handle === "number" || failed !== 0) {
+      if (typeof handle !== "number") handle.close();
+      throw new Error(`Cannot listen on ${bind}: ${describe(failed)}.`);
+    }
+    const name = formatBindAddress({ kind: "tcp", host, port: bound.port ?? port });
+    const shown = name.startsWith(":") ? `localhost${name}` : name;
+    return new ListeningSocket(handle, name, `http://${shown}`, undefined);
+  }
+
+  /**
+   * Binds a unix socket.
+   * @param mode the file's permissions; default: by the umask.
+   */
+  static async bindPath(path: string, mode?: number): Promise<ListeningSocket> {
+    if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
+      throw new Error(
+        `Cannot listen on unix:${path}: the path is longer than ${MAX_SOCKET_PATH_BYTES} bytes.`,
+      );
+    }
+    if (await isStale(path)) rmSync(path, { force: true });
+    const handle = createHandle(path, -1, -1, undefined, 0);
+    if (typeof handle === "number") throw new Error(`Cannot listen on unix:${path}: ${describe(handle)}.`);
+    if (mode !== undefined) chmodSync(path, mode);
+    return new ListeningSocket(handle, `unix:${path}`, `unix:${path}`, path);
+  }
+
+  /** Lets go of the socket and removes its file; children that listen on it go on until they close theirs. */
+  close(): void {
+    this.handle.close();
+    if (this.path !== undefined) rmSync(this.path, { force: true });
+  }
+}
+
+// A server that was killed leaves its file behind; only a connection tells it from one that lives.
+function isStale(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect(path);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.once("error", (error: NodeJS.ErrnoException) => resolve(error.code === "ECONNREFUSED"));
+  });
+}
+
+function describe(code: number): string {
+  const name = getSystemErrorName(code);
+  if (name === "EADDRINUSE") return "the address is in use by another process";
+  if (name === "EACCES") return "permission denied; ports below 1024 need a privilege";
+  if (name === "EADDRNOTAVAIL") return "this machine has no such address";
+  return name;
+}

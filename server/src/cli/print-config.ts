@@ -1,0 +1,18 @@
+import { describeSource } from "../config/layer.ts";
+import type { LoadedConfig } from "../config/load.ts";
+import { SETTING_NAMES } from "../config/settings.ts";
+
+/** Renders `--print-config`: each setting, its value as JSON, and where it came from, in three columns. */
+export function renderConfig({ settings, sources }: LoadedConfig): string {
+  const rows = SETTING_NAMES.map((name) => ({
+    name,
+    // A setting without a value is none; undefined is no word for users.
+    value: settings[name] === undefined ? "none" : JSON.stringify(settings[name]),
+    source: describeSource(sources[name]),
+  }));
+  const names = Math.max(...rows.map(({ name }) => name.length));
+  const values = Math.max(...rows.map(({ value }) => value.length));
+  return rows
+    .map(({ name, value, source }) => `${name.padEnd(names)}  ${value.padEnd(values)}  ${source}\n`)
+    .join("");
+}

@@ -1,0 +1,154 @@
+import { stat } from "node:fs/promises";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { defineConfig } from "./define-config.ts";
+import { ConfigError } from "./errors.ts";
+import type { Given, Layer, Source } from "./layer.ts";
+import { isSettingName, SETTING_NAMES, type SettingName, settings } from "./settings.ts";
+import { didYouMean } from "./suggest.ts";
+
+/** The names that are looked for where the server is started, in that order. */
+const DEFAULT_NAMES = ["ts", "mts", "js", "mjs"].map((extension) => `tsunicorn.config.${extension}`);
+
+const TYPESCRIPT = [".ts", ".mts", ".cts"];
+const JAVASCRIPT = [".js", ".mjs", ".cjs"];
+
+/** The line, and mostly the column, at the end of a line of a stack. */
+const PLACE = /:(\d+)(?::\d+)?\)?$/;
+
+let loads = 0;
+
+/**
+ * Finds the config file: the one that was named, else the first default name that exists in `cwd`.
+ *
+ * @returns its absolute path, or undefined where none was named and none exists.
+ * @throws {ConfigError} where the named file does not exist or has another extension.
+ */
+export async function findConfigFile(
+  named: { readonly path: string; readonly from: string } | undefined,
+  cwd: string,
+): Promise<string | undefined> {
+  if (named === undefined) {
+    for (const name of DEFAULT_NAMES) {
+      const file = path.resolve(cwd, name);
+      if (await isFile(file)) return file;
+    }
+    return undefined;
+  }
+  const file = path.resolve(cwd, named.path);
+  if (!(await isFile(file))) throw new ConfigError([`config: no such file: ${file} (from ${named.from})`]);
+  const extension = path.extname(file);
+  if (![...TYPESCRIPT, ...JAVASCRIPT].includes(extension)) {
+    const reason = `must end in ${[...TYPESCRIPT, ...JAVASCRIPT].join(", ")}`;
+    throw new ConfigError([`config: ${file} ${reason} (from ${named.from})`]);
+  }
+  return file;
+}
+
+/**
+ * Runs a config file and reads the settings that its default export gives, unchecked. The file itself is run
+ * anew each time. What a JavaScript file imports is kept by Node within one thread.
+ *
+ * @throws {ConfigError} where the file cannot be run or its default export is not an object.
+ */
+export async function readConfigFile(file: string): Promise<Layer> {
+  const exported = await runConfigFile(file);
+  if (typeof exported !== "object" || exported === null || Array.isArray(exported)) {
+    const found = exported === undefined ? "it has none" : `it is ${describe(exported)}`;
+    throw new ConfigError([
+      `${file}: the default export must be an object, but ${found}; write export default defineConfig({ … })`,
+    ]);
+  }
+  const source: Source = { kind: "file", where: file };
+  const known = SETTING_NAMES.filter((name) => settings[name].notInFile !== true);
+  const given = new Map<SettingName, Given>();
+  const problems: string[] = [];
+  for (const [name, value] of Object.entries(exported)) {
+    if (!isSettingName(name))
+      problems.push(`${name}: unknown setting${didYouMean(name, known)} (from file ${file})`);
+    else if (!known.includes(name))
+      problems.push(`${name}: cannot be set in a config file (from file ${file})`);
+    else if (value !== undefined) given.set(name, { value: toList(name, value), source });
+  }
+  return { given, problems };
+}
+
+async function runConfigFile(file: string): Promise<unknown> {
+  try {
+    return TYPESCRIPT.includes(path.extname(file)) ? await runTypeScript(file) : await runJavaScript(file);
+  } catch (error) {
+    throw new ConfigError([`${file}: cannot be loaded: ${reasonOf(error, file)}`]);
+  }
+}
+
+async function runJavaScript(file: string): Promise<unknown> {
+  loads += 1;
+  try {
+    const module: { default?: unknown } = await import(`${pathToFileURL(file).href}?load=${loads}`);
+    return module.default;
+  } catch (error) {
+    // Node keeps to itself in which line a syntax error is; the other loader's error has it.
+    if (error instanceof SyntaxError) await runTypeScript(file);
+    throw error;
+  }
+}
+
+/**
+ * One loader on every version of Node, so that a config file which works on one works on all. It is slow and
+ * keeps some 30 MiB: it is imported only where it is needed, and the server does that in a thread.
+ */
+async function runTypeScript(file: string): Promise<unknown> {
+  const { createJiti } = await import("jiti");
+  const jiti = createJiti(import.meta.url, {
+    fsCache: false,
+    moduleCache: false,
+    interopDefault: false,
+    virtualModules: { tsunicorn: packageForConfigFiles() },
+  });
+  const module = await jiti.import<{ default?: unknown }>(file);
+  return module.default;
+}
+
+/**
+ * The package as a TypeScript config file sees it. Apps have no business in a process that must outlive them
+ * all, and the rest of the package would take longer to load than everything else here.
+ */
+function packageForConfigFiles(): object {
+  return new Proxy(
+    { defineConfig, default: undefined, __esModule: true },
+    {
+      get(target, key, receiver) {
+        if (typeof key === "symbol" || key === "then" || key in target)
+          return Reflect.get(target, key, receiver);
+        throw new Error(`a config file can import defineConfig and types from "tsunicorn", but not ${key}`);
+      },
+    },
+  );
+}
+
+/** One item may stand for a list of one. */
+function toList(name: SettingName, value: unknown): unknown {
+  return settings[name].kind === "list" && !Array.isArray(value) ? [value] : value;
+}
+
+/** What the file threw, and the line of the file where it did, which is all of the stack that helps its author. */
+function reasonOf(error: unknown, file: string): string {
+  if (!(error instanceof Error)) return String(error);
+  const [message = ""] = error.message.split("\n");
+  const place = error.stack?.split("\n").find((text) => text.includes(file) && PLACE.test(text));
+  const line = PLACE.exec(place ?? "")?.[1];
+  return line === undefined ? message.trim() : `${message.trim()} (line ${line})`;
+}
+
+function describe(value: unknown): string {
+  if (value === null) return "null";
+  return Array.isArray(value) ? "a list" : `a ${typeof value}`;
+}
+
+async function isFile(file: string): Promise<boolean> {
+  try {
+    return (await stat(file)).isFile();
+  } catch {
+    return false;
+  }
+}

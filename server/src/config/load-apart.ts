@@ -1,0 +1,58 @@
+import { SHARE_ENV, Worker } from "node:worker_threads";
+import { ConfigError } from "./errors.ts";
+import type { LoadedConfig } from "./load.ts";
+
+/** What the thread is given. */
+export interface LoadRequest {
+  readonly argv: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd: string;
+}
+
+/** What the thread answers. */
+export type LoadAnswer = { readonly loaded: LoadedConfig } | { readonly problems: readonly string[] };
+
+/** A config file waits for something that never comes: say so instead of hanging without a word. */
+const LONGEST_LOAD_MS = 30_000;
+
+/**
+ * Does what `loadConfig` does in a thread that ends with it. The validators, the TypeScript loader and the
+ * modules of the config file take some 35 MiB that a process never gives back, but a thread does; each load
+ * runs the file and all that it imports anew; and the caller's event loop goes on meanwhile.
+ *
+ * @throws {ConfigError} with every problem that was found, also where the file ends the thread or takes more
+ *   than 30 s.
+ */
+export async function loadConfigApart(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+  cwd: string,
+): Promise<LoadedConfig> {
+  const request: LoadRequest = { argv: [...argv], env: { ...env }, cwd };
+  const thread = new Worker(new URL("./load-thread.js", import.meta.url), {
+    workerData: request,
+    // What a config file writes into process.env is meant for the server and its children.
+    env: SHARE_ENV,
+  });
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    const answer = await new Promise<LoadAnswer>((resolve, reject) => {
+      let received: LoadAnswer = { problems: ["the config file ended before it was loaded"] };
+      thread.once("message", (message: LoadAnswer) => {
+        received = message;
+      });
+      thread.once("error", reject);
+      // Not before: what the config file printed is still on its way when the answer is there.
+      thread.once("exit", () => resolve(received));
+      timer = setTimeout(
+        () => resolve({ problems: [`the config file was not loaded within ${LONGEST_LOAD_MS / 1000} s`] }),
+        LONGEST_LOAD_MS,
+      );
+    });
+    if ("problems" in answer) throw new ConfigError(answer.problems);
+    return answer.loaded;
+  } finally {
+    clearTimeout(timer);
+    await thread.terminate();
+  }
+}

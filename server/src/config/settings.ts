@@ -1,0 +1,273 @@
+/**
+ * Every setting of the server, in one table. What can be written in a config file, in flags and in the
+ * environment, how it is checked, what `--help`, `--print-config` and `docs/settings.md` say, and the types
+ * of all that come from here and from nowhere else.
+ */
+import path from "node:path";
+import { type Setting, setting } from "./setting.ts";
+import {
+  addresses,
+  appSpecs,
+  filePath,
+  oneOf,
+  seconds,
+  socketPath,
+  text,
+  wholeNumber,
+  yesOrNo,
+} from "./validators.ts";
+
+const table = {
+  app: setting<string>({
+    section: "App",
+    description:
+      "Path of the web app's main module, relative to chdir, with or without its extension; its default export, or its export app, is a Fastify instance, a (req, res) listener or an object with fetch(request).",
+    metavar: "APP",
+    kind: "text",
+    validator: filePath(),
+    default: undefined,
+    defaultText: "none, must be given",
+    positional: true,
+  }),
+  config: setting<string | undefined>({
+    section: "App",
+    description: "Path of the config file, relative to where the command is started.",
+    metavar: "PATH",
+    kind: "text",
+    validator: filePath(),
+    default: undefined,
+    defaultText: "tsunicorn.config.ts, .mts, .js or .mjs, where there is one",
+    letter: "c",
+    notInFile: true,
+  }),
+  chdir: setting<string>({
+    section: "App",
+    description: "Folder that every process works in and that paths of apps and sockets are relative to.",
+    metavar: "FOLDER",
+    kind: "text",
+    validator: filePath(),
+    default: ({ configFile, cwd }) => (configFile === undefined ? cwd : path.dirname(configFile)),
+    defaultText: "the config file's folder, else where the command is started",
+  }),
+  name: setting<string>({
+    section: "App",
+    description: "Name shown in the titles of the server's processes.",
+    metavar: "NAME",
+    kind: "text",
+    validator: text(64),
+    default: ({ app = "" }) => path.parse(app).name,
+    defaultText: "the app's file name without extension",
+    letter: "n",
+  }),
+
+  bind: setting<string[]>({
+    section: "HTTP workers",
+    description:
+      "Address to listen on, as HOST:PORT, [IPV6]:PORT, :PORT (every address of the machine), PORT (127.0.0.1) or unix:PATH; may be given several times; port 0 picks a free one.",
+    metavar: "ADDRESS",
+    kind: "list",
+    validator: addresses(),
+    default: ["127.0.0.1:8000"],
+    letter: "b",
+  }),
+  workers: setting<number>({
+    section: "HTTP workers",
+    description: "Number of HTTP workers.",
+    metavar: "N",
+    kind: "number",
+    validator: wholeNumber(1, 1000),
+    default: 1,
+    letter: "w",
+  }),
+  backlog: setting<number>({
+    section: "HTTP workers",
+    description: "Number of connections that may wait to be accepted, for each address.",
+    metavar: "N",
+    kind: "number",
+    validator: wholeNumber(1, 65_535),
+    default: 2048,
+  }),
+  timeout: setting<number>({
+    section: "HTTP workers",
+    description: "Seconds after which an HTTP worker whose event loop is silent is replaced; 0 for never.",
+    metavar: "SEC",
+    kind: "number",
+    validator: seconds(0),
+    default: 30,
+    letter: "t",
+  }),
+  gracefulTimeout: setting<number>({
+    section: "HTTP workers",
+    description: "Seconds that requests in progress get to finish when an HTTP worker is asked to stop.",
+    metavar: "SEC",
+    kind: "number",
+    validator: seconds(0),
+    default: 30,
+  }),
+
+  keepalive: setting<number>({
+    section: "HTTP limits",
+    description: "Seconds that an idle connection is kept open for its next request; 0 closes it at once.",
+    metavar: "SEC",
+    kind: "number",
+    validator: seconds(0),
+    default: 5,
+  }),
+  headersTimeout: setting<number>({
+    section: "HTTP limits",
+    description: "Seconds within which all headers of a request must have arrived.",
+    metavar: "SEC",
+    kind: "number",
+    validator: seconds(0.001),
+    default: ({ requestTimeout }) => Math.min(10, requestTimeout),
+    defaultText: "10, or requestTimeout where that is less",
+  }),
+  requestTimeout: setting<number>({
+    section: "HTTP limits",
+    description: "Seconds within which a whole request, with its body, must have arrived.",
+    metavar: "SEC",
+    kind: "number",
+    validator: seconds(0.001),
+    default: 60,
+  }),
+  maxHeaderSize: setting<number>({
+    section: "HTTP limits",
+    description: "Most bytes that the headers of a request may have.",
+    metavar: "BYTES",
+    kind: "number",
+    validator: wholeNumber(1024, 1_048_576),
+    default: 8190,
+  }),
+
+  dirtyApps: setting<string[]>({
+    section: "Dirty workers",
+    description:
+      "Dirty app to run, as PATH:Class or PATH:Class:N (loaded in at most N dirty workers), PATH relative to chdir, its extension optional; may be given several times.",
+    metavar: "SPEC",
+    kind: "list",
+    validator: appSpecs(),
+    default: [],
+    flag: "dirty-app",
+  }),
+  dirtyWorkers: setting<number>({
+    section: "Dirty workers",
+    description: "Number of dirty workers.",
+    metavar: "N",
+    kind: "number",
+    validator: wholeNumber(0, 1000),
+    default: ({ dirtyApps }) => (dirtyApps.length > 0 ? 1 : 0),
+    defaultText: "1 with dirty apps, else 0",
+  }),
+  dirtyTimeout: setting<number>({
+    section: "Dirty workers",
+    description: "Most seconds that one run of an action may take.",
+    metavar: "SEC",
+    kind: "number",
+    validator: seconds(0.001),
+    default: 300,
+  }),
+  dirtyGracefulTimeout: setting<number>({
+    section: "Dirty workers",
+    description: "Seconds that runs in progress get to finish when a dirty worker is asked to stop.",
+    metavar: "SEC",
+    kind: "number",
+    validator: seconds(0),
+    default: 30,
+  }),
+  dirtyInitTimeout: setting<number>({
+    section: "Dirty workers",
+    description: "Seconds within which a dirty worker must have loaded and initialised its apps.",
+    metavar: "SEC",
+    kind: "number",
+    validator: seconds(0.001),
+    default: 300,
+  }),
+  dirtyQueueSize: setting<number>({
+    section: "Dirty workers",
+    description: "Number of requests that may wait for a free slot, for each app; 0 for none.",
+    metavar: "N",
+    kind: "number",
+    validator: wholeNumber(0, 1_000_000),
+    default: 1024,
+  }),
+  dirtyQueueTimeout: setting<number>({
+    section: "Dirty workers",
+    description: "Seconds that a request may wait for a free slot.",
+    metavar: "SEC",
+    kind: "number",
+    validator: seconds(0.001),
+    default: 30,
+  }),
+  dirtyAbortGrace: setting<number>({
+    section: "Dirty workers",
+    description: "Seconds that a run gets to settle after its abort, before its worker is replaced.",
+    metavar: "SEC",
+    kind: "number",
+    validator: seconds(0),
+    default: 2,
+  }),
+  dirtyBind: setting<string | undefined>({
+    section: "Dirty workers",
+    description: "Path of the dirty arbiter's unix socket, relative to chdir.",
+    metavar: "PATH",
+    kind: "text",
+    validator: socketPath(),
+    default: undefined,
+    defaultText: "in a private folder",
+  }),
+
+  logLevel: setting<"debug" | "info" | "warn" | "error">({
+    section: "Logs",
+    description: "Least severity that is logged: debug, info, warn or error.",
+    metavar: "LEVEL",
+    kind: "text",
+    validator: oneOf(["debug", "info", "warn", "error"]),
+    default: "info",
+  }),
+  logFormat: setting<"auto" | "pretty" | "json">({
+    section: "Logs",
+    description:
+      "Form of the log: pretty lines to read, json lines, or auto: pretty on a terminal, else json.",
+    metavar: "FORMAT",
+    kind: "text",
+    validator: oneOf(["auto", "pretty", "json"]),
+    default: "auto",
+  }),
+  accessLog: setting<boolean>({
+    section: "Logs",
+    description: "Log one line for each HTTP request.",
+    metavar: "",
+    kind: "boolean",
+    validator: yesOrNo(),
+    default: false,
+  }),
+};
+
+/**
+ * Every setting with the value that the server runs with. Paths are absolute, durations are in seconds, and
+ * each address of `bind` is in the form that `parseBindAddress` reads.
+ */
+export type Settings = {
+  [Name in keyof typeof table]: (typeof table)[Name] extends Setting<infer Value> ? Value : never;
+};
+
+/** The name of a setting. */
+export type SettingName = keyof Settings;
+
+/** What a config file may set; whatever it leaves out has its default. A list of one may be written without brackets. */
+export type TsunicornConfig = {
+  [Name in Exclude<SettingName, "config">]?: Settings[Name] extends readonly string[]
+    ? string | readonly string[]
+    : Settings[Name];
+};
+
+/** The table itself. */
+export const settings: { readonly [Name in SettingName]: Setting<Settings[Name]> } = table;
+
+/** The names of all settings, in the table's order. */
+export const SETTING_NAMES: readonly SettingName[] = Object.keys(settings).filter(isSettingName);
+
+/** Whether a word from outside is the name of a setting. */
+export function isSettingName(word: string): word is SettingName {
+  return Object.hasOwn(table, word);
+}

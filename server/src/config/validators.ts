@@ -1,0 +1,86 @@
+/**
+ * The kinds of value that settings have. Every message is worded to follow the value that it refuses
+ * (`"12abc" is not a whole number from 1 to 1000`), since that is how problems are reported.
+ */
+import { z } from "zod";
+import { parseAppSpec } from "./app-spec.ts";
+import { formatBindAddress, parseBindAddress } from "./bind-address.ts";
+
+/** The longest duration, in whole seconds. Node's timers count milliseconds in 31 bits; past that they fire at once. */
+const MAX_SECONDS = 2_147_483;
+
+/** A whole number within limits, both included. */
+export function wholeNumber(min: number, max: number): z.ZodType<number> {
+  const error = `is not a whole number from ${min} to ${max}`;
+  return z.int({ error }).min(min, { error }).max(max, { error });
+}
+
+/**
+ * A duration in seconds; fractions are allowed.
+ *
+ * @param min the least that makes sense: 0 where the setting can be none or off, else 0.001.
+ */
+export function seconds(min: 0 | 0.001): z.ZodType<number> {
+  const error = `is not a number of seconds from ${min} to ${MAX_SECONDS}`;
+  return z.number({ error }).min(min, { error }).max(MAX_SECONDS, { error });
+}
+
+/** One of a few words. */
+export function oneOf<const Words extends readonly string[]>(words: Words): z.ZodType<Words[number]> {
+  return z.enum(words, { error: `is not one of ${words.join(", ")}` });
+}
+
+/** Yes or no. */
+export function yesOrNo(): z.ZodType<boolean> {
+  return z.boolean({ error: "is not true or false" });
+}
+
+/** Text that is not empty and has no control characters, at most `max` characters long. */
+export function text(max: number): z.ZodType<string> {
+  return z
+    .string({ error: "is not text" })
+    .min(1, { error: "is empty" })
+    .max(max, { error: `is longer than ${max} characters` })
+    .regex(/^\P{Cc}*$/u, { error: "has control characters" });
+}
+
+/** The path of a file or folder, absolute or relative. */
+export function filePath(): z.ZodType<string> {
+  return text(4096);
+}
+
+/** The path of a unix socket, with or without `unix:` before it. */
+export function socketPath(): z.ZodType<string> {
+  return checked((value) => {
+    const file = value.replace(/^unix:/, "");
+    if (file === "" || file.includes("\0")) throw new Error("is not the path of a socket");
+    return file;
+  });
+}
+
+/** One or more addresses to listen on, each in its canonical form. */
+export function addresses(): z.ZodType<string[]> {
+  const address = checked((value) => formatBindAddress(parseBindAddress(value)));
+  return z.array(address, { error: "is not a list" }).min(1, { error: "is an empty list" });
+}
+
+/** Specs of dirty apps, as they were written. */
+export function appSpecs(): z.ZodType<string[]> {
+  const spec = checked((value) => {
+    parseAppSpec(value);
+    return value;
+  });
+  return z.array(spec, { error: "is not a list" });
+}
+
+/** Text that `read` understands and may rewrite; what `read` throws is the problem. */
+function checked(read: (value: string) => string): z.ZodType<string> {
+  return z.string({ error: "is not text" }).transform((value, context) => {
+    try {
+      return read(value);
+    } catch (error) {
+      context.addIssue({ code: "custom", message: error instanceof Error ? error.message : String(error) });
+      return z.NEVER;
+    }
+  });
+}

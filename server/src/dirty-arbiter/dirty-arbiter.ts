@@ -1,0 +1,265 @@
+import { createServer, type Server, type Socket } from "node:net";
+import { ClientHost } from "../dirty/client.ts";
+import { monotonicMs } from "../process/clock.ts";
+import { getLogger } from "../process/logger.ts";
+import { Connection } from "../protocol/connection.ts";
+import { DirtyProtocolError, toWireError } from "../protocol/errors.ts";
+import type { RequestId } from "../protocol/header.ts";
+import {
+  FIRST_OWN_TYPE,
+  type Hello,
+  MSG,
+  readDict,
+  readHeartbeat,
+  readHello,
+  readPlace,
+  readReady,
+  readSlot,
+} from "../protocol/messages.ts";
+import { checkToken } from "../protocol/token.ts";
+import { GatewaySession } from "./gateway.ts";
+import { Placement, type PlaceRequest } from "./placement.ts";
+
+const TICK_MS = 100;
+/** A new dirty arbiter grants nothing for so long, unless all live HTTP workers came earlier. */
+const HOLD_MS = 1000;
+// Peers are this server's own processes and a few local clients; a flood of connections is a fault.
+const MAX_CONNECTIONS = 1024;
+
+/** What the dirty arbiter is made of. */
+export interface DirtyArbiterOptions {
+  /** The inherited listening socket. */
+  fd: number;
+  backlog: number;
+  /** Its path, for the gateway's own calls. */
+  path: string;
+  token: string;
+  id: number;
+  apps: string[];
+  /** Ids of the HTTP workers that live already. */
+  httpWorkers: number[];
+  queueSize: number;
+  /** Seconds. */
+  queueTimeout: number;
+  /** Seconds. */
+  abortGrace: number;
+  /** Seconds. */
+  timeout: number;
+  /** Has the arbiter kill a worker. */
+  kill(worker: number, reason: string): void;
+}
+
+/** A client's or a worker's connection that said HELLO. */
+interface Peer {
+  readonly hello: Hello;
+  readonly connection: Connection;
+}
+
+/** The dirty arbiter: the sockets around placement. It runs no user code and carries no tokens but the gateway's. */
+export class DirtyArbiter {
+  private readonly options: DirtyArbiterOptions;
+  private readonly placement: Placement;
+  private readonly server: Server;
+  private readonly peers = new Set<Peer>();
+  private readonly foreign = new Set<Connection>();
+  private readonly workers = new Map<number, Peer>();
+  private readonly awaited: Set<number>;
+  private readonly ticker: NodeJS.Timeout;
+  private readonly hold: NodeJS.Timeout;
+  private gateway: ClientHost | undefined;
+  private appsDirty = false;
+
+  constructor(options: DirtyArbiterOptions) {
+    this.options = options;
+    this.awaited = new Set(options.httpWorkers);
+    this.placement = new Placement(
+      {
+        epoch: options.id,
+        apps: options.apps,
+        queueSize: options.queueSize,
+        queueTimeoutMs: options.queueTimeout * 1000,
+        abortGraceMs: options.abortGrace * 1000,
+        now: monotonicMs,
+      },
+      {
+        granted: (request, placed) => peerOf(request).connection.send(MSG.PLACED, request.id, placed),
+        rejected: (request, error) =>
+          peerOf(request).connection.send(MSG.ERROR, request.id, { error: toWireError(error) }),
+        queued: (request, position) => peerOf(request).connection.send(MSG.QUEUED, request.id, { position }),
+        revoke: (worker, slot, cancel) =>
+          this.workers.get(worker)?.connection.send(MSG.REVOKE, 0, { slot, cancel }),
+        kill: options.kill,
+        appsChanged: () => this.announceApps(),
+      },
+      this.awaited.size > 0,
+    );
+    this.ticker = setInterval(() => {
+      if (!this.placement.idle) this.placement.tick();
+    }, TICK_MS);
+    this.hold = setTimeout(() => this.placement.release(), HOLD_MS);
+    this.server = createServer((socket) => this.accept(socket));
+    this.server.maxConnections = MAX_CONNECTIONS;
+  }
+
+  /** Takes connections from the inherited socket. */
+  async open(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.server.once("error", reject);
+      this.server.listen({ fd: this.options.fd, backlog: this.options.backlog }, resolve);
+    });
+  }
+
+  /** A worker is dead; only the arbiter knows for certain. */
+  workerGone(id: number): void {
+    this.placement.workerGone(id);
+  }
+
+  /** Dirty workers fail to start, for this reason; null: not any more. */
+  setFailing(reason: string | null): void {
+    this.placement.setFailing(reason ?? undefined);
+  }
+
+  /** The processes of this server that are still connected. */
+  connectedPids(): number[] {
+    return [...this.peers].map((peer) => peer.hello.pid).filter((pid) => pid !== process.pid);
+  }
+
+  /** Answers what waits, and closes. */
+  close(): void {
+    clearInterval(this.ticker);
+    clearTimeout(this.hold);
+    this.placement.close();
+    this.gateway?.close();
+    this.server.close();
+    for (const { connection } of this.peers) connection.close();
+    for (const connection of this.foreign) connection.close();
+  }
+
+  private accept(socket: Socket): void {
+    let receive: FrameReceiver | undefined;
+    let closed = (): void => {};
+    const connection: Connection = new Connection(socket, {
+      frame: (type, id, buffer, start, end) => {
+        if (receive !== undefined) {
+          receive(type, id, buffer, start, end);
+        } else if (type === MSG.HELLO) {
+          const peer = {
+            hello: checkToken(readHello(readDict(buffer, start, end)), this.options.token),
+            connection,
+          };
+          closed = () => this.left(peer);
+          receive = this.welcome(peer);
+        } else if (type < FIRST_OWN_TYPE) {
+          const session = new GatewaySession(connection, this.gatewayHost().context);
+          this.foreign.add(connection);
+          closed = () => {
+            this.foreign.delete(connection);
+            session.closed();
+          };
+          receive = session.receive.bind(session);
+          receive(type, id, buffer, start, end);
+        } else {
+          throw new DirtyProtocolError(`A message of type 0x${type.toString(16)} needs a HELLO before it.`);
+        }
+      },
+      closed: (error) => {
+        if (error !== undefined) getLogger().warn({ err: error }, "a connection to the dirty arbiter failed");
+        closed();
+      },
+    });
+  }
+
+  private welcome(peer: Peer): FrameReceiver {
+    const { hello, connection } = peer;
+    this.peers.add(peer);
+    connection.send(MSG.WELCOME, 0, { epoch: this.options.id });
+    if (hello.role === "dirty-worker") {
+      this.workers.set(hello.id, peer);
+      return (type, _id, buffer, start, end) => this.fromWorker(hello.id, type, readDict(buffer, start, end));
+    }
+    connection.send(MSG.APPS, 0, { apps: this.placement.states() });
+    if (hello.role === "http-worker" && this.awaited.delete(hello.id) && this.awaited.size === 0) {
+      // The requests that the last worker sends behind its HELLO belong into the order too.
+      setImmediate(() => this.placement.release());
+    }
+    return (type, id, buffer, start, end) => this.fromClient(peer, type, id, buffer, start, end);
+  }
+
+  private left(peer: Peer): void {
+    this.peers.delete(peer);
+    if (peer.hello.role === "dirty-worker") {
+      if (this.workers.get(peer.hello.id) !== peer) return;
+      this.workers.delete(peer.hello.id);
+      this.placement.workerDisconnected(peer.hello.id);
+    } else {
+      this.placement.ownerGone(peer);
+    }
+  }
+
+  private fromWorker(worker: number, type: number, dict: Record<string, unknown>): void {
+    switch (type) {
+      case MSG.READY:
+        this.placement.workerReady(worker, readReady(dict));
+        return;
+      case MSG.HEARTBEAT:
+        this.placement.heartbeat(worker, readHeartbeat(dict));
+        return;
+      case MSG.FREE:
+        this.placement.free(worker, readSlot(dict));
+        return;
+      default:
+        throw new DirtyProtocolError(`A dirty worker may not send a message of type 0x${type.toString(16)}.`);
+    }
+  }
+
+  private fromClient(
+    peer: Peer,
+    type: number,
+    id: RequestId,
+    buffer: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    if (typeof id !== "number") throw new DirtyProtocolError("A request's id must be below 2^53.");
+    if (type === MSG.PLACE) {
+      this.placement.place({ owner: peer, id, ...readPlace(readDict(buffer, start, end)) });
+    } else if (type === MSG.CANCEL) {
+      this.placement.cancel(peer, id);
+    } else {
+      throw new DirtyProtocolError(`A client may not send a message of type 0x${type.toString(16)}.`);
+    }
+  }
+
+  // One notice for all changes of a turn: a worker's READY brings several.
+  private announceApps(): void {
+    if (this.appsDirty) return;
+    this.appsDirty = true;
+    process.nextTick(() => {
+      this.appsDirty = false;
+      const apps = this.placement.states();
+      for (const { hello, connection } of this.peers) {
+        if (hello.role !== "dirty-worker") connection.send(MSG.APPS, 0, { apps });
+      }
+    });
+  }
+
+  private gatewayHost(): ClientHost {
+    if (this.gateway === undefined) {
+      const { path, token, id, timeout, queueTimeout } = this.options;
+      this.gateway = new ClientHost({
+        socket: path,
+        hello: { token, role: "gateway", id, pid: process.pid },
+        dirtyTimeout: timeout,
+        dirtyQueueTimeout: queueTimeout,
+      });
+    }
+    return this.gateway;
+  }
+}
+
+type FrameReceiver = (type: number, id: RequestId, buffer: Buffer, start: number, end: number) => void;
+
+function peerOf(request: PlaceRequest): Peer {
+  // The owner is what `place` was called with, a few lines above.
+  return request.owner as Peer;
+}

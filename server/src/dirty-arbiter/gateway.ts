@@ -1,0 +1,97 @@
+import { parseAppSpec } from "../config/app-spec.ts";
+import { Call, type CallContext } from "../dirty/call.ts";
+import type { Connection } from "../protocol/connection.ts";
+import { DirtyAppNotFoundError, DirtyError, DirtyProtocolError, toWireError } from "../protocol/errors.ts";
+import type { RequestId } from "../protocol/header.ts";
+import { MSG, type Request, readDict, readRequest } from "../protocol/messages.ts";
+
+// A client that does not read stops its stream here instead of filling this process's memory.
+const MAX_BACKLOG = 256 * 1024;
+
+/**
+ * Serves one client that knows only Gunicorn's part of the protocol: one request at a time, relayed with the
+ * same calls that HTTP workers make. It gives nobody a slot of its own.
+ */
+export class GatewaySession {
+  private readonly connection: Connection;
+  private readonly context: CallContext;
+  private readonly waiting: { id: RequestId; request: Request }[] = [];
+  private call: Call | undefined;
+
+  constructor(connection: Connection, context: CallContext) {
+    this.connection = connection;
+    this.context = context;
+  }
+
+  /**
+   * Takes a message of the client.
+   * @throws DirtyProtocolError when it is none that such a client may send.
+   */
+  receive(type: number, id: RequestId, buffer: Buffer, start: number, end: number): void {
+    switch (type) {
+      case MSG.REQUEST: {
+        const request = readRequest(readDict(buffer, start, end));
+        this.waiting.push({ id, request });
+        // What is behind the running request stays in the socket: nothing piles up here.
+        if (this.waiting.length > 1 || this.call !== undefined) this.connection.pause();
+        if (this.call === undefined) void this.serve();
+        return;
+      }
+      case MSG.STASH:
+      case MSG.STATUS:
+      case MSG.MANAGE:
+        this.connection.send(MSG.ERROR, id, {
+          error: toWireError(new DirtyError("This server does not serve STASH, STATUS and MANAGE yet.")),
+        });
+        return;
+      default:
+        throw new DirtyProtocolError(`A client may not send a message of type 0x${type.toString(16)}.`);
+    }
+  }
+
+  /** The client is gone: what runs for it is cancelled. */
+  closed(): void {
+    this.waiting.length = 0;
+    this.call?.cancel(new DirtyError("The client is gone."));
+  }
+
+  private async serve(): Promise<void> {
+    for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
+      try {
+        await this.relay(next.id, next.request);
+      } catch (error) {
+        this.connection.send(MSG.ERROR, next.id, { error: toWireError(error) });
+      }
+      this.call = undefined;
+      if (this.waiting.length === 0) this.connection.resume();
+    }
+  }
+
+  private async relay(id: RequestId, { app_path, action, args, kwargs }: Request): Promise<void> {
+    const { connection } = this;
+    const call = new Call(this.context, { app: canonical(app_path), action, args, kwargs }, {});
+    this.call = call;
+    call.start();
+    for (;;) {
+      const step = await call.next();
+      if (step.done === true) {
+        if (call.streams === true) connection.send(MSG.END, id);
+        return;
+      }
+      if (call.streams === false) connection.send(MSG.RESPONSE, id, { result: step.value });
+      else connection.sendChunk(id, step.value);
+      if (connection.backlog > MAX_BACKLOG) await new Promise<void>((resolve) => connection.drained(resolve));
+    }
+  }
+}
+
+function canonical(spec: string): string {
+  try {
+    return parseAppSpec(spec).name;
+  } catch (error) {
+    throw new DirtyAppNotFoundError(`No dirty app ${spec} is configured.`, {
+      details: { app_path: spec },
+      cause: error,
+    });
+  }
+}

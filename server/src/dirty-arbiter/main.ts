@@ -1,0 +1,93 @@
+/**
+ * Entry of the dirty arbiter. When the arbiter is gone it is the last one that looks after the others: it
+ * waits the graceful timeout, kills what is still connected, and removes what the arbiter left behind.
+ */
+import { rmSync } from "node:fs";
+import { type Boot, onArbiterMessage, type ToChild, tellArbiter } from "../process/channel.ts";
+import { getLogger, setUpLogger } from "../process/logger.ts";
+import { onParentGone } from "../process/parent-watch.ts";
+import { DirtyArbiter } from "./dirty-arbiter.ts";
+
+process.title = "tsunicorn: dirty arbiter";
+// The arbiter says when to stop: this process serves the others to the last.
+for (const signal of ["SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const) {
+  process.on(signal, () => {});
+}
+
+const POLL_MS = 50;
+let boot: Boot | undefined;
+let arbiter: DirtyArbiter | undefined;
+
+onArbiterMessage((message) => {
+  handle(message).catch((error: unknown) => {
+    getLogger().error({ err: error }, "the dirty arbiter cannot start");
+    tellArbiter({ type: "bootFailed", reason: error instanceof Error ? error.message : String(error) });
+    setTimeout(() => process.exit(3), 50);
+  });
+});
+onParentGone(outlive);
+
+async function handle(message: ToChild): Promise<void> {
+  switch (message.type) {
+    case "boot":
+      boot = message.boot;
+      await open(boot);
+      return;
+    case "workerGone":
+      arbiter?.workerGone(message.worker);
+      return;
+    case "dirtyWorkersFailing":
+      arbiter?.setFailing(message.reason);
+      return;
+    case "stop":
+      arbiter?.close();
+      // The answers to those that still waited leave first.
+      setTimeout(() => process.exit(0), POLL_MS);
+  }
+}
+
+async function open({ settings, listeners, dirtySocket, token, id, apps, httpWorkers }: Boot): Promise<void> {
+  await setUpLogger({ level: settings.logLevel, format: settings.logFormat, role: "dirty arbiter" });
+  const [listener] = listeners;
+  if (listener === undefined) throw new Error("The dirty arbiter got no listening socket.");
+  arbiter = new DirtyArbiter({
+    fd: listener.fd,
+    backlog: settings.backlog,
+    path: dirtySocket,
+    token,
+    id,
+    apps,
+    httpWorkers,
+    queueSize: settings.dirtyQueueSize,
+    queueTimeout: settings.dirtyQueueTimeout,
+    abortGrace: settings.dirtyAbortGrace,
+    timeout: settings.dirtyTimeout,
+    kill: (worker, reason) => tellArbiter({ type: "kill", worker, reason }),
+  });
+  await arbiter.open();
+  tellArbiter({ type: "ready" });
+}
+
+function outlive(): void {
+  if (boot === undefined) process.exit(0);
+  const { settings, folder, socketFiles } = boot;
+  const until = Date.now() + Math.max(settings.gracefulTimeout, settings.dirtyGracefulTimeout) * 1000;
+  getLogger().warn("the arbiter is gone; waiting for the others to finish");
+  const timer = setInterval(() => {
+    const pids = arbiter?.connectedPids() ?? [];
+    if (pids.length > 0 && Date.now() < until) return;
+    clearInterval(timer);
+    for (const pid of pids) kill(pid);
+    for (const file of socketFiles) rmSync(file, { force: true });
+    rmSync(folder, { recursive: true, force: true });
+    process.exit(0);
+  }, POLL_MS);
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It ended by itself just now.
+  }
+}

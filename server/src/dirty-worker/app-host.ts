@@ -1,0 +1,91 @@
+import { type Action, findAction } from "../dirty/action.ts";
+import { APP_BASE } from "../dirty/app.ts";
+import type { AppStatics } from "../process/channel.ts";
+import type { ReadyApp } from "../protocol/messages.ts";
+
+/** What the worker calls of an app besides its actions. */
+interface App {
+  init(): unknown;
+  close(): unknown;
+}
+
+/** A dirty app's class as it was imported, before it is told to run here. */
+export class AppClass {
+  /** Canonical name, as `chat-app:ChatApp`. */
+  readonly name: string;
+  private readonly type: new () => App;
+  private readonly statics: Record<string, unknown>;
+  /** The N of `PATH:Class:N`; it overrides the class's own `workers`. */
+  private readonly workersInSpec: number | undefined;
+
+  /** @throws Error when the export is no class that extends DirtyApp. */
+  constructor(name: string, exported: unknown, workersInSpec: number | undefined) {
+    if (typeof exported !== "function" || !extendsBase(exported.prototype)) {
+      throw new Error(`The dirty app ${name} is no class that extends DirtyApp.`);
+    }
+    this.name = name;
+    this.type = exported as new () => App;
+    this.statics = exported as unknown as Record<string, unknown>;
+    this.workersInSpec = workersInSpec;
+  }
+
+  /** What the arbiter needs to know to place the app. @throws Error when a static is no positive integer. */
+  describe(): AppStatics {
+    return { app: this.name, workers: this.workersInSpec ?? this.count("workers") };
+  }
+
+  /** Makes the app and runs its `init`. */
+  async load(): Promise<AppHost> {
+    const app = new this.type();
+    await app.init();
+    return new AppHost(this.name, app, this.count("concurrency") ?? 1);
+  }
+
+  private count(key: string): number | undefined {
+    const value = this.statics[key];
+    if (value === undefined) return undefined;
+    if (typeof value !== "number" || !Number.isInteger(value) || value < 1) {
+      throw new Error(
+        `static ${key} of the dirty app ${this.name} is ${String(value)}; it must be a whole number of at least 1.`,
+      );
+    }
+    return value;
+  }
+}
+
+/** An app that is loaded in this worker, and how many requests it is running. */
+export class AppHost {
+  readonly name: string;
+  /** How many requests it runs at once. */
+  readonly concurrency: number;
+  running = 0;
+  private readonly app: App;
+
+  constructor(name: string, app: App, concurrency: number) {
+    this.name = name;
+    this.app = app;
+    this.concurrency = concurrency;
+  }
+
+  /** The app's action of that name, bound to the app; undefined when it has none. */
+  action(name: string): Action | undefined {
+    return findAction(this.app, name)?.bind(this.app);
+  }
+
+  /** What the dirty arbiter is told. */
+  describe(): ReadyApp {
+    return { app: this.name, concurrency: this.concurrency, continues: [] };
+  }
+
+  /** Runs the app's `close`. */
+  async close(): Promise<void> {
+    await this.app.close();
+  }
+}
+
+function extendsBase(prototype: unknown): boolean {
+  for (let at: unknown = prototype; typeof at === "object" && at !== null; at = Object.getPrototypeOf(at)) {
+    if (Object.hasOwn(at, APP_BASE)) return true;
+  }
+  return false;
+}

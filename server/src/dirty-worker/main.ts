@@ -1,0 +1,113 @@
+/**
+ * Entry of a dirty worker: imports the apps, is told which of them it runs, loads those, and serves them
+ * until the arbiter stops it or is gone.
+ */
+import { join } from "node:path";
+import { parseAppSpec, resolveAppFile } from "../config/app-spec.ts";
+import { requestStorage } from "../dirty/request.ts";
+import { type Boot, onArbiterMessage, type ToChild, tellArbiter } from "../process/channel.ts";
+import { explain } from "../process/explain.ts";
+import { loadModule } from "../process/load-module.ts";
+import { getLogger, setUpLogger } from "../process/logger.ts";
+import { onParentGone } from "../process/parent-watch.ts";
+import { AppClass } from "./app-host.ts";
+import { DirtyWorker } from "./dirty-worker.ts";
+
+process.title = "tsunicorn: dirty worker";
+// The arbiter says when to stop. A signal to the whole process group must not end the dirty side while HTTP
+// workers still drain; SIGUSR1 unhandled would open Node's inspector.
+for (const signal of ["SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const) {
+  process.on(signal, () => {});
+}
+
+let boot: Boot | undefined;
+let classes: AppClass[] = [];
+let worker: DirtyWorker | undefined;
+let stopping = false;
+
+onArbiterMessage((message) => {
+  handle(message).catch(bootFailed);
+});
+onParentGone(() => {
+  // HTTP workers drain first, and need this one until then.
+  void worker?.unused((boot?.settings.dirtyGracefulTimeout ?? 0) * 1000).then(() => stop(true));
+  if (worker === undefined) process.exit(0);
+});
+
+process.on("unhandledRejection", (error) => {
+  getLogger().error(
+    { err: error, requestId: currentRequestId() },
+    "a promise was rejected and nobody handled it",
+  );
+});
+process.on("uncaughtException", (error) => {
+  getLogger().fatal(
+    { err: error, requestId: currentRequestId() },
+    "an exception was not caught; the worker is replaced",
+  );
+  process.exit(1);
+});
+
+async function handle(message: ToChild): Promise<void> {
+  if (message.type === "boot") {
+    boot = message.boot;
+    const { settings } = boot;
+    await setUpLogger({ level: settings.logLevel, format: settings.logFormat, role: "dirty worker" });
+    classes = await Promise.all(settings.dirtyApps.map(importApp));
+    tellArbiter({ type: "loaded", apps: classes.map((app) => app.describe()) });
+  } else if (message.type === "assign" && boot !== undefined) {
+    await serve(boot, message.apps);
+  } else if (message.type === "stop") {
+    await stop(message.graceful);
+  }
+}
+
+async function importApp(spec: string): Promise<AppClass> {
+  const { path, className, workers, name } = parseAppSpec(spec);
+  try {
+    const module = await loadModule(resolveAppFile(path, process.cwd()));
+    if (!(className in module)) throw new Error(`The module exports no ${className}.`);
+    return new AppClass(name, module[className], workers);
+  } catch (error) {
+    throw new Error(`The dirty app ${spec} cannot be loaded`, { cause: error });
+  }
+}
+
+async function serve({ id, folder, dirtySocket, token }: Boot, apps: string[]): Promise<void> {
+  const mine = classes.filter((app) => apps.includes(app.name));
+  process.title = `tsunicorn: dirty worker [${mine.map((app) => app.name.split(":")[1]).join(" ")}]`;
+  const hosts = await Promise.all(
+    mine.map((app) =>
+      app.load().catch((error: unknown) => {
+        throw new Error(`init() of the dirty app ${app.name} failed`, { cause: error });
+      }),
+    ),
+  );
+  const hello = { token, role: "dirty-worker" as const, id, pid: process.pid };
+  worker = new DirtyWorker({ socket: join(folder, `w${id}.sock`), dirtySocket, hello, hosts });
+  await worker.open();
+  tellArbiter({ type: "ready" });
+}
+
+async function stop(graceful: boolean): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  if (worker !== undefined && boot !== undefined) {
+    const { dirtyGracefulTimeout, dirtyAbortGrace } = boot.settings;
+    if (graceful) await worker.drain(dirtyGracefulTimeout * 1000);
+    await worker.close(dirtyAbortGrace * 1000);
+  }
+  process.exit(0);
+}
+
+function bootFailed(error: unknown): void {
+  const reason = explain(error);
+  getLogger().error({ err: error }, reason);
+  tellArbiter({ type: "bootFailed", reason });
+  // Lets the message leave first; the arbiter reads it before it sees the end.
+  setTimeout(() => process.exit(3), 50);
+}
+
+function currentRequestId(): string | undefined {
+  return requestStorage().getStore()?.id;
+}

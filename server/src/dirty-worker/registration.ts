@@ -1,0 +1,93 @@
+import { connect } from "node:net";
+import { Connection } from "../protocol/connection.ts";
+import {
+  type Hello,
+  MSG,
+  type Ready,
+  type Revoke,
+  readDict,
+  readRevoke,
+  readWelcome,
+} from "../protocol/messages.ts";
+
+const RECONNECT_MS = 50;
+const HEARTBEAT_MS = 250;
+
+/** What the worker answers to the dirty arbiter. */
+export interface RegistrationOwner {
+  /** What the worker runs, asked for at each registration. */
+  ready(): Ready;
+  /** A slot is taken back. */
+  revoked(revoke: Revoke): void;
+}
+
+/**
+ * The worker's connection to the dirty arbiter: it registers there, says that it lives, and gives back
+ * slots. When the dirty arbiter is replaced it registers with the new one, its models still loaded.
+ */
+export class Registration {
+  private readonly path: string;
+  private readonly hello: Hello;
+  private readonly owner: RegistrationOwner;
+  private readonly heartbeat: NodeJS.Timeout;
+  private connection: Connection | undefined;
+  private started: number[] = [];
+  private closed = false;
+  /** The epoch of the dirty arbiter that this worker is registered with; slots of an older one are void. */
+  epoch = 0;
+
+  constructor(path: string, hello: Hello, owner: RegistrationOwner) {
+    this.path = path;
+    this.hello = hello;
+    this.owner = owner;
+    this.heartbeat = setInterval(() => this.beat(), HEARTBEAT_MS);
+    this.open();
+  }
+
+  /** Says again what the worker runs: with no apps, it takes nothing new. */
+  announce(): void {
+    this.connection?.send(MSG.READY, 0, this.owner.ready());
+  }
+
+  /** Notes that a slot's run has begun; the next heartbeat tells. */
+  began(slot: number): void {
+    this.started.push(slot);
+  }
+
+  /** Gives a slot back. */
+  free(slot: number): void {
+    this.connection?.send(MSG.FREE, 0, { slot });
+  }
+
+  /** Closes for good. */
+  close(): void {
+    this.closed = true;
+    clearInterval(this.heartbeat);
+    this.connection?.close();
+  }
+
+  private open(): void {
+    const connection = new Connection(connect(this.path), {
+      frame: (type, _id, buffer, start, end) => {
+        if (type === MSG.WELCOME) {
+          this.epoch = readWelcome(readDict(buffer, start, end)).epoch;
+          this.announce();
+        } else if (type === MSG.REVOKE) {
+          this.owner.revoked(readRevoke(readDict(buffer, start, end)));
+        }
+      },
+      closed: () => {
+        if (this.connection !== connection) return;
+        this.connection = undefined;
+        if (!this.closed) setTimeout(() => this.open(), RECONNECT_MS);
+      },
+    });
+    this.connection = connection;
+    connection.send(MSG.HELLO, 0, this.hello);
+  }
+
+  private beat(): void {
+    this.connection?.send(MSG.HEARTBEAT, 0, { started: this.started });
+    this.started = [];
+  }
+}

@@ -1,0 +1,44 @@
+import { type DirtyRequest, requestStorage } from "./request.ts";
+
+/** Marks the base class, also in another copy of this package that an app may have imported. */
+export const APP_BASE: symbol = Symbol.for("tsunicorn.DirtyApp");
+
+/**
+ * Base of every dirty app: a class whose instances live in dirty workers, keep something heavy loaded, and
+ * whose methods (actions) HTTP workers call.
+ *
+ * An action is a method that the app's author wrote on a class between the instance and `DirtyApp`: no
+ * field, no getter, nothing that begins with `_`, and none of `init`, `close`, `constructor`, `with` and
+ * `then`. TypeScript's `private` hides nothing at run time; `#name` and `_name` do. A generator action
+ * streams, any other gives one result. Values that cross are null, booleans, numbers, bigints of 64 bits,
+ * strings, bytes, arrays and plain objects.
+ */
+export abstract class DirtyApp {
+  /** The most dirty workers that load this app. Default: all of them. */
+  static workers?: number;
+  /** How many requests one worker runs at once for this app. Default: 1. */
+  static concurrency?: number;
+
+  /**
+   * The request that the running action serves; each of many that run at once sees its own, also after
+   * every `await` and `yield`.
+   * @throws Error outside of an action.
+   */
+  get request(): DirtyRequest {
+    const request = requestStorage().getStore();
+    if (request === undefined) {
+      throw new Error(
+        "this.request is only there while an action runs, not in init(), close() or a constructor.",
+      );
+    }
+    return request;
+  }
+
+  /** Called once in each worker, before it takes requests. Load the model here. */
+  init(): void | Promise<void> {}
+
+  /** Called once when the worker ends. Free what `init` took. */
+  close(): void | Promise<void> {}
+}
+
+Object.defineProperty(DirtyApp.prototype, APP_BASE, { value: true });

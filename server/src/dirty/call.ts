@@ -1,0 +1,328 @@
+import { monotonicMs } from "../process/clock.ts";
+import {
+  DirtyConnectionError,
+  type DirtyError,
+  DirtyQueueTimeoutError,
+  DirtyTimeoutError,
+  DirtyWorkerError,
+} from "../protocol/errors.ts";
+import type { Placed } from "../protocol/messages.ts";
+import { WINDOW } from "../protocol/window.ts";
+import type { ArbiterLink, PlaceListener } from "./arbiter-link.ts";
+import type { RunListener, WorkerLink, WorkerLinks } from "./worker-link.ts";
+
+/** What a call is made with besides its arguments. */
+export interface CallOptions {
+  /** Aborting it cancels the call, and rejects it with the signal's reason. */
+  signal?: AbortSignal;
+  /** The most seconds that the run may take. Default and upper bound: `dirtyTimeout`. */
+  timeout?: number;
+  /** The id that the run's logs carry and `this.request.id` shows. Default: one of its own. */
+  requestId?: string;
+}
+
+/** What is called. */
+export interface CallTarget {
+  /** Canonical name of the app. */
+  app: string;
+  action: string;
+  args: unknown[];
+  /** A foreign client's keyword arguments; the action gets them as one plain object, its last argument. */
+  kwargs?: Record<string, unknown>;
+}
+
+/** What all calls of a process share. */
+export interface CallContext {
+  readonly arbiter: ArbiterLink;
+  readonly workers: WorkerLinks;
+  /** `dirtyTimeout` in ms. */
+  readonly timeoutMs: number;
+  /** `dirtyQueueTimeout` in ms. */
+  readonly queueTimeoutMs: number;
+  /** Makes an id for a call that was given none. */
+  nextRequestId(): string;
+}
+
+// A request that kills the worker it is given to must not eat the fleet.
+const MAX_LOST_BEFORE_START = 3;
+// A refusal is a race that the next placement wins; more of them in a row are a fault.
+const MAX_REFUSED = 10;
+// The dirty arbiter and the worker keep the deadlines and say so; this side keeps them too, that much later,
+// for those that cannot tell: a worker that spins or is stopped, a dirty arbiter that is gone.
+const QUEUE_BACKSTOP_MS = 1000;
+const RUN_BACKSTOP_MS = 100;
+
+type Step = IteratorResult<unknown, unknown>;
+interface Waiter {
+  resolve(step: Step): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * One request from its placement to its end. Every call is received as a stream of steps: a plain action
+ * has one step, its result. It is told of events by the links, and settles once.
+ *
+ * It is a class with methods where closures would do, because thousands of calls are open at once.
+ */
+export class Call implements PlaceListener, RunListener {
+  private readonly context: CallContext;
+  private readonly app: string;
+  private readonly action: string;
+  private readonly args: unknown[];
+  private readonly kwargs: Record<string, unknown> | undefined;
+  private readonly options: CallOptions;
+  private arrival = 0;
+  private timer: NodeJS.Timeout | undefined;
+  private placeId: number | undefined;
+  private link: WorkerLink | undefined;
+  private runId = 0;
+  private begun = false;
+  private lostBefore = 0;
+  private refusals = 0;
+  private queue: unknown[] = [];
+  private sizes: number[] = [];
+  private head = 0;
+  private passedOn = 0;
+  private waiter: Waiter | undefined;
+  private finished = false;
+  private failure: { error: unknown } | undefined;
+  /** Whether the action turned out to stream; undefined until that is known. */
+  streams: boolean | undefined;
+
+  constructor(context: CallContext, target: CallTarget, options: CallOptions) {
+    this.context = context;
+    this.app = target.app;
+    this.action = target.action;
+    this.args = target.args;
+    this.kwargs = target.kwargs;
+    this.options = options;
+  }
+
+  /** Asks for a slot. Called once. */
+  start(): void {
+    const { signal } = this.options;
+    if (signal?.aborted === true) {
+      this.fail(signal.reason);
+      return;
+    }
+    signal?.addEventListener("abort", this, { once: true });
+    this.arrival = monotonicMs();
+    this.place();
+  }
+
+  /** The next step: a chunk, or a plain action's result; or `done`. */
+  next(): Promise<Step> {
+    if (this.head < this.queue.length) return Promise.resolve({ done: false, value: this.shift() });
+    if (this.failure !== undefined) {
+      const { error } = this.failure;
+      this.failure = undefined;
+      return Promise.reject(error);
+    }
+    if (this.finished) return Promise.resolve({ done: true, value: undefined });
+    return new Promise((resolve, reject) => {
+      this.waiter = { resolve, reject };
+    });
+  }
+
+  /** Cancels without waiting: nothing that the run still sends is received. */
+  cancel(reason: unknown): void {
+    if (this.finished) return;
+    this.leave();
+    this.queue = [];
+    this.sizes = [];
+    this.head = 0;
+    this.fail(reason);
+  }
+
+  /** The abort signal's listener. */
+  handleEvent(): void {
+    this.cancel(this.options.signal?.reason);
+  }
+
+  placed(placed: Placed): void {
+    const { context } = this;
+    const timeout = this.timeoutMs();
+    const link = context.workers.get(placed.socket);
+    try {
+      this.runId = link.run(
+        {
+          slot: placed.slot,
+          app: this.app,
+          action: this.action,
+          args: this.args,
+          kwargs: this.kwargs,
+          ms_left: timeout,
+          request_id: this.options.requestId ?? context.nextRequestId(),
+        },
+        this,
+      );
+    } catch (error) {
+      this.leave();
+      this.fail(error);
+      return;
+    }
+    this.placeId = undefined;
+    this.link = link;
+    this.limit(timeout + RUN_BACKSTOP_MS);
+  }
+
+  placeFailed(error: DirtyError): void {
+    this.placeId = undefined;
+    this.fail(error);
+  }
+
+  queued(): void {}
+
+  started(): void {
+    this.begun = true;
+  }
+
+  chunk(value: unknown, bytes: number): void {
+    this.streams ??= true;
+    if (this.waiter !== undefined) {
+      const { waiter } = this;
+      this.waiter = undefined;
+      this.passOn(bytes);
+      waiter.resolve({ done: false, value });
+      return;
+    }
+    this.queue.push(value);
+    this.sizes.push(bytes);
+  }
+
+  ended(): void {
+    this.streams ??= true;
+    this.link = undefined;
+    this.finish();
+  }
+
+  returned(result: unknown): void {
+    this.streams = false;
+    this.link = undefined;
+    if (this.waiter !== undefined) {
+      const { waiter } = this;
+      this.waiter = undefined;
+      waiter.resolve({ done: false, value: result });
+    } else {
+      this.queue.push(result);
+      this.sizes.push(0);
+    }
+    this.finish();
+  }
+
+  failed(error: DirtyError): void {
+    this.link = undefined;
+    this.fail(error);
+  }
+
+  refused(): void {
+    this.link = undefined;
+    if (++this.refusals > MAX_REFUSED) {
+      this.fail(new DirtyWorkerError(`The workers of ${this.app} refused the request ${MAX_REFUSED} times.`));
+    } else {
+      this.place();
+    }
+  }
+
+  lost(): void {
+    this.link = undefined;
+    if (this.begun) {
+      this.fail(new DirtyWorkerError(`The dirty worker died while it ran ${this.app} ${this.action}.`));
+    } else if (++this.lostBefore >= MAX_LOST_BEFORE_START) {
+      this.fail(
+        new DirtyWorkerError(
+          `${MAX_LOST_BEFORE_START} dirty workers died before they began ${this.app} ${this.action}; it is not tried again.`,
+        ),
+      );
+    } else {
+      this.place();
+    }
+  }
+
+  private timeoutMs(): number {
+    const { timeout } = this.options;
+    const most = this.context.timeoutMs;
+    return timeout === undefined ? most : Math.min(timeout * 1000, most);
+  }
+
+  private place(): void {
+    this.limit(this.context.queueTimeoutMs + QUEUE_BACKSTOP_MS);
+    this.placeId = this.context.arbiter.place(
+      { app: this.app, action: this.action, timeout: this.timeoutMs(), arrival: this.arrival },
+      this,
+    );
+  }
+
+  private limit(ms: number): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(Call.expire, ms, this);
+  }
+
+  private static expire(call: Call): void {
+    const running = call.link !== undefined;
+    call.leave();
+    call.fail(
+      running
+        ? new DirtyTimeoutError(`${call.app} ${call.action} took longer than ${call.timeoutMs() / 1000} s.`, {
+            details: { timeout: call.timeoutMs() / 1000 },
+          })
+        : call.context.arbiter.connected
+          ? new DirtyQueueTimeoutError(
+              `${call.app} had no free slot for ${call.context.queueTimeoutMs / 1000} s.`,
+            )
+          : new DirtyConnectionError(
+              "The dirty arbiter cannot be reached. It is started again by the arbiter; see its log.",
+            ),
+    );
+  }
+
+  /** Tells the other side that the call is not wanted any more. */
+  private leave(): void {
+    if (this.placeId !== undefined) this.context.arbiter.cancel(this.placeId);
+    this.link?.cancel(this.runId);
+    this.placeId = undefined;
+    this.link = undefined;
+  }
+
+  private shift(): unknown {
+    const value = this.queue[this.head];
+    this.passOn(this.sizes[this.head] ?? 0);
+    this.head++;
+    if (this.head === this.queue.length) {
+      this.queue = [];
+      this.sizes = [];
+      this.head = 0;
+    }
+    return value;
+  }
+
+  // The consumer asks for the next chunk when it is done with the last one, so credit follows its pace.
+  private passOn(bytes: number): void {
+    this.passedOn += bytes;
+    if (this.passedOn < WINDOW / 2) return;
+    this.link?.credit(this.runId, this.passedOn);
+    this.passedOn = 0;
+  }
+
+  private fail(error: unknown): void {
+    if (this.finished) return;
+    this.failure = { error };
+    this.finish();
+  }
+
+  private finish(): void {
+    if (this.finished) return;
+    this.finished = true;
+    clearTimeout(this.timer);
+    this.options.signal?.removeEventListener("abort", this);
+    const { waiter, failure } = this;
+    if (waiter === undefined) return;
+    this.waiter = undefined;
+    if (failure === undefined) {
+      waiter.resolve({ done: true, value: undefined });
+    } else {
+      this.failure = undefined;
+      waiter.reject(failure.error);
+    }
+  }
+}

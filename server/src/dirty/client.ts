@@ -1,0 +1,149 @@
+import { parseAppSpec } from "../config/app-spec.ts";
+import { DirtyConnectionError } from "../protocol/errors.ts";
+import type { Hello } from "../protocol/messages.ts";
+import { ArbiterLink } from "./arbiter-link.ts";
+import type { CallContext, CallOptions } from "./call.ts";
+import { DirtyCall } from "./dirty-call.ts";
+import type { DirtyResult, DirtyStream } from "./types.ts";
+import { WorkerLinks } from "./worker-link.ts";
+
+/** An app and how many workers are ready to run it. */
+export interface DirtyAppStatus {
+  /** Canonical name, as `chat-app:ChatApp`. */
+  app: string;
+  workers: number;
+}
+
+/** What the dirty side looks like from this process, as last heard. */
+export interface DirtyStatus {
+  /** Whether every configured app has at least one worker that is ready. */
+  ready: boolean;
+  apps: DirtyAppStatus[];
+}
+
+/** The untyped client: apps and actions by name. `dirty<App>()` is the typed one. */
+export class DirtyClient {
+  private readonly host: ClientHost;
+  private readonly options: CallOptions;
+
+  constructor(host: ClientHost, options: CallOptions = {}) {
+    this.host = host;
+    this.options = options;
+  }
+
+  /** The same client with a signal, a timeout in seconds or a request id bound to its calls. */
+  with(options: CallOptions): DirtyClient {
+    return new DirtyClient(this.host, { ...this.options, ...options });
+  }
+
+  /**
+   * Calls a plain action. It runs once it is awaited, and rejects with a DirtyError, or with the reason of
+   * the signal that aborted it.
+   */
+  execute<T = unknown>(app: string, action: string, ...args: unknown[]): DirtyResult<T> {
+    return this.call(app, action, args) as unknown as DirtyResult<T>;
+  }
+
+  /** Calls a generator action. It runs once it is iterated; leaving the loop cancels it. */
+  stream<T = unknown>(app: string, action: string, ...args: unknown[]): DirtyStream<T> {
+    return this.call(app, action, args) as unknown as DirtyStream<T>;
+  }
+
+  /** What the dirty side looks like right now. It asks nobody, so it costs nothing. */
+  status(): DirtyStatus {
+    return this.host.status();
+  }
+
+  private call(app: string, action: string, args: unknown[]): DirtyCall {
+    return new DirtyCall(this.host.context, { app: canonicalName(app), action, args }, this.options);
+  }
+}
+
+// Calls name their app by a few literals, over and over; parsing a path for each would be most of their cost.
+const names = new Map<string, string>();
+const MAX_NAMES = 256;
+
+function canonicalName(spec: string): string {
+  let name = names.get(spec);
+  if (name === undefined) {
+    name = parseAppSpec(spec).name;
+    if (names.size < MAX_NAMES) names.set(spec, name);
+  }
+  return name;
+}
+
+/** What a process needs to make calls. */
+export interface ClientSettings {
+  /** Path of the dirty arbiter's socket. */
+  socket: string;
+  hello: Hello;
+  /** Seconds. */
+  dirtyTimeout: number;
+  /** Seconds. */
+  dirtyQueueTimeout: number;
+}
+
+/** The connections behind all clients of a process. */
+export class ClientHost {
+  readonly context: CallContext;
+  private readonly arbiter: ArbiterLink;
+  private readonly workers: WorkerLinks;
+  private calls = 0;
+
+  constructor(settings: ClientSettings) {
+    const { socket, hello } = settings;
+    this.arbiter = new ArbiterLink(socket, hello);
+    this.workers = new WorkerLinks(hello);
+    this.context = {
+      arbiter: this.arbiter,
+      workers: this.workers,
+      timeoutMs: settings.dirtyTimeout * 1000,
+      queueTimeoutMs: settings.dirtyQueueTimeout * 1000,
+      nextRequestId: () => `${hello.id}-${(++this.calls).toString(36)}`,
+    };
+  }
+
+  /** Connects to the dirty arbiter. */
+  open(): void {
+    this.arbiter.open();
+  }
+
+  /** Closes every connection; runs that go on are cancelled by that. */
+  close(): void {
+    this.arbiter.close();
+    this.workers.close();
+  }
+
+  status(): DirtyStatus {
+    const { apps, connected } = this.arbiter;
+    return { ready: connected && apps.every((app) => app.workers > 0), apps };
+  }
+}
+
+const KEY = Symbol.for("tsunicorn.dirty");
+const slot = globalThis as { [KEY]?: ClientHost };
+
+/** Makes this process's connections, once, before user code is loaded. */
+export function setUpDirtyClient(settings: ClientSettings): ClientHost {
+  slot[KEY] = new ClientHost(settings);
+  return slot[KEY];
+}
+
+/**
+ * The client of this process.
+ * @throws DirtyConnectionError outside of a process that Tsunicorn started.
+ */
+export function getDirtyClient(): DirtyClient {
+  return new DirtyClient(host());
+}
+
+/** The connections of this process; for the typed client. */
+export function host(): ClientHost {
+  const found = slot[KEY];
+  if (found === undefined) {
+    throw new DirtyConnectionError(
+      "This process has no dirty arbiter: dirty apps can be called in processes that the tsunicorn command started.",
+    );
+  }
+  return found;
+}

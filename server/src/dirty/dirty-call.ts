@@ -1,0 +1,139 @@
+import { getLogger } from "../process/logger.ts";
+import { DirtyError } from "../protocol/errors.ts";
+import { Call, type CallContext, type CallOptions, type CallTarget } from "./call.ts";
+
+const UNUSED_AFTER_MS = 5000;
+
+/**
+ * What calling an action gives: awaited it is the result, iterated it is the stream. It is lazy and starts
+ * once, on its first use; later awaits share the result.
+ */
+export class DirtyCall implements AsyncIterable<unknown> {
+  private readonly call: Call;
+  private readonly label: string;
+  private result: Promise<unknown> | undefined;
+  private used = false;
+
+  constructor(context: CallContext, target: CallTarget, options: CallOptions) {
+    this.call = new Call(context, target, options);
+    this.label = `${target.app} ${target.action}`;
+    watch(this);
+  }
+
+  get [Symbol.toStringTag](): string {
+    return "DirtyCall";
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: awaiting a call is what runs it.
+  then<A, B>(
+    resolved?: ((value: unknown) => A | PromiseLike<A>) | null,
+    rejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.settle().then(resolved, rejected) as Promise<A | B>;
+  }
+
+  catch<B>(rejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<unknown> {
+    return this.settle().catch(rejected);
+  }
+
+  finally(settled?: (() => void) | null): Promise<unknown> {
+    return this.settle().finally(settled);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<unknown, unknown> {
+    if (this.used) {
+      throw new DirtyError(
+        `The call of ${this.label} has begun already; call the action again for a second stream.`,
+      );
+    }
+    this.use();
+    return new CallIterator(this.call);
+  }
+
+  /** Says, for the log, that nobody used the call in time. */
+  static describeUnused(call: DirtyCall): string {
+    return `A call of ${call.label} was made and neither awaited nor iterated, so it never ran.`;
+  }
+
+  private settle(): Promise<unknown> {
+    if (this.result === undefined) {
+      if (this.used) {
+        return Promise.reject(
+          new DirtyError(`The call of ${this.label} is being iterated; it cannot be awaited too.`),
+        );
+      }
+      this.use();
+      this.result = this.receive();
+    }
+    return this.result;
+  }
+
+  private async receive(): Promise<unknown> {
+    const step = await this.call.next();
+    if (this.call.streams === true) {
+      const error = new DirtyError(
+        `${this.label} streams: iterate it with "for await" instead of awaiting it.`,
+      );
+      this.call.cancel(error);
+      throw error;
+    }
+    return step.value;
+  }
+
+  private use(): void {
+    this.used = true;
+    unused.delete(this);
+    this.call.start();
+  }
+}
+
+class CallIterator implements AsyncIterator<unknown, unknown> {
+  private readonly call: Call;
+
+  constructor(call: Call) {
+    this.call = call;
+  }
+
+  next(): Promise<IteratorResult<unknown, unknown>> {
+    return this.call.next();
+  }
+
+  // Leaving the loop cancels without waiting for the worker: the loop's owner has other things to do.
+  return(value?: unknown): Promise<IteratorResult<unknown, unknown>> {
+    this.call.cancel(LEFT);
+    return Promise.resolve({ done: true, value });
+  }
+
+  throw(error?: unknown): Promise<IteratorResult<unknown, unknown>> {
+    this.call.cancel(LEFT);
+    return Promise.reject(error);
+  }
+}
+
+const LEFT = new DirtyError("The loop over the stream was left.");
+
+// One timer looks after all calls that were made and not used yet; used ones are only a Set's entry.
+const unused = new Map<DirtyCall, number>();
+let watching = false;
+
+function watch(call: DirtyCall): void {
+  unused.set(call, Date.now());
+  if (!watching) lookLater();
+}
+
+function lookLater(): void {
+  watching = true;
+  setTimeout(report, UNUSED_AFTER_MS).unref();
+}
+
+function report(): void {
+  watching = false;
+  // Some slack: the timer may fire a little early by this clock.
+  const before = Date.now() - UNUSED_AFTER_MS + 10;
+  for (const [call, made] of unused) {
+    if (made > before) break;
+    unused.delete(call);
+    getLogger().warn(DirtyCall.describeUnused(call));
+  }
+  if (unused.size > 0) lookLater();
+}

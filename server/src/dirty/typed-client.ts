@@ -1,0 +1,39 @@
+import { parseAppSpec } from "../config/app-spec.ts";
+import type { DirtyApp } from "./app.ts";
+import type { CallOptions } from "./call.ts";
+import { host } from "./client.ts";
+import { DirtyCall } from "./dirty-call.ts";
+import type { DirtyAppClient } from "./types.ts";
+
+// Asked of every object by await, JSON.stringify and the like. Answered with a function, the client would
+// look like a promise, and returning it from an async function would call the action "then".
+const NO_ACTIONS = new Set(["then", "catch", "finally", "toJSON"]);
+
+/**
+ * A client for one dirty app, typed by its class; nothing of the class is imported at run time.
+ *
+ * ```ts
+ * const chat = dirty<ChatApp>("./chat-app.ts:ChatApp");
+ * for await (const token of chat.with({ signal }).generate("hello")) process.stdout.write(token);
+ * const count = await chat.countTokens("hello");
+ * ```
+ * @param spec `PATH:Class` as in `dirtyApps`, relative to `chdir`.
+ * @throws Error when the spec is none.
+ */
+export function dirty<A extends DirtyApp>(spec: string): DirtyAppClient<A> {
+  return client(parseAppSpec(spec).name, {}) as DirtyAppClient<A>;
+}
+
+function client(app: string, options: CallOptions): object {
+  const bind = (more: CallOptions): object => client(app, { ...options, ...more });
+  return new Proxy(
+    {},
+    {
+      get(_target, name) {
+        if (typeof name === "symbol" || NO_ACTIONS.has(name)) return undefined;
+        if (name === "with") return bind;
+        return (...args: unknown[]) => new DirtyCall(host().context, { app, action: name, args }, options);
+      },
+    },
+  );
+}

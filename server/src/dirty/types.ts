@@ -1,0 +1,39 @@
+import type { DirtyApp } from "./app.ts";
+import type { CallOptions } from "./call.ts";
+
+/** A plain action's call: await it. Iterated, it yields its one result. */
+export interface DirtyResult<T> extends Promise<T>, AsyncIterable<T> {}
+
+/**
+ * A generator action's call: iterate it. The compiler refuses to await it, since a stream has no one
+ * result; at run time awaiting it rejects.
+ */
+export interface DirtyStream<T> extends AsyncIterable<T> {
+  then: (aStreamCannotBeAwaited: never) => never;
+}
+
+type Reserved = keyof DirtyApp | "constructor" | "with" | "then" | "catch" | "finally" | "toJSON";
+
+type ActionName<K> = K extends string ? (K extends Reserved | `_${string}` ? never : K) : never;
+
+type CallOf<R> =
+  R extends AsyncIterable<infer T>
+    ? DirtyStream<T>
+    : R extends Generator<infer T, unknown, unknown>
+      ? DirtyStream<T>
+      : DirtyResult<Awaited<R>>;
+
+/** The actions of an app as its callers see them. */
+export type DirtyActions<A extends DirtyApp> = {
+  [K in keyof A as A[K] extends (...args: never[]) => unknown ? ActionName<K> : never]: A[K] extends (
+    ...args: infer P
+  ) => infer R
+    ? (...args: P) => CallOf<R>
+    : never;
+};
+
+/** The typed client of an app. */
+export type DirtyAppClient<A extends DirtyApp> = DirtyActions<A> & {
+  /** The same client with a signal, a timeout in seconds or a request id bound to its calls. */
+  with(options: CallOptions): DirtyAppClient<A>;
+};

@@ -1,0 +1,128 @@
+import { connect } from "node:net";
+import { Connection } from "../protocol/connection.ts";
+import { type DirtyError, fromWireError } from "../protocol/errors.ts";
+import { HEADER_SIZE, type RequestId } from "../protocol/header.ts";
+import { type Hello, MSG, type Run, readChunk, readDict, readError } from "../protocol/messages.ts";
+
+/** Who receives what a run sends. */
+export interface RunListener {
+  /** The worker has taken the run and is about to call the action. */
+  started(): void;
+  /** A chunk came; `bytes` is what it took of the stream's window. */
+  chunk(value: unknown, bytes: number): void;
+  /** The stream has ended well. */
+  ended(): void;
+  /** The action has returned. */
+  returned(result: unknown): void;
+  /** The run has failed. */
+  failed(error: DirtyError): void;
+  /** The worker refuses the slot: it has to be placed again. */
+  refused(): void;
+  /** The connection is gone, after all that came before. */
+  lost(): void;
+}
+
+/** The one connection to a dirty worker, over which all runs of this process on it are multiplexed. */
+export class WorkerLink {
+  private readonly connection: Connection;
+  private readonly runs = new Map<RequestId, RunListener>();
+  private lastId = 0;
+
+  constructor(path: string, hello: Hello, gone: () => void) {
+    this.connection = new Connection(connect(path), {
+      frame: (type, id, buffer, start, end) => this.receive(type, id, buffer, start, end),
+      closed: () => {
+        gone();
+        const runs = [...this.runs.values()];
+        this.runs.clear();
+        for (const run of runs) run.lost();
+      },
+    });
+    this.connection.send(MSG.HELLO, 0, hello);
+  }
+
+  /**
+   * Sends a request.
+   * @returns the id that `cancel` and `credit` take.
+   * @throws DirtyProtocolError when an argument cannot cross; nothing is sent then.
+   */
+  run(run: Run, listener: RunListener): number {
+    const id = ++this.lastId;
+    this.connection.send(MSG.RUN, id, run);
+    this.runs.set(id, listener);
+    return id;
+  }
+
+  /** Ends a run; whatever it still sends is ignored. */
+  cancel(id: number): void {
+    if (this.runs.delete(id)) this.connection.send(MSG.CANCEL, id);
+  }
+
+  /** Lets a stream send so many bytes more. */
+  credit(id: number, bytes: number): void {
+    this.connection.send(MSG.CREDIT, id, { bytes });
+  }
+
+  /** Closes at once. */
+  destroy(): void {
+    this.connection.destroy();
+  }
+
+  private receive(type: number, id: RequestId, buffer: Buffer, start: number, end: number): void {
+    const run = this.runs.get(id);
+    if (run === undefined) return;
+    switch (type) {
+      case MSG.CHUNK:
+        run.chunk(readChunk(buffer, start, end), end - start + HEADER_SIZE);
+        return;
+      case MSG.STARTED:
+        run.started();
+        return;
+      case MSG.END:
+        this.runs.delete(id);
+        run.ended();
+        return;
+      case MSG.RESPONSE: {
+        const result = readDict(buffer, start, end)["result"];
+        this.runs.delete(id);
+        run.returned(result);
+        return;
+      }
+      case MSG.ERROR: {
+        const error = fromWireError(readError(readDict(buffer, start, end)));
+        this.runs.delete(id);
+        run.failed(error);
+        return;
+      }
+      case MSG.NACK:
+        this.runs.delete(id);
+        run.refused();
+    }
+  }
+}
+
+/** The links to all workers, each opened on first use. */
+export class WorkerLinks {
+  private readonly hello: Hello;
+  private readonly links = new Map<string, WorkerLink>();
+
+  constructor(hello: Hello) {
+    this.hello = hello;
+  }
+
+  /** The link to the worker that listens at `path`. */
+  get(path: string): WorkerLink {
+    const known = this.links.get(path);
+    if (known !== undefined) return known;
+    const link = new WorkerLink(path, this.hello, () => {
+      if (this.links.get(path) === link) this.links.delete(path);
+    });
+    this.links.set(path, link);
+    return link;
+  }
+
+  /** Closes every link at once. */
+  close(): void {
+    for (const link of this.links.values()) link.destroy();
+  }
+}

@@ -1,0 +1,127 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Settings } from "../config/settings.ts";
+import type { Listener } from "../process/channel.ts";
+import { getLogger } from "../process/logger.ts";
+import { JoinedResponse } from "./joined-response.ts";
+import { assignRequestId } from "./request-id.ts";
+import type { WebApp } from "./web-app.ts";
+
+// How often Node looks for connections that are over `headersTimeout` or `requestTimeout`.
+const CHECK_MS = 1000;
+const DRAIN_POLL_MS = 50;
+
+const STATUS_OF_PARSER_ERROR: Record<string, string> = {
+  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
+  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: "413 Payload Too Large",
+};
+
+/** The HTTP side of a worker: one server for each inherited socket, all serving the same app. */
+export class HttpWorker {
+  private readonly settings: Settings;
+  private readonly app: WebApp;
+  private readonly servers: Server[] = [];
+  private draining = false;
+
+  constructor(settings: Settings, app: WebApp) {
+    this.settings = settings;
+    this.app = app;
+  }
+
+  /** Takes connections from the inherited sockets. */
+  async open(listeners: Listener[]): Promise<void> {
+    await Promise.all(listeners.map((listener) => this.listen(listener)));
+  }
+
+  /**
+   * Accepts nothing new and lets the requests in progress finish, for `ms` at most; then closes what is left
+   * and the app.
+   */
+  async drain(ms: number): Promise<void> {
+    this.draining = true;
+    const closed = Promise.all(this.servers.map((server) => new Promise((resolve) => server.close(resolve))));
+    // A connection that falls idle while its server closes would otherwise stay for its whole keep-alive.
+    const sweep = setInterval(() => {
+      for (const server of this.servers) server.closeIdleConnections();
+    }, DRAIN_POLL_MS);
+    await within(ms, closed);
+    clearInterval(sweep);
+    for (const server of this.servers) server.closeAllConnections();
+    await within(ms, this.app.close());
+  }
+
+  private async listen({ fd }: Listener): Promise<void> {
+    const { settings } = this;
+    const server = createServer(
+      {
+        ServerResponse: JoinedResponse,
+        keepAliveTimeout: settings.keepalive * 1000,
+        headersTimeout: settings.headersTimeout * 1000,
+        requestTimeout: settings.requestTimeout * 1000,
+        connectionsCheckingInterval: CHECK_MS,
+        maxHeaderSize: settings.maxHeaderSize,
+      },
+      (request, response) => this.serve(request, response),
+    );
+    // 0 seconds of keep-alive means none; Node reads 0 as "no limit".
+    if (settings.keepalive === 0) server.maxRequestsPerSocket = 1;
+    server.on("clientError", refuse);
+    this.app.attach(server);
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ fd, backlog: settings.backlog }, resolve);
+    });
+    this.servers.push(server);
+  }
+
+  private serve(request: IncomingMessage, response: ServerResponse): void {
+    const id = assignRequestId(request, response);
+    if (this.draining) response.setHeader("connection", "close");
+    if (this.settings.accessLog) logAccess(id, request, response);
+    this.app.handle(request, response);
+  }
+}
+
+// Bytes that are no HTTP never reach the app, so the answer is written here, by hand.
+function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  const status = STATUS_OF_PARSER_ERROR[error.code ?? ""] ?? "400 Bad Request";
+  const body = JSON.stringify({ detail: status.slice(4) });
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
+
+function logAccess(requestId: string, request: IncomingMessage, response: ServerResponse): void {
+  const began = performance.now();
+  const { method, url } = request;
+  const remote = request.socket.remoteAddress;
+  response.once("close", () => {
+    getLogger().info(
+      {
+        requestId,
+        method,
+        url,
+        status: response.statusCode,
+        ms: Math.round(performance.now() - began),
+        remote,
+        agent: request.headers["user-agent"],
+        complete: response.writableFinished,
+      },
+      `${method} ${url} ${response.statusCode}`,
+    );
+  });
+}
+
+async function within(ms: number, promise: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([promise, limit]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,74 @@
+/**
+ * Entry of an HTTP worker: loads the web app, serves it on the inherited sockets, and drains when the arbiter
+ * says so or is gone.
+ */
+import { setUpDirtyClient } from "../dirty/client.ts";
+import { type Boot, onArbiterMessage, type ToChild, tellArbiter } from "../process/channel.ts";
+import { explain } from "../process/explain.ts";
+import { getLogger, setUpLogger } from "../process/logger.ts";
+import { onParentGone } from "../process/parent-watch.ts";
+import { HttpWorker } from "./http-worker.ts";
+import { loadWebApp } from "./web-app.ts";
+
+process.title = "tsunicorn: http worker";
+// Ctrl-C reaches the arbiter, which says when to stop. SIGUSR1 unhandled would open Node's inspector.
+for (const signal of ["SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const)
+  process.on(signal, () => {});
+process.on("SIGTERM", () => void stop(true));
+
+const HEARTBEAT_MS = 1000;
+const QUICK_MS = 1000;
+let boot: Boot | undefined;
+let worker: HttpWorker | undefined;
+let stopping = false;
+
+onArbiterMessage((message) => {
+  handle(message).catch((error: unknown) => {
+    const reason = explain(error);
+    getLogger().error({ err: error }, reason);
+    tellArbiter({ type: "bootFailed", reason });
+    setTimeout(() => process.exit(3), 50);
+  });
+});
+onParentGone(() => void stop(true));
+
+process.on("unhandledRejection", (error) => {
+  getLogger().error({ err: error }, "a promise was rejected and nobody handled it");
+});
+process.on("uncaughtException", (error) => {
+  getLogger().fatal({ err: error }, "an exception was not caught; the worker is replaced");
+  process.exit(1);
+});
+
+async function handle(message: ToChild): Promise<void> {
+  if (message.type === "boot") {
+    boot = message.boot;
+    await serve(boot);
+  } else if (message.type === "stop") {
+    await stop(message.graceful);
+  }
+}
+
+async function serve({ id, settings, token, dirtySocket, listeners }: Boot): Promise<void> {
+  await setUpLogger({ level: settings.logLevel, format: settings.logFormat, role: "http worker" });
+  const dirty = setUpDirtyClient({
+    socket: dirtySocket,
+    hello: { token, role: "http-worker", id, pid: process.pid },
+    dirtyTimeout: settings.dirtyTimeout,
+    dirtyQueueTimeout: settings.dirtyQueueTimeout,
+  });
+  dirty.open();
+  worker = new HttpWorker(settings, await loadWebApp(settings.app));
+  await worker.open(listeners);
+  tellArbiter({ type: "ready" });
+  setInterval(() => tellArbiter({ type: "heartbeat" }), HEARTBEAT_MS);
+}
+
+async function stop(graceful: boolean): Promise<void> {
+  if (stopping && graceful) return;
+  stopping = true;
+  if (worker !== undefined && boot !== undefined) {
+    await worker.drain(graceful ? boot.settings.gracefulTimeout * 1000 : QUICK_MS);
+  }
+  process.exit(0);
+}

@@ -1,0 +1,82 @@
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
+import { resolveAppFile } from "../config/app-spec.ts";
+import { loadModule } from "../process/load-module.ts";
+
+/** The user's web app, whatever it was written with. */
+export interface WebApp {
+  /** Serves one request. */
+  handle(request: IncomingMessage, response: ServerResponse): void;
+  /** Connects what else the app listens to, such as WebSocket upgrades. */
+  attach(server: Server): void;
+  /** Frees what the app took. */
+  close(): Promise<void>;
+}
+
+/** What this file uses of a Fastify instance. */
+interface FastifyLike {
+  ready(): PromiseLike<unknown>;
+  routing(request: IncomingMessage, response: ServerResponse): void;
+  close(): PromiseLike<unknown>;
+  server: Server;
+}
+
+/** What this file uses of an app with `fetch`, such as Hono or h3. */
+interface FetchLike {
+  fetch(request: Request): Response | Promise<Response>;
+}
+
+/**
+ * Loads the module and makes a web app of its default export, or of its export `app`.
+ * @param path as in the setting `app`, relative to `chdir`.
+ * @throws Error when the module cannot be loaded, or exports nothing that can serve.
+ */
+export async function loadWebApp(path: string): Promise<WebApp> {
+  let exported: unknown;
+  try {
+    const module = await loadModule(resolveAppFile(path, process.cwd()));
+    exported = await (module["default"] ?? module["app"]);
+  } catch (error) {
+    throw new Error(`The app ${path} cannot be loaded`, { cause: error });
+  }
+  if (isFastify(exported)) return fromFastify(exported);
+  if (isFetch(exported)) return fromFetch(exported);
+  if (typeof exported === "function") return fromListener(exported as RequestListener);
+  throw new Error(
+    `The app ${path} exports nothing that can serve: its default export, or its export app, must be a Fastify instance, a (req, res) listener or an object with fetch(request).`,
+  );
+}
+
+async function fromFastify(app: FastifyLike): Promise<WebApp> {
+  await app.ready();
+  return {
+    handle: app.routing,
+    // Plugins listen on the instance's own server, which never listens itself.
+    attach: (server) => server.on("upgrade", (...event) => app.server.emit("upgrade", ...event)),
+    close: async () => {
+      await app.close();
+    },
+  };
+}
+
+async function fromFetch(app: FetchLike): Promise<WebApp> {
+  const { toNodeHandler } = await import("srvx/node");
+  const handle = toNodeHandler((request) => app.fetch(request)) as RequestListener;
+  return { handle, attach: () => {}, close: async () => {} };
+}
+
+function fromListener(listener: RequestListener): WebApp {
+  return { handle: listener, attach: () => {}, close: async () => {} };
+}
+
+function isFastify(value: unknown): value is FastifyLike {
+  return has(value, "routing") && has(value, "ready") && has(value, "close");
+}
+
+function isFetch(value: unknown): value is FetchLike {
+  return has(value, "fetch");
+}
+
+function has(value: unknown, method: string): boolean {
+  if ((typeof value !== "object" && typeof value !== "function") || value === null) return false;
+  return typeof (value as Record<string, unknown>)[method] === "function";
+}

@@ -1,0 +1,149 @@
+/**
+ * The errors of dirty calls. They keep Gunicorn's names, because they cross the wire by name, and each
+ * carries a stable `code` for programs to test.
+ *
+ * | class | code | meaning |
+ * |---|---|---|
+ * | DirtyError | DIRTY_ERROR | the base class; also an error whose type this side does not know |
+ * | DirtyTimeoutError | DIRTY_TIMEOUT | the run took longer than it may |
+ * | DirtyConnectionError | DIRTY_CONNECTION | the dirty arbiter or the worker cannot be reached |
+ * | DirtyWorkerError | DIRTY_WORKER | the worker died while it ran the request |
+ * | DirtyAppError | DIRTY_APP | the app threw |
+ * | DirtyAppNotFoundError | DIRTY_APP_NOT_FOUND | no such app is configured, or it has no such action |
+ * | DirtyNoWorkersAvailableError | DIRTY_NO_WORKERS | no worker runs the app, and none is about to |
+ * | DirtyProtocolError | DIRTY_PROTOCOL | bytes or a value that the wire does not allow |
+ * | DirtyQueueFullError | DIRTY_QUEUE_FULL | the app's queue is full |
+ * | DirtyQueueTimeoutError | DIRTY_QUEUE_TIMEOUT | the request waited too long for a slot |
+ * | DirtyDrainingError | DIRTY_DRAINING | the server is shutting down and takes nothing new |
+ */
+
+/** What `details` of an error may hold: plain data that the wire carries. */
+export type ErrorDetails = Record<string, unknown>;
+
+/** Options of every dirty error. */
+export interface DirtyErrorOptions {
+  /** Plain data about the failure; it crosses the wire. Default: empty. */
+  details?: ErrorDetails;
+  /** The lower error behind this one; it stays in this process. */
+  cause?: unknown;
+}
+
+/** An error as it stands in an ERROR frame. */
+export interface WireError {
+  error_type: string;
+  message: string;
+  details: ErrorDetails;
+}
+
+/** Base of every error that a dirty call can end with. */
+export class DirtyError extends Error {
+  /** Stable, for programs to test. */
+  readonly code: string = "DIRTY_ERROR";
+  /** Plain data about the failure. */
+  readonly details: ErrorDetails;
+
+  constructor(message: string, options: DirtyErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.details = options.details ?? {};
+  }
+
+  override get name(): string {
+    return this.constructor.name;
+  }
+
+  /** Whole seconds after which a new try makes sense, where the server could tell. */
+  get retryAfter(): number | undefined {
+    const value = this.details["retry_after"];
+    return typeof value === "number" ? value : undefined;
+  }
+}
+
+/** The run took longer than `dirtyTimeout`, or than the call's own `timeout`. */
+export class DirtyTimeoutError extends DirtyError {
+  override readonly code = "DIRTY_TIMEOUT";
+}
+
+/** The dirty arbiter, or the worker that was chosen, cannot be reached. */
+export class DirtyConnectionError extends DirtyError {
+  override readonly code = "DIRTY_CONNECTION";
+}
+
+/** The worker died, or was replaced, while it ran the request. */
+export class DirtyWorkerError extends DirtyError {
+  override readonly code = "DIRTY_WORKER";
+}
+
+/** The app's action threw. Its message is the app's own; its stack stays in the worker's log. */
+export class DirtyAppError extends DirtyError {
+  override readonly code: string = "DIRTY_APP";
+}
+
+/** No such app is configured, or the app has no such action. */
+export class DirtyAppNotFoundError extends DirtyAppError {
+  override readonly code = "DIRTY_APP_NOT_FOUND";
+}
+
+/** No worker runs the app, and none is about to: its workers fail to start. */
+export class DirtyNoWorkersAvailableError extends DirtyError {
+  override readonly code = "DIRTY_NO_WORKERS";
+}
+
+/** Bytes that break the wire's rules, or a value that it cannot carry. */
+export class DirtyProtocolError extends DirtyError {
+  override readonly code = "DIRTY_PROTOCOL";
+}
+
+/** The app's queue holds `dirtyQueueSize` requests already. `retryAfter` says when to come back. */
+export class DirtyQueueFullError extends DirtyError {
+  override readonly code = "DIRTY_QUEUE_FULL";
+}
+
+/** The request waited `dirtyQueueTimeout` seconds and got no slot. */
+export class DirtyQueueTimeoutError extends DirtyError {
+  override readonly code = "DIRTY_QUEUE_TIMEOUT";
+}
+
+/** The server is shutting down and starts nothing new. */
+export class DirtyDrainingError extends DirtyError {
+  override readonly code = "DIRTY_DRAINING";
+}
+
+const BY_NAME = new Map<string, new (message: string, options?: DirtyErrorOptions) => DirtyError>(
+  [
+    DirtyError,
+    DirtyTimeoutError,
+    DirtyConnectionError,
+    DirtyWorkerError,
+    DirtyAppError,
+    DirtyAppNotFoundError,
+    DirtyNoWorkersAvailableError,
+    DirtyProtocolError,
+    DirtyQueueFullError,
+    DirtyQueueTimeoutError,
+    DirtyDrainingError,
+  ].map((type) => [type.name, type]),
+);
+
+/**
+ * Makes what an ERROR frame carries out of anything that was thrown. Whatever is no dirty error is the
+ * app's: it crosses as a DirtyAppError with its own message, and its class as `details.error_class`.
+ */
+export function toWireError(error: unknown, details: ErrorDetails = {}): WireError {
+  if (error instanceof DirtyError) {
+    return { error_type: error.name, message: error.message, details: { ...details, ...error.details } };
+  }
+  if (error instanceof Error) {
+    return {
+      error_type: "DirtyAppError",
+      message: error.message,
+      details: { ...details, error_class: error.name },
+    };
+  }
+  return { error_type: "DirtyAppError", message: String(error), details };
+}
+
+/** Makes an error of the class that an ERROR frame names; an unknown name gives a plain DirtyError. */
+export function fromWireError(wire: WireError): DirtyError {
+  const type = BY_NAME.get(wire.error_type) ?? DirtyError;
+  return new type(wire.message, { details: wire.details });
+}

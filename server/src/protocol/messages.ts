@@ -1,0 +1,331 @@
+/**
+ * The messages on the dirty sockets, and what each carries.
+ *
+ * Gunicorn's part, byte for byte:
+ *
+ * | type | message | payload |
+ * |---|---|---|
+ * | 0x01 | REQUEST | `{app_path, action, args, kwargs}` |
+ * | 0x02 | RESPONSE | `{result}` |
+ * | 0x03 | ERROR | `{error: {error_type, message, details}}` |
+ * | 0x04 | CHUNK | `{data}` |
+ * | 0x05 | END | empty |
+ * | 0x10, 0x11, 0x12 | STASH, STATUS, MANAGE | known, and not served yet |
+ *
+ * Our part, for peers that said HELLO with the arbiter's token:
+ *
+ * | type | message | from → to | payload |
+ * |---|---|---|---|
+ * | 0x20 | HELLO | client or worker → listener | `{token, role, id, pid}` |
+ * | 0x21 | WELCOME | dirty arbiter → peer | `{epoch}` |
+ * | 0x22 | APPS | dirty arbiter → client | `{apps: [{app, workers}]}` |
+ * | 0x23 | PLACE | client → dirty arbiter | `{app, action, timeout, arrival}` |
+ * | 0x24 | PLACED | dirty arbiter → client | `{slot, worker, socket, continues}` |
+ * | 0x25 | QUEUED | dirty arbiter → client | `{position}` |
+ * | 0x26 | RUN | client → dirty worker | `{slot, app, action, args, kwargs?, ms_left, request_id, emitted?}` |
+ * | 0x27 | STARTED | dirty worker → client | empty |
+ * | 0x28 | NACK | dirty worker → client | empty |
+ * | 0x29 | CANCEL | client → either | empty |
+ * | 0x2a | CREDIT | client → dirty worker | `{bytes}` |
+ * | 0x2b | READY | dirty worker → dirty arbiter | `{socket, apps: [{app, concurrency, continues}], running: [{slot, app, ms_left}]}` |
+ * | 0x2c | HEARTBEAT | dirty worker → dirty arbiter | `{started: [slot]}` |
+ * | 0x2d | FREE | dirty worker → dirty arbiter | `{slot}` |
+ * | 0x2e | REVOKE | dirty arbiter → dirty worker | `{slot, cancel}` |
+ */
+import type { WireError } from "./errors.ts";
+import { DirtyProtocolError } from "./errors.ts";
+import { CHUNK_PREFIX } from "./frame-writer.ts";
+import { decodeTlv } from "./tlv.ts";
+
+/** The type byte of each message. */
+export const MSG = {
+  REQUEST: 0x01,
+  RESPONSE: 0x02,
+  ERROR: 0x03,
+  CHUNK: 0x04,
+  END: 0x05,
+  STASH: 0x10,
+  STATUS: 0x11,
+  MANAGE: 0x12,
+  HELLO: 0x20,
+  WELCOME: 0x21,
+  APPS: 0x22,
+  PLACE: 0x23,
+  PLACED: 0x24,
+  QUEUED: 0x25,
+  RUN: 0x26,
+  STARTED: 0x27,
+  NACK: 0x28,
+  CANCEL: 0x29,
+  CREDIT: 0x2a,
+  READY: 0x2b,
+  HEARTBEAT: 0x2c,
+  FREE: 0x2d,
+  REVOKE: 0x2e,
+} as const;
+
+/** The first type that a peer may only send after its HELLO. */
+export const FIRST_OWN_TYPE = 0x20;
+
+/** Who a peer is. A gateway is the dirty arbiter's own client, on behalf of foreign ones. */
+export type Role = "http-worker" | "dirty-worker" | "gateway";
+
+/** HELLO: the peer proves with the token that the arbiter started it. `id` is its number in the fleet. */
+export interface Hello {
+  token: string;
+  role: Role;
+  id: number;
+  pid: number;
+}
+
+/** WELCOME: the dirty arbiter's epoch. A worker refuses slots of an older one. */
+export interface Welcome {
+  epoch: number;
+}
+
+/** An app and how many workers are ready to run it. */
+export interface AppState {
+  app: string;
+  workers: number;
+}
+
+/** PLACE: `timeout` is the most ms that the run may take, `arrival` a time of the machine's clock in ms. */
+export interface Place {
+  app: string;
+  action: string;
+  timeout: number;
+  arrival: number;
+}
+
+/** PLACED: run it on that worker, at that socket. `continues`: the action can go on from `emitted`. */
+export interface Placed {
+  slot: number;
+  worker: number;
+  socket: string;
+  continues: boolean;
+}
+
+/** RUN: the request itself. */
+export interface Run {
+  slot: number;
+  app: string;
+  action: string;
+  args: unknown[];
+  ms_left: number;
+  request_id: string;
+  kwargs?: Record<string, unknown>;
+  emitted?: unknown[];
+}
+
+/** An app as a worker runs it. `continues` names the actions that can go on from `emitted`. */
+export interface ReadyApp {
+  app: string;
+  concurrency: number;
+  continues: string[];
+}
+
+/** A slot that a worker is running; `ms_left` until its deadline. */
+export interface RunningSlot {
+  slot: number;
+  app: string;
+  ms_left: number;
+}
+
+/** READY: what a worker runs, also after the dirty arbiter was replaced. */
+export interface Ready {
+  socket: string;
+  apps: ReadyApp[];
+  running: RunningSlot[];
+}
+
+/** REVOKE: `cancel` is false for a slot that seems unused: a run that did begin goes on. */
+export interface Revoke {
+  slot: number;
+  cancel: boolean;
+}
+
+/** REQUEST of a foreign client. */
+export interface Request {
+  app_path: string;
+  action: string;
+  args: unknown[];
+  kwargs: Record<string, unknown>;
+}
+
+type Dict = Record<string, unknown>;
+
+/** Reads a payload that must be a dict. */
+export function readDict(buffer: Buffer, start: number, end: number): Dict {
+  const value = start === end ? undefined : decodeTlv(buffer, start, end);
+  if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Uint8Array) {
+    throw new DirtyProtocolError("A message's payload is no dict.");
+  }
+  return value as Dict;
+}
+
+/** Reads the value out of a CHUNK, without building its dict where it has the usual form. */
+export function readChunk(buffer: Buffer, start: number, end: number): unknown {
+  const from = start + CHUNK_PREFIX.length;
+  if (from < end && buffer.compare(CHUNK_PREFIX, 0, CHUNK_PREFIX.length, start, from) === 0) {
+    return decodeTlv(buffer, from, end, 1);
+  }
+  return readDict(buffer, start, end)["data"] ?? null;
+}
+
+/** Reads an ERROR's error. A field that is missing is filled in: the error matters more than its form. */
+export function readError(dict: Dict): WireError {
+  const error = isDict(dict["error"]) ? dict["error"] : {};
+  return {
+    error_type: typeof error["error_type"] === "string" ? error["error_type"] : "DirtyError",
+    message:
+      typeof error["message"] === "string" ? error["message"] : "The other side failed without a reason.",
+    details: isDict(error["details"]) ? error["details"] : {},
+  };
+}
+
+/** Reads HELLO. */
+export function readHello(dict: Dict): Hello {
+  const role = text(dict, "role");
+  if (role !== "http-worker" && role !== "dirty-worker" && role !== "gateway") throw wrong("role", "a role");
+  return { token: text(dict, "token"), role, id: number(dict, "id"), pid: number(dict, "pid") };
+}
+
+/** Reads WELCOME. */
+export function readWelcome(dict: Dict): Welcome {
+  return { epoch: number(dict, "epoch") };
+}
+
+/** Reads APPS. */
+export function readApps(dict: Dict): AppState[] {
+  return dicts(dict, "apps").map((app) => ({ app: text(app, "app"), workers: number(app, "workers") }));
+}
+
+/** Reads PLACE. */
+export function readPlace(dict: Dict): Place {
+  return {
+    app: text(dict, "app"),
+    action: text(dict, "action"),
+    timeout: number(dict, "timeout"),
+    arrival: number(dict, "arrival"),
+  };
+}
+
+/** Reads PLACED. */
+export function readPlaced(dict: Dict): Placed {
+  return {
+    slot: number(dict, "slot"),
+    worker: number(dict, "worker"),
+    socket: text(dict, "socket"),
+    continues: dict["continues"] === true,
+  };
+}
+
+/** Reads RUN. */
+export function readRun(dict: Dict): Run {
+  const run: Run = {
+    slot: number(dict, "slot"),
+    app: text(dict, "app"),
+    action: text(dict, "action"),
+    args: list(dict, "args"),
+    ms_left: number(dict, "ms_left"),
+    request_id: text(dict, "request_id"),
+  };
+  if (dict["kwargs"] !== undefined) run.kwargs = record(dict, "kwargs");
+  if (dict["emitted"] !== undefined) run.emitted = list(dict, "emitted");
+  return run;
+}
+
+/** Reads READY. */
+export function readReady(dict: Dict): Ready {
+  return {
+    socket: text(dict, "socket"),
+    apps: dicts(dict, "apps").map((app) => ({
+      app: text(app, "app"),
+      concurrency: number(app, "concurrency"),
+      continues: list(app, "continues").filter((action) => typeof action === "string"),
+    })),
+    running: dicts(dict, "running").map((run) => ({
+      slot: number(run, "slot"),
+      app: text(run, "app"),
+      ms_left: number(run, "ms_left"),
+    })),
+  };
+}
+
+/** Reads HEARTBEAT: the slots whose runs began since the last one. */
+export function readHeartbeat(dict: Dict): number[] {
+  return list(dict, "started").filter((slot) => typeof slot === "number");
+}
+
+/** Reads the slot of FREE. */
+export function readSlot(dict: Dict): number {
+  return number(dict, "slot");
+}
+
+/** Reads REVOKE. */
+export function readRevoke(dict: Dict): Revoke {
+  return { slot: number(dict, "slot"), cancel: dict["cancel"] === true };
+}
+
+/** Reads a count of bytes, as CREDIT carries it. */
+export function readBytes(dict: Dict): number {
+  const bytes = number(dict, "bytes");
+  if (bytes < 0) throw wrong("bytes", "a positive number");
+  return bytes;
+}
+
+/** Reads the position of QUEUED. */
+export function readPosition(dict: Dict): number {
+  return number(dict, "position");
+}
+
+/** Reads REQUEST. Gunicorn's clients may leave out empty args and kwargs. */
+export function readRequest(dict: Dict): Request {
+  return {
+    app_path: text(dict, "app_path"),
+    action: text(dict, "action"),
+    args: dict["args"] === undefined || dict["args"] === null ? [] : list(dict, "args"),
+    kwargs: dict["kwargs"] === undefined || dict["kwargs"] === null ? {} : record(dict, "kwargs"),
+  };
+}
+
+function isDict(value: unknown): value is Dict {
+  return (
+    typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)
+  );
+}
+
+function text(dict: Dict, key: string): string {
+  const value = dict[key];
+  if (typeof value !== "string") throw wrong(key, "a string");
+  return value;
+}
+
+function number(dict: Dict, key: string): number {
+  const value = dict[key];
+  if (typeof value !== "number" || !Number.isFinite(value)) throw wrong(key, "a number");
+  return value;
+}
+
+function list(dict: Dict, key: string): unknown[] {
+  const value = dict[key];
+  if (!Array.isArray(value)) throw wrong(key, "a list");
+  return value;
+}
+
+function dicts(dict: Dict, key: string): Dict[] {
+  return list(dict, key).map((item) => {
+    if (!isDict(item)) throw wrong(key, "a list of dicts");
+    return item;
+  });
+}
+
+function record(dict: Dict, key: string): Dict {
+  const value = dict[key];
+  if (!isDict(value)) throw wrong(key, "a dict");
+  return value;
+}
+
+function wrong(key: string, what: string): DirtyProtocolError {
+  return new DirtyProtocolError(`The field "${key}" of a message is not ${what}.`);
+}

@@ -1,0 +1,99 @@
+import path from "node:path";
+import { describe, expect, test } from "vitest";
+import { parseAppSpec, resolveAppFile } from "../../src/config/app-spec.ts";
+import { folderWith } from "./folder.ts";
+
+describe("an app has one name, however its spec is written", () => {
+  test.each([
+    "./chat-app.ts:ChatApp",
+    "chat-app:ChatApp:2",
+    "chat-app.js:ChatApp",
+    "./chat-app.mts:ChatApp",
+    "sub/../chat-app.cjs:ChatApp:1",
+    ".//chat-app:ChatApp",
+    "/srv/base/chat-app.js:ChatApp",
+    "../base/chat-app:ChatApp",
+  ])("%s", (spec) => {
+    expect(parseAppSpec(spec, "/srv/base").name).toBe("chat-app:ChatApp");
+  });
+
+  test.each([
+    ["apps/chat.ts:ChatApp", "apps/chat:ChatApp"],
+    ["../lib/chat.ts:ChatApp", "../lib/chat:ChatApp"],
+    ["/opt/chat.ts:ChatApp", "../../opt/chat:ChatApp"],
+    ["model.v2:Model", "model.v2:Model"],
+    ["model.v2.ts:Model", "model.v2:Model"],
+    ["myapp.ml:ModelApp", "myapp.ml:ModelApp"],
+    ["chat:$Größe_2", "chat:$Größe_2"],
+  ])("%s is %s", (spec, name) => {
+    expect(parseAppSpec(spec, "/srv/base").name).toBe(name);
+  });
+
+  test("paths are relative to the working folder where no other is given", () => {
+    expect(parseAppSpec(`${process.cwd()}/chat.ts:ChatApp`).name).toBe("chat:ChatApp");
+  });
+});
+
+test("a spec's path, class and number of workers are taken as written", () => {
+  expect(parseAppSpec("./chat-app.ts:ChatApp:12", "/srv")).toEqual({
+    path: "./chat-app.ts",
+    className: "ChatApp",
+    workers: 12,
+    name: "chat-app:ChatApp",
+  });
+  expect(parseAppSpec("./chat-app.ts:ChatApp", "/srv").workers).toBeUndefined();
+});
+
+test.each([
+  ["", "has no path; write PATH:Class"],
+  [":ChatApp", "has no path; write PATH:Class"],
+  ["./chat-app.ts", "has no class; write PATH:Class"],
+  ["./chat-app.ts:", "has no class; write PATH:Class"],
+  ["chat:Chat App", 'has "Chat App" where a class belongs'],
+  ["chat:2", 'has "2" where a class belongs'],
+  ["chat:ChatApp:0", 'has "0" where its number of workers belongs, 1 or more'],
+  ["chat:ChatApp:-1", 'has "-1" where its number of workers belongs, 1 or more'],
+  ["chat:ChatApp:2x", 'has "2x" where its number of workers belongs, 1 or more'],
+  ["chat:ChatApp:", 'has "" where its number of workers belongs, 1 or more'],
+  ["chat:ChatApp:1:2", "has too many colons; write PATH:Class or PATH:Class:N"],
+  ["python:myapp.ml:ModelApp", "is an app in Python, which is not supported yet"],
+])("the spec %j is refused: it %s", (spec, message) => {
+  expect(() => parseAppSpec(spec, "/srv")).toThrow(message);
+});
+
+describe("the file of an app", () => {
+  test("is the one that was named, where it exists", () => {
+    const folder = folderWith({ "chat.ts": "", "chat.js": "" });
+    expect(resolveAppFile("./chat.ts", folder)).toBe(path.join(folder, "chat.ts"));
+    expect(resolveAppFile(path.join(folder, "chat.ts"), "/")).toBe(path.join(folder, "chat.ts"));
+  });
+
+  test("is the built one for a spec without extension", () => {
+    const folder = folderWith({ "chat.ts": "", "chat.mjs": "" });
+    expect(resolveAppFile("chat", folder)).toBe(path.join(folder, "chat.mjs"));
+  });
+
+  test.each([
+    ["chat.ts", "chat.js"],
+    ["chat.js", "chat.ts"],
+    ["chat.ts", "chat.mjs"],
+    ["chat.mjs", "chat.mts"],
+    ["chat", "chat.cts"],
+    ["chat.v2", "chat.v2.js"],
+  ])("%s is found as %s where only that exists", (named, existing) => {
+    const folder = folderWith({ [existing]: "" });
+    expect(resolveAppFile(named, folder)).toBe(path.join(folder, existing));
+  });
+
+  test("is never a folder of that name", () => {
+    const folder = folderWith({ "chat/index.js": "", "chat.ts": "" });
+    expect(resolveAppFile("chat", folder)).toBe(path.join(folder, "chat.ts"));
+  });
+
+  test("that does not exist is named with what was tried", () => {
+    const folder = folderWith({});
+    expect(() => resolveAppFile("chat.ts", folder)).toThrow(
+      `no such file: ${folder}/chat.ts (tried the extensions js, mjs, cjs, ts, mts, cts)`,
+    );
+  });
+});

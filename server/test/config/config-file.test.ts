@@ -1,0 +1,108 @@
+import { readdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, test } from "vitest";
+import { findConfigFile, readConfigFile } from "../../src/config/config-file.ts";
+import { defineConfig } from "../../src/config/define-config.ts";
+import { folderWith } from "./folder.ts";
+
+describe("the config file", () => {
+  test.each([
+    [["tsunicorn.config.ts", "tsunicorn.config.js"], "tsunicorn.config.ts"],
+    [["tsunicorn.config.mts", "tsunicorn.config.mjs"], "tsunicorn.config.mts"],
+    [["tsunicorn.config.mjs", "tsunicorn.config.js"], "tsunicorn.config.js"],
+    [["tsunicorn.config.mjs"], "tsunicorn.config.mjs"],
+  ])("of %j is %s where none is named", async (files, found) => {
+    const folder = folderWith(Object.fromEntries(files.map((file) => [file, ""])));
+    expect(await findConfigFile(undefined, folder)).toBe(path.join(folder, found));
+  });
+
+  test("may be missing where none is named", async () => {
+    expect(await findConfigFile(undefined, folderWith({}))).toBeUndefined();
+  });
+
+  test("that is named must exist and be TypeScript or JavaScript", async () => {
+    const folder = folderWith({ "config.json": "{}" });
+    await expect(findConfigFile({ path: "x.ts", from: "flag -c" }, folder)).rejects.toThrow(
+      `config: no such file: ${folder}/x.ts (from flag -c)`,
+    );
+    await expect(findConfigFile({ path: "config.json", from: "flag -c" }, folder)).rejects.toThrow(
+      `config: ${folder}/config.json must end in .ts, .mts, .cts, .js, .mjs, .cjs (from flag -c)`,
+    );
+  });
+});
+
+/** Writes one config file and reads the settings that it gives. */
+async function read(name: string, text: string, more: Readonly<Record<string, string>> = {}) {
+  const folder = folderWith({ ...more, [name]: text });
+  const { given, problems } = await readConfigFile(path.join(folder, name));
+  expect(problems).toEqual([]);
+  return Object.fromEntries([...given].map(([setting, { value }]) => [setting, value]));
+}
+
+describe("a config file can be written", () => {
+  test("in TypeScript, with defineConfig and files of its own", async () => {
+    const text = `
+      import { defineConfig, type TsunicornConfig } from "tsunicorn";
+      import { workers } from "./workers";
+      enum Level { Debug = "debug" }
+      const more: TsunicornConfig = { logLevel: Level.Debug };
+      export default defineConfig({ workers, ...more });
+    `;
+    const values = await read("c.ts", text, { "workers.ts": "export const workers: number = 3;" });
+    expect(values).toEqual({ workers: 3, logLevel: "debug" });
+  });
+
+  test("in TypeScript that waits", async () => {
+    expect(await read("c.mts", "export default { workers: await Promise.resolve(3) };")).toEqual({
+      workers: 3,
+    });
+  });
+
+  test("in JavaScript", async () => {
+    expect(await read("c.mjs", "export default { workers: 3 };")).toEqual({ workers: 3 });
+    expect(await read("c.cjs", "module.exports = { workers: 3 };")).toEqual({ workers: 3 });
+  });
+
+  test("with one item for a list of one", async () => {
+    const values = await read("c.mjs", `export default { bind: ":80", dirtyApps: "a:A" };`);
+    expect(values).toEqual({ bind: [":80"], dirtyApps: ["a:A"] });
+  });
+});
+
+test.each(["c.ts", "c.mjs"])("a change of %s is seen when it is read again", async (name) => {
+  const folder = folderWith({ [name]: "export default { workers: 2 }" });
+  const file = path.join(folder, name);
+  expect((await readConfigFile(file)).given.get("workers")?.value).toBe(2);
+  writeFileSync(file, "export default { workers: 3 }");
+  expect((await readConfigFile(file)).given.get("workers")?.value).toBe(3);
+  expect(readdirSync(folder)).toEqual([name]);
+});
+
+describe("a config file that cannot be used is named with the reason", () => {
+  test.each([
+    ["c.mjs", "export default 5", "the default export must be an object, but it is a number;"],
+    ["c.ts", "export default [];", "the default export must be an object, but it is a list;"],
+    ["c.ts", "export const workers = 5;", "the default export must be an object, but it has none;"],
+    ["c.mjs", "export default null", "the default export must be an object, but it is null;"],
+    ["c.mjs", "export default () => ({})", "the default export must be an object, but it is a function;"],
+    ["c.ts", "\n\nthrow new Error('the disk is full');", "cannot be loaded: the disk is full (line 3)"],
+    ["c.mjs", "\nthrow new Error('the disk is full');", "cannot be loaded: the disk is full (line 2)"],
+    ["c.mjs", "throw 'a word';", "cannot be loaded: a word"],
+    ["c.ts", "export default {\n  x:: 1 };", "cannot be loaded: ParseError: Unexpected token (line 2)"],
+    ["c.mjs", 'import "./gone.mjs";', "cannot be loaded: Cannot find module"],
+    [
+      "c.ts",
+      'import { DirtyApp } from "tsunicorn";\nexport default class extends DirtyApp {}',
+      'cannot be loaded: a config file can import defineConfig and types from "tsunicorn", but not DirtyApp (line 2)',
+    ],
+  ])("%s: %j", async (name, text, message) => {
+    const folder = folderWith({ [name]: text });
+    const file = path.join(folder, name);
+    await expect(readConfigFile(file)).rejects.toThrow(`${file}: ${message}`);
+  });
+});
+
+test("defineConfig returns what it was given", () => {
+  const config = { workers: 2 };
+  expect(defineConfig(config)).toBe(config);
+});
