@@ -1,0 +1,191 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const BIN = fileURLToPath(new URL("../../bin/tsunicorn.mjs", import.meta.url));
+const INDEX = new URL("../../dist/index.js", import.meta.url).href;
+const START_MS = 20_000;
+const STOP_MS = 10_000;
+
+/** How a test starts the server. */
+export interface StartOptions {
+  /** Arguments of the `tsunicorn` command; `--bind` is added unless there is one. */
+  args: string[];
+  cwd: string;
+  env?: NodeJS.ProcessEnv;
+  /** What the log must say before the start is over. Default: `listening on`. */
+  until?: string | RegExp;
+}
+
+/** A server that a test started with the real command. */
+export interface RunningServer {
+  readonly url: string;
+  readonly port: number;
+  readonly pid: number;
+  readonly process: ChildProcess;
+  /** All that it printed so far. */
+  log(): string;
+  /** Waits for a line in its log. */
+  logged(pattern: string | RegExp, ms?: number): Promise<void>;
+  /** Ids of its processes whose title begins with `tsunicorn: ` and this text. */
+  pids(title: string): number[];
+  signal(signal: NodeJS.Signals): void;
+  /** Waits for its end. */
+  exited(ms?: number): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  /** Ends it, and fails when it left a process or a folder behind. */
+  stop(): Promise<void>;
+}
+
+/** A folder of a test's own that goes with it. */
+export function temporaryFolder(files: Record<string, string> = {}): string {
+  const folder = mkdtempSync(join(tmpdir(), "tsutest-"));
+  for (const [name, text] of Object.entries(files)) {
+    // Test apps import the built package, as an installed one would be.
+    writeFileSync(join(folder, name), text.replaceAll('"tsunicorn"', JSON.stringify(INDEX)));
+  }
+  return folder;
+}
+
+/** Removes a folder. */
+export function removeFolder(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** A TCP port that is free right now. */
+export async function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      const port = typeof address === "object" && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** Waits until a condition holds, and fails with `what` when it does not within `ms`. */
+export async function eventually<T>(
+  what: string,
+  condition: () => T | Promise<T>,
+  ms = 10_000,
+): Promise<NonNullable<T>> {
+  const until = Date.now() + ms;
+  for (;;) {
+    const value = await condition();
+    if (value) return value;
+    if (Date.now() > until) throw new Error(`not within ${ms} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 15));
+  }
+}
+
+/** Whether a process is there, and no zombie. */
+export function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+}
+
+/** Starts the server and waits until it listens. */
+export async function startServer({
+  args,
+  cwd,
+  env = {},
+  until = "listening on",
+}: StartOptions): Promise<RunningServer> {
+  const port = await freePort();
+  const bind = args.includes("--bind") ? [] : ["--bind", `127.0.0.1:${port}`];
+  const temp = mkdtempSync(join(tmpdir(), "tsurun-"));
+  // The mark finds every process of this server, also one that lost its parent.
+  const mark = `TSUTEST_MARK_${port}_${process.pid}`;
+  const child = spawn(process.execPath, [BIN, ...args, ...bind], {
+    cwd,
+    env: { ...process.env, TMPDIR: temp, TSUNICORN_LOG_FORMAT: "json", [mark]: "1", ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  child.stdout.on("data", (data: Buffer) => {
+    output += data.toString();
+  });
+  child.stderr.on("data", (data: Buffer) => {
+    output += data.toString();
+  });
+  let end: { code: number | null; signal: NodeJS.Signals | null } | undefined;
+  child.once("exit", (code, signal) => {
+    end = { code, signal };
+  });
+  const logged = async (pattern: string | RegExp, ms = START_MS): Promise<void> => {
+    try {
+      await eventually(
+        `the log says ${pattern}`,
+        () => output.match(pattern) !== null || end !== undefined,
+        ms,
+      );
+    } finally {
+      if (output.match(pattern) === null) process.stderr.write(output);
+    }
+    if (output.match(pattern) === null) throw new Error(`the server ended before its log said ${pattern}`);
+  };
+  const exited: RunningServer["exited"] = async (ms = STOP_MS) => {
+    await eventually("the server has ended", () => end !== undefined, ms);
+    return end ?? { code: null, signal: null };
+  };
+  const members = (): number[] => processesWith(mark);
+  const server: RunningServer = {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    pid: child.pid ?? 0,
+    process: child,
+    log: () => output,
+    logged,
+    pids: (title) => members().filter((pid) => titleOf(pid).startsWith(`tsunicorn: ${title}`)),
+    signal: (signal) => child.kill(signal),
+    exited,
+    stop: async () => {
+      if (end === undefined) child.kill("SIGTERM");
+      try {
+        await eventually("every process has ended", () => members().length === 0);
+        if (existsSync(temp) && readdirSync(temp).length > 0)
+          throw new Error(`left behind: ${readdirSync(temp)}`);
+      } finally {
+        for (const pid of members()) process.kill(pid, "SIGKILL");
+        removeFolder(temp);
+      }
+    },
+  };
+  try {
+    await logged(until);
+  } catch (error) {
+    await server.stop().catch(() => {});
+    throw error;
+  }
+  return server;
+}
+
+function processesWith(mark: string): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return (
+          pid !== process.pid && readFileSync(`/proc/${pid}/environ`, "latin1").includes(mark) && isAlive(pid)
+        );
+      } catch {
+        return false;
+      }
+    });
+}
+
+function titleOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1").replaceAll("\0", " ").trim();
+  } catch {
+    return "";
+  }
+}
