@@ -10,13 +10,13 @@ type Done = (error?: Error | null) => void;
 export function outliveLostWrites(socket: Socket): void {
   const write = socket._write;
   const writev = socket._writev;
+  // While nobody reads, the failed write is the only sign that the peer is gone.
+  const unlessGone = (done: Done): Done => {
+    return (error) => done(isGone(error) && !socket.isPaused() ? null : error);
+  };
   socket._write = (chunk, encoding, done) => write.call(socket, chunk, encoding, unlessGone(done));
   if (writev === undefined) return;
   socket._writev = (chunks, done) => writev.call(socket, chunks, unlessGone(done));
-}
-
-function unlessGone(done: Done): Done {
-  return (error) => done(isGone(error) ? null : error);
 }
 
 function isGone(error: Error | null | undefined): boolean {

@@ -497,6 +497,15 @@ describe("closing", () => {
     expect(owned.closings).toHaveLength(1);
   });
 
+  test("by the peer while this side is paused is noticed by the next write", async () => {
+    const { owned, peer } = await sockets.connection();
+    owned.connection.pause();
+    peer.socket.destroy();
+    owned.connection.sendChunk(1, "to nobody");
+    await until("the close", () => owned.closings.length > 0);
+    expect(owned.closings[0]).toMatchObject({ code: "EPIPE" });
+  });
+
   test("by the peer, just as this side writes: what the peer sent before is handled first", async () => {
     const { owned, peer } = await sockets.connection();
     peer.socket.write(bytes(chunk(1, "a"), { type: MSG.END, id: 1, payload: Buffer.alloc(0) }));
