@@ -38,9 +38,10 @@ export class Server {
 
   /**
    * Starts a server and waits until its `/readyz` says 200.
-   * @throws Error with the end of what it printed, when it ends before or is not ready after 30 s
+   * @param timeoutMs how long it may take, in ms
+   * @throws Error with the end of what it printed, when it ends before or is not ready in time
    */
-  static async start(plan: ServerPlan): Promise<Server> {
+  static async start(plan: ServerPlan, timeoutMs = START_TIMEOUT_MS): Promise<Server> {
     const port = await freePort();
     const args = plan.args.map((argument) => argument.replace("{port}", String(port)));
     const startedAt = performance.now();
@@ -65,11 +66,12 @@ export class Server {
       failure = `it ended with ${signal ?? `code ${code}`}`;
       running.delete(child);
     });
-    while (failure === "" && performance.now() - startedAt < START_TIMEOUT_MS) {
+    while (failure === "" && performance.now() - startedAt < timeoutMs) {
       if (await isReady(port)) return new Server(child, port, performance.now() - startedAt);
       await sleep(READY_POLL_MS);
     }
-    child.kill("SIGKILL");
+    // It may be its children that hang: with their parent gone, nobody would end them.
+    if (child.pid !== undefined) for (const pid of await processTree(child.pid)) kill(pid);
     throw new Error(`a server did not start: ${failure || "not ready in time"}\n${output}`);
   }
 

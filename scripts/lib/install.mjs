@@ -69,7 +69,7 @@ export function matchesLock(lock, installed, manifests) {
   return true;
 }
 
-function isInstalledByHand() {
+function isWhatTheLockSays() {
   const record = readIfThere(join(root, "node_modules/.package-lock.json"));
   if (record === undefined) return false;
   const read = (folder) => JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
@@ -88,13 +88,16 @@ export function isInstalled(stamp) {
 }
 
 /**
- * Takes a tree that npm itself installed from this lock file as installed.
+ * Takes a tree that npm itself installed from this lock file as installed, also after a change to a package.json
+ * that touches no dependency.
  * @param {string} stamp of installStamp()
  * @returns {boolean} whether it could
  */
 export function adoptInstalled(stamp) {
-  // A stamp for another machine or lock file means that what stands there is known to be wrong.
-  if (readIfThere(stampPath) !== undefined || !isInstalledByHand()) return false;
+  // Binaries installed for another machine, or another Node, look the same in npm's record.
+  const old = readIfThere(stampPath);
+  if (old !== undefined && old.split(" ")[1] !== stamp.split(" ")[1]) return false;
+  if (!isWhatTheLockSays()) return false;
   writeFileSync(stampPath, stamp);
   return true;
 }

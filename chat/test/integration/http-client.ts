@@ -57,6 +57,9 @@ export async function exchange(
   socket.setEncoding("latin1").on("data", (text: string) => {
     received += text;
   });
+  // Only when the server has closed its side: closing first would make this a client that left.
+  socket.once("end", () => socket.end());
+  socket.setTimeout(10_000, () => socket.destroy(new Error("the server does not close the connection")));
   const closed = new Promise<void>((resolve) => {
     socket.on("error", () => {}).once("close", () => resolve());
   });

@@ -172,8 +172,9 @@ export class Arbiter {
   private timeOut(crew: Crew): void {
     const now = Date.now();
     const { timeout } = this.settings;
-    if (crew.active.every((child) => child.ready && now - child.readyAt > HEALTHY_MS))
-      crew.backoff.succeeded();
+    // Only a full crew proves anything: while one is missing, it is the pause before its next start that runs.
+    const served = crew.active.filter((child) => child.ready && now - child.readyAt > HEALTHY_MS).length;
+    if (served >= crew.target) crew.backoff.succeeded();
     for (const child of crew.active) {
       if (!child.ready && now - child.startedAt > crew.startTimeout * 1000) {
         child.failure = `it was not ready after ${crew.startTimeout} s`;

@@ -1,5 +1,5 @@
 import { lookup } from "node:dns/promises";
-import { chmodSync, rmSync } from "node:fs";
+import { chmodSync, rmSync, statSync } from "node:fs";
 import net, { isIP } from "node:net";
 import { getSystemErrorName } from "node:util";
 import { formatBindAddress, MAX_SOCKET_PATH_BYTES, parseBindAddress } from "../config/bind-address.ts";
@@ -80,7 +80,11 @@ export class ListeningSocket {
         `Cannot listen on unix:${path}: the path is longer than ${MAX_SOCKET_PATH_BYTES} bytes.`,
       );
     }
-    if (await isStale(path)) rmSync(path, { force: true });
+    const inPlace = statSync(path, { throwIfNoEntry: false });
+    // Other files refuse connections as a stale socket does, and are somebody's data.
+    if (inPlace !== undefined && !inPlace.isSocket())
+      throw new Error(`Cannot listen on unix:${path}: a file that is no socket is in its place.`);
+    if (inPlace !== undefined && (await isStale(path))) rmSync(path, { force: true });
     const handle = createHandle(path, -1, -1, undefined, 0);
     if (typeof handle === "number") throw new Error(`Cannot listen on unix:${path}: ${describe(handle)}.`);
     if (mode !== undefined) chmodSync(path, mode);

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { DirtyProtocolError, toWireError } from "./errors.ts";
+import { DirtyProtocolError, type ErrorDetails, toWireError } from "./errors.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import type { RequestId } from "./header.ts";
@@ -96,6 +96,19 @@ export class Connection {
     return size;
   }
 
+  /**
+   * Sends an ERROR for anything that was thrown. Details that cannot cross are left out: the caller must
+   * hear of the error all the same.
+   */
+  sendError(id: RequestId, error: unknown, details?: ErrorDetails): void {
+    const wire = toWireError(error, details);
+    try {
+      this.send(MSG.ERROR, id, { error: wire });
+    } catch {
+      this.send(MSG.ERROR, id, { error: { ...wire, details: {} } });
+    }
+  }
+
   /** Sends at once what was gathered in this turn. */
   flush(): void {
     if (this.writer.size === 0 || this.over) return;
@@ -152,7 +165,7 @@ export class Connection {
     this.failure ??= error;
     // Any other error is a fault of this side, which is for its own log.
     const message = error instanceof DirtyProtocolError ? error.message : "The message could not be handled.";
-    this.send(MSG.ERROR, 0, { error: toWireError(new DirtyProtocolError(message)) });
+    this.sendError(0, new DirtyProtocolError(message));
     this.close();
   }
 

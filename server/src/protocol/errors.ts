@@ -47,8 +47,14 @@ export class DirtyError extends Error {
     this.details = options.details ?? {};
   }
 
+  // A getter, so that the stack begins with the right name, and a setter, because classes of an app's own
+  // set theirs as they are used to.
   override get name(): string {
     return this.constructor.name;
+  }
+
+  override set name(value: string) {
+    Object.defineProperty(this, "name", { value, writable: true, configurable: true });
   }
 
   /** Whole seconds after which a new try makes sense, where the server could tell. */
@@ -126,20 +132,40 @@ const BY_NAME = new Map<string, new (message: string, options?: DirtyErrorOption
 
 /**
  * Makes what an ERROR frame carries out of anything that was thrown. Whatever is no dirty error is the
- * app's: it crosses as a DirtyAppError with its own message, and its class as `details.error_class`.
+ * app's: it crosses as a DirtyAppError with its own message, and its class as `details.error_class`. A
+ * class of the app's own that extends one of these crosses as the one it extends.
  */
 export function toWireError(error: unknown, details: ErrorDetails = {}): WireError {
-  if (error instanceof DirtyError) {
-    return { error_type: error.name, message: error.message, details: { ...details, ...error.details } };
+  if (!(error instanceof Error)) return { error_type: "DirtyAppError", message: text(error), details };
+  const type = error instanceof DirtyError ? knownName(error) : "DirtyAppError";
+  const name = text(error.name);
+  return {
+    error_type: type,
+    message: text(error.message),
+    details: {
+      ...details,
+      ...(error instanceof DirtyError ? error.details : undefined),
+      ...(name === type ? undefined : { error_class: name }),
+    },
+  };
+}
+
+function knownName(error: DirtyError): string {
+  let type: unknown = error.constructor;
+  while (typeof type === "function") {
+    if (BY_NAME.get(type.name) === type) return type.name;
+    type = Object.getPrototypeOf(type);
   }
-  if (error instanceof Error) {
-    return {
-      error_type: "DirtyAppError",
-      message: error.message,
-      details: { ...details, error_class: error.name },
-    };
+  return "DirtyError";
+}
+
+// Anything can be thrown, also what has no text at all.
+function text(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return "The error has no text.";
   }
-  return { error_type: "DirtyAppError", message: String(error), details };
 }
 
 /** Makes an error of the class that an ERROR frame names; an unknown name gives a plain DirtyError. */

@@ -1,24 +1,7 @@
+import { CHUNK_PREFIX } from "./chunk.ts";
 import { DirtyProtocolError } from "./errors.ts";
 import { HEADER_SIZE, MAX_PAYLOAD, type RequestId, writeHeader } from "./header.ts";
-import { SLAB_SIZE, TLV, TlvWriter } from "./tlv.ts";
-
-/** A dict with the one key "data", up to its value: how every CHUNK begins. */
-export const CHUNK_PREFIX: Buffer = Buffer.from([
-  TLV.DICT,
-  0,
-  0,
-  0,
-  1,
-  TLV.STRING,
-  0,
-  0,
-  0,
-  4,
-  0x64,
-  0x61,
-  0x74,
-  0x61,
-]);
+import { SLAB_SIZE, TlvWriter } from "./tlv.ts";
 
 /**
  * Gathers the frames of one turn of the event loop, so that they leave in one write. It does no I/O:

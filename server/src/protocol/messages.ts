@@ -32,10 +32,14 @@
  * | 0x2d | FREE | dirty worker → dirty arbiter | `{slot}` |
  * | 0x2e | REVOKE | dirty arbiter → dirty worker | `{slot, cancel}` |
  */
+
+import { CHUNK_PREFIX, startsAsChunk } from "./chunk.ts";
 import type { WireError } from "./errors.ts";
 import { DirtyProtocolError } from "./errors.ts";
-import { CHUNK_PREFIX } from "./frame-writer.ts";
-import { decodeTlv } from "./tlv.ts";
+import { decodeString, decodeTlv, TLV } from "./tlv.ts";
+
+/** Bytes of a string before its text: type and length. */
+const STRING_HEAD = 5;
 
 /** The type byte of each message. */
 export const MSG = {
@@ -163,13 +167,15 @@ export function readDict(buffer: Buffer, start: number, end: number): Dict {
   return value as Dict;
 }
 
-/** Reads the value out of a CHUNK, without building its dict where it has the usual form. */
+/** Reads the value out of a CHUNK, without building its dict where it has the usual form: this runs once a token. */
 export function readChunk(buffer: Buffer, start: number, end: number): unknown {
+  if (!startsAsChunk(buffer, start, end)) return readDict(buffer, start, end)["data"] ?? null;
   const from = start + CHUNK_PREFIX.length;
-  if (from < end && buffer.compare(CHUNK_PREFIX, 0, CHUNK_PREFIX.length, start, from) === 0) {
-    return decodeTlv(buffer, from, end, 1);
+  const text = from + STRING_HEAD;
+  if (buffer[from] === TLV.STRING && text <= end && buffer.readUInt32BE(from + 1) === end - text) {
+    return decodeString(buffer, text, end);
   }
-  return readDict(buffer, start, end)["data"] ?? null;
+  return decodeTlv(buffer, from, end);
 }
 
 /** Reads an ERROR's error. A field that is missing is filled in: the error matters more than its form. */

@@ -46,6 +46,8 @@ const INT64_MAX = 2n ** 63n - 1n;
 const MAX_WRITTEN = MAX_PAYLOAD + 4 * SLAB_SIZE;
 // Below this length a loop over the characters beats the call into the runtime.
 const SHORT = 24;
+// The same the other way; above this the engine would build a rope instead of a string.
+const TINY = 12;
 
 /**
  * Writes values one behind the other into slabs of memory. A slab is never written twice, so what was
@@ -346,9 +348,16 @@ class TlvReader {
  * @throws DirtyProtocolError when the bytes are no UTF-8.
  */
 export function decodeString(buffer: Buffer, start: number, end: number): string {
-  if (end - start === 1) {
-    const code = buffer[start] ?? 0;
-    if (code < 0x80) return String.fromCharCode(code);
+  // Tokens are short and mostly ASCII: put together here they cost less than the call into the runtime.
+  if (end - start <= TINY) {
+    let text = "";
+    let at = start;
+    for (; at < end; at++) {
+      const code = buffer[at] ?? 0;
+      if (code > 0x7f) break;
+      text += String.fromCharCode(code);
+    }
+    if (at === end) return text;
   }
   const text = buffer.toString("utf8", start, end);
   // The decoder replaces what is invalid; only text that holds a replacement needs the second look.

@@ -16,8 +16,10 @@ export interface StartOptions {
   args: string[];
   cwd: string;
   env?: NodeJS.ProcessEnv;
-  /** What the log must say before the start is over. Default: `listening on`. */
+  /** What the log must say before the start is over. Default: `listening on`; empty: nothing. */
   until?: string | RegExp;
+  /** Starts it in a process group of its own, as a terminal does. */
+  ownGroup?: boolean;
 }
 
 /** A server that a test started with the real command. */
@@ -28,6 +30,8 @@ export interface RunningServer {
   readonly process: ChildProcess;
   /** All that it printed so far. */
   log(): string;
+  /** What of that it printed on standard error. */
+  errors(): string;
   /** Waits for a line in its log. */
   logged(pattern: string | RegExp, ms?: number): Promise<void>;
   /** Ids of its processes whose title begins with `tsunicorn: ` and this text. */
@@ -97,6 +101,7 @@ export async function startServer({
   cwd,
   env = {},
   until = "listening on",
+  ownGroup = false,
 }: StartOptions): Promise<RunningServer> {
   const port = await freePort();
   const bind = args.includes("--bind") ? [] : ["--bind", `127.0.0.1:${port}`];
@@ -107,13 +112,16 @@ export async function startServer({
     cwd,
     env: { ...process.env, TMPDIR: temp, TSUNICORN_LOG_FORMAT: "json", [mark]: "1", ...env },
     stdio: ["ignore", "pipe", "pipe"],
+    detached: ownGroup,
   });
   let output = "";
+  let errors = "";
   child.stdout.on("data", (data: Buffer) => {
     output += data.toString();
   });
   child.stderr.on("data", (data: Buffer) => {
     output += data.toString();
+    errors += data.toString();
   });
   let end: { code: number | null; signal: NodeJS.Signals | null } | undefined;
   child.once("exit", (code, signal) => {
@@ -142,6 +150,7 @@ export async function startServer({
     pid: child.pid ?? 0,
     process: child,
     log: () => output,
+    errors: () => errors,
     logged,
     pids: (title) => members().filter((pid) => titleOf(pid).startsWith(`tsunicorn: ${title}`)),
     signal: (signal) => child.kill(signal),

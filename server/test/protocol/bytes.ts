@@ -104,6 +104,17 @@ export interface Seen {
   payload: Buffer;
 }
 
+/** Whether two lists of frames are the same; much faster than comparing large payloads byte by byte. */
+export function sameFrames(left: Seen[], right: Seen[]): boolean {
+  return (
+    left.length === right.length &&
+    left.every(({ type, id, payload }, index) => {
+      const other = right[index];
+      return other?.type === type && other.id === id && other.payload.equals(payload);
+    })
+  );
+}
+
 /** A reader that keeps a copy of each frame in `seen`. */
 export function collector(): { reader: FrameReader; seen: Seen[] } {
   const seen: Seen[] = [];

@@ -78,7 +78,7 @@ describe("lengths that lie are refused before memory is reserved for them", () =
 describe("what is as large as it may be crosses, and no more", () => {
   test("a string of 64 MiB", () => {
     const text = "x".repeat(64 * MIB);
-    expect(decodeTlv(encodeTlv(text))).toBe(text);
+    expect(decodeTlv(encodeTlv(text)) === text).toBe(true);
     refused(() => encodeTlv(`${text}x`));
   });
 

@@ -104,7 +104,7 @@ describe("strings", () => {
 
   test("half a surrogate pair, which UTF-8 cannot hold, becomes the replacement character", () => {
     for (const text of ["\ud800", "a\udc00b", `\ud83d${"x".repeat(40)}`]) {
-      expect(decodeTlv(encodeTlv(text))).toBe(text.toWellFormed());
+      expect(decodeTlv(encodeTlv(text))).toBe(text.replace(/[\ud800-\udfff]/, "\ufffd"));
     }
   });
 });

@@ -1,0 +1,33 @@
+import { createServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/**
+ * Waits until `look` gives something, and returns it.
+ * @param what in words, for the error
+ * @param look asked again and again; undefined and false mean not yet
+ * @param deadline milliseconds
+ * @throws when the deadline passes
+ */
+export async function waitFor<T>(
+  what: string,
+  look: () => Promise<T | undefined | false> | T | undefined | false,
+  deadline = 20_000,
+): Promise<T> {
+  const end = Date.now() + deadline;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    if (Date.now() > end) throw new Error(`waited ${deadline / 1000} s in vain for ${what}`);
+    await sleep(50);
+  }
+}
+
+/** A TCP port of the loopback address that is free now. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}
