@@ -45,6 +45,11 @@ function fitPrompt(): void {
   prompt.style.height = `${prompt.scrollHeight}px`;
 }
 
+/** Makes ready for typing; not on a phone, where it would open the keyboard over the page. */
+function focusPrompt(): void {
+  if (matchMedia("(hover: hover)").matches) prompt.focus();
+}
+
 function seconds(milliseconds: number): string {
   return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
 }
@@ -129,7 +134,7 @@ composer.addEventListener("submit", (event) => {
   prompt.value = "";
   fitPrompt();
   submit(text);
-  prompt.focus();
+  focusPrompt();
 });
 
 prompt.addEventListener("input", () => {
@@ -150,7 +155,7 @@ document.addEventListener("keydown", (event) => {
 
 stop.addEventListener("click", () => {
   running?.abort();
-  prompt.focus();
+  focusPrompt();
 });
 
 newChat.addEventListener("click", () => {
@@ -159,13 +164,15 @@ newChat.addEventListener("click", () => {
   messages.replaceChildren();
   announcer.textContent = "";
   refresh();
-  prompt.focus();
+  focusPrompt();
 });
 
 for (const button of welcome.querySelectorAll<HTMLButtonElement>("[data-prompt]")) {
-  button.addEventListener("click", () => submit(button.dataset.prompt ?? ""));
+  button.addEventListener("click", () => {
+    submit(button.dataset.prompt ?? "");
+    focusPrompt();
+  });
 }
 
 refresh();
-// On a phone this would open the keyboard over the suggestions.
-if (matchMedia("(hover: hover)").matches) prompt.focus();
+focusPrompt();

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SECRET } from "./fixtures/chat-app.ts";
 import { eventsOf, open, post, type Reply } from "./http-client.ts";
 import { type Chat, startChat } from "./start-chat.ts";
@@ -8,29 +8,29 @@ import { type Chat, startChat } from "./start-chat.ts";
 // Here stands a chat-app.ts of the tests' own, in the place of the chat's.
 const FIXTURES = fileURLToPath(new URL("./fixtures/", import.meta.url));
 
-let chat: Chat | undefined;
+let chat: Chat;
 
-afterEach(async () => {
-  await chat?.stop();
-});
-
-async function start(
-  ...args: string[]
-): Promise<{ ask(prompt: string, path?: string): Promise<Reply>; chat: Chat }> {
-  const started = await startChat({
-    args: ["--chdir", FIXTURES, "--dirty-app", "./chat-app.ts:ChatApp", "--log-level", "debug", ...args],
+/** Has the tests of a block share one server. */
+function serve(...args: string[]): void {
+  beforeAll(async () => {
+    chat = await startChat({ args: ["--chdir", FIXTURES, "--dirty-app", "./chat-app.ts:ChatApp", ...args] });
   });
-  chat = started;
-  return { chat: started, ask: (prompt, path = "/chat") => post(started.url + path, { prompt }) };
+  afterAll(async () => {
+    await chat.stop();
+  });
+}
+
+function ask(prompt: string, path = "/chat"): Promise<Reply> {
+  return post(chat.url + path, { prompt });
 }
 
 /** Sends a prompt over a connection of its own, and gives the connection once the answer has begun. */
-async function beginStream(url: string, prompt: string) {
-  const socket = open(url);
+async function beginStream(prompt: string) {
+  const socket = open(chat.url);
   socket.on("error", () => {});
   const body = JSON.stringify({ prompt });
   socket.write(
-    `POST /chat HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nx-request-id: leaver\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    `POST /chat HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
   );
   await once(socket, "data");
   return socket;
@@ -41,8 +41,9 @@ function lastEvent(text: string) {
 }
 
 describe("an app that fails", () => {
+  serve();
+
   it("before its first token is status 500, and its words stay in the log", async () => {
-    const { ask, chat } = await start();
     for (const path of ["/chat", "/chat/sync"]) {
       const { status, text } = await ask("fail", path);
       expect(status).toBe(500);
@@ -54,7 +55,6 @@ describe("an app that fails", () => {
   });
 
   it("in mid-stream ends the stream with an error event and without [DONE]", async () => {
-    const { ask } = await start();
     const { status, text } = await ask("one two fail");
     expect(status).toBe(200);
     expect(text).toBe(
@@ -65,7 +65,6 @@ describe("an app that fails", () => {
   });
 
   it("and takes its process with it is an error at once, and the next request is served", async () => {
-    const { ask } = await start();
     const { status, text } = await ask("one die");
     expect(status).toBe(200);
     expect(lastEvent(text).error.type).toBe("worker_died");
@@ -74,15 +73,15 @@ describe("an app that fails", () => {
   });
 
   it("or has nothing to say is a stream that ends well", async () => {
-    const { ask } = await start();
     expect((await ask("nothing")).text).toBe("data: [DONE]\n\n");
     expect((await ask("nothing", "/chat/sync")).text).toBe('{"response":""}');
   });
 });
 
 describe("an answer that takes too long", () => {
+  serve("--dirty-timeout", "1");
+
   it("is status 504 before the first token, and an error event after it", async () => {
-    const { ask } = await start("--dirty-timeout", "1");
     const { status, text } = await ask("hang");
     expect(status).toBe(504);
     expect(JSON.parse(text)).toEqual({ detail: "The answer took too long." });
@@ -96,22 +95,26 @@ describe("an answer that takes too long", () => {
 });
 
 describe("when all slots are taken", () => {
+  serve("--dirty-queue-size", "1", "--dirty-queue-timeout", "2");
+
   it("a request that finds the queue full is told 429 and when to try again", async () => {
-    const { ask, chat } = await start("--dirty-queue-size", "1");
-    const running = await beginStream(chat.url, "one hang");
-    const waiting = beginStream(chat.url, "one");
-    await expect.poll(async () => (await ask("late")).status, { timeout: 5000 }).toBe(429);
-    const { headers, text } = await ask("late");
-    expect(Number(headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
-    expect(JSON.parse(text)).toEqual({ detail: "Too many requests are waiting. Try again later." });
+    const running = await beginStream("one hang");
+    const settled: Reply[] = [];
+    const all = Promise.all(["a", "b", "c"].map(async (prompt) => settled.push(await ask(prompt))));
+    // One of the three has the queue's only place.
+    await expect.poll(() => settled.length, { timeout: 5000 }).toBe(2);
+    for (const { status, headers, text } of settled) {
+      expect(status).toBe(429);
+      expect(Number(headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
+      expect(JSON.parse(text)).toEqual({ detail: "Too many requests are waiting. Try again later." });
+    }
     running.destroy();
-    (await waiting).destroy();
-    await expect.poll(async () => (await ask("well")).status, { timeout: 5000 }).toBe(200);
+    await all;
+    expect(settled[2]?.status).toBe(200);
   });
 
   it("a request that waits for too long is told 503 and when to try again", async () => {
-    const { ask, chat } = await start("--dirty-queue-timeout", "1");
-    const running = await beginStream(chat.url, "one hang");
+    const running = await beginStream("one hang");
     for (const path of ["/chat", "/chat/sync"]) {
       const { status, headers, text } = await ask("late", path);
       expect(status).toBe(503);
@@ -123,14 +126,14 @@ describe("when all slots are taken", () => {
 });
 
 describe("a client that leaves", () => {
+  serve();
+
   it.each([
     ["closes its connection", (socket: ReturnType<typeof open>) => socket.destroy()],
     ["half-closes its connection", (socket: ReturnType<typeof open>) => socket.end()],
   ])("frees its place at once when it %s", async (_name, leave) => {
-    const { ask, chat } = await start();
-    const socket = await beginStream(chat.url, "one hang");
+    const socket = await beginStream("one hang");
     const next = ask("well");
-    await chat.logged("leaver");
     const left = performance.now();
     leave(socket);
     expect((await next).status).toBe(200);

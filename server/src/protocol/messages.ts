@@ -175,7 +175,7 @@ export function readChunk(buffer: Buffer, start: number, end: number): unknown {
   if (buffer[from] === TLV.STRING && text <= end && buffer.readUInt32BE(from + 1) === end - text) {
     return decodeString(buffer, text, end);
   }
-  return decodeTlv(buffer, from, end);
+  return decodeTlv(buffer, from, end, 1);
 }
 
 /** Reads an ERROR's error. A field that is missing is filled in: the error matters more than its form. */

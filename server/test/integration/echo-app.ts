@@ -1,5 +1,13 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { afterEach } from "vitest";
+import {
+  type RunningServer,
+  removeFolder,
+  type StartOptions,
+  startServer,
+  temporaryFolder,
+} from "./harness.ts";
 import { ask, open, type RequestOptions, type Stream, type Target } from "./http-tools.ts";
 
 /** A dirty app that tells a file of its folder what happens to its runs. */
@@ -158,4 +166,37 @@ export async function stream(
 /** The path of a call. */
 export function pathOf(kind: string, action: string, args: unknown[] = []): string {
   return `/${kind}/${action.replace(".", "/")}?args=${encodeURIComponent(JSON.stringify(args))}`;
+}
+
+/** A server that runs the echo apps, for one test. */
+export interface EchoServer extends RunningServer {
+  readonly folder: string;
+  readonly target: Target;
+}
+
+/**
+ * Gives a test file its servers. Each ends with its test, which fails when it left something behind.
+ * @returns starts one; arguments: what follows those of `WITH_DIRTY`, unless `args` is given.
+ */
+export function echoServers(): (
+  more?: string[],
+  options?: Partial<StartOptions> & { files?: Record<string, string> },
+) => Promise<EchoServer> {
+  const servers: RunningServer[] = [];
+  const folders: string[] = [];
+  afterEach(async () => {
+    try {
+      const stops = await Promise.allSettled(servers.splice(0).map((server) => server.stop()));
+      for (const stop of stops) if (stop.status === "rejected") throw stop.reason;
+    } finally {
+      for (const folder of folders.splice(0)) removeFolder(folder);
+    }
+  });
+  return async (more = [], { files = ECHO_FILES, ...options } = {}) => {
+    const folder = temporaryFolder(files);
+    folders.push(folder);
+    const server = await startServer({ args: [...WITH_DIRTY, ...more], cwd: folder, ...options });
+    servers.push(server);
+    return Object.assign(server, { folder, target: { port: server.port } });
+  };
 }

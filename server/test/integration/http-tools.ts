@@ -115,8 +115,7 @@ export class RawConnection {
 
   /** Connects. The client's side stays open when the server ends its own: it is the server that has to close. */
   static async to(target: Target): Promise<RawConnection> {
-    const where =
-      "port" in target ? { host: "127.0.0.1", port: target.port } : { path: target.socketPath };
+    const where = "port" in target ? { host: "127.0.0.1", port: target.port } : { path: target.socketPath };
     const socket = connect({ ...where, allowHalfOpen: true });
     const connection = new RawConnection(socket);
     await new Promise<void>((resolve, reject) => {
@@ -156,11 +155,7 @@ export class RawConnection {
 
   /** Waits until the server has sent this. */
   async has(pattern: string | RegExp, ms?: number): Promise<void> {
-    await eventually(
-      `the server sends ${pattern}`,
-      () => this.text.match(pattern) !== null || this.over,
-      ms,
-    );
+    await eventually(`the server sends ${pattern}`, () => this.text.match(pattern) !== null || this.over, ms);
     if (this.text.match(pattern) === null) {
       throw new Error(`the connection is over before ${pattern}: ${this.error} ${JSON.stringify(this.text)}`);
     }

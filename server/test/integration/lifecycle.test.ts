@@ -1,0 +1,274 @@
+/** Starting, scaling and stopping a server by signals, as its user sees them. */
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { Agent } from "node:http";
+import { dirname, join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { call, type EchoServer, echoServers, events, pathOf, stream } from "./echo-app.ts";
+import { eventually, isAlive } from "./harness.ts";
+import { ask, open, RawConnection } from "./http-tools.ts";
+
+const start = echoServers();
+
+/** What went wrong, as the log has it. */
+function troubles(server: EchoServer): string[] {
+  return server
+    .log()
+    .split("\n")
+    .filter((line) => /"level":"(warn|error|fatal)"/.test(line) || (line !== "" && !line.startsWith("{")));
+}
+
+async function refusesConnections(server: EchoServer): Promise<void> {
+  await eventually("new connections are refused", async () => {
+    const connection = await RawConnection.to(server.target).catch(() => undefined);
+    connection?.leave();
+    return connection === undefined;
+  });
+}
+
+test("every process says in its title who it is", async () => {
+  const server = await start(["--workers", "2", "--name", "shop"]);
+  const titles = (title: string) => server.pids(title).map((pid) => fullTitle(pid));
+  expect(titles("arbiter")).toEqual(["tsunicorn: arbiter [shop]"]);
+  expect(titles("http worker")).toEqual(["tsunicorn: http worker", "tsunicorn: http worker"]);
+  expect(titles("dirty arbiter")).toEqual(["tsunicorn: dirty arbiter"]);
+  expect(titles("dirty worker")).toEqual(["tsunicorn: dirty worker [Echo Single]"]);
+});
+
+function fullTitle(pid: number): string {
+  return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", "").trim();
+}
+
+test("the dirty sockets are private, and every child finds the dirty arbiter's path in its environment", async () => {
+  const server = await start();
+  const { body: path } = await ask(server.target, "/socket");
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(statSync(dirname(path)).mode & 0o777).toBe(0o700);
+  for (const kind of ["http worker", "dirty arbiter", "dirty worker"]) {
+    for (const pid of server.pids(kind)) {
+      expect(readFileSync(`/proc/${pid}/environ`, "utf8")).toContain(`TSUNICORN_DIRTY_SOCKET=${path}\0`);
+    }
+  }
+});
+
+describe("SIGTERM", () => {
+  test("a running stream finishes, a queued request is served, new connections are refused", async () => {
+    const server = await start();
+    const running = await stream(server.target, "Single.ticks", [12, 100, "running"]);
+    const queued = open(server.target, pathOf("stream", "Single.ticks", [3, 10, "queued"]));
+    // It is queued once it has an HTTP worker; a call behind it shows that.
+    expect(await call(server.target, "Echo.add")).toBeUndefined;
+    server.signal("SIGTERM");
+    await refusesConnections(server);
+    expect(running.endedAt).toBeUndefined();
+    await running.ended();
+    expect(running.text).toBe("0 1 2 3 4 5 6 7 8 9 10 11 done");
+    const answer = await queued;
+    await answer.ended();
+    expect(answer.text).toBe("0 1 2 done");
+    expect(await server.exited()).toEqual({ code: 0, signal: null });
+    expect(troubles(server)).toEqual([]);
+  });
+
+  test("a request in progress can still call a dirty app: HTTP workers drain before the dirty side stops", async () => {
+    const server = await start();
+    const late = await open(server.target, `/late/Echo/pid?ms=800`);
+    const [worker] = server.pids("dirty worker");
+    server.signal("SIGTERM");
+    await late.ended();
+    expect(late.text).toBe(JSON.stringify({ result: worker }));
+    expect(await server.exited()).toEqual({ code: 0, signal: null });
+    const ends = ["http worker", "dirty worker", "dirty arbiter"].map((kind) =>
+      server.log().search(new RegExp(`${kind} \\d+ has stopped`)),
+    );
+    expect(ends).toEqual([...ends].sort((a, b) => a - b));
+    expect(ends).not.toContain(-1);
+  });
+
+  test("apps are closed, and an idle server stops at once", async () => {
+    const server = await start();
+    const began = Date.now();
+    server.signal("SIGTERM");
+    expect(await server.exited()).toEqual({ code: 0, signal: null });
+    expect(Date.now() - began).toBeLessThan(1500);
+    const closed = events(server.folder).filter(({ what }) => what === "close");
+    expect(closed.map(({ label }) => label).sort()).toEqual(["Echo", "Single"]);
+  });
+
+  test("connections that ask for nothing do not delay the stop", async () => {
+    const server = await start();
+    const agent = new Agent({ keepAlive: true });
+    await ask(server.target, "/pid", { agent });
+    const silent = await RawConnection.to(server.target);
+    const began = Date.now();
+    server.signal("SIGTERM");
+    expect(await server.exited()).toEqual({ code: 0, signal: null });
+    expect(Date.now() - began).toBeLessThan(2000);
+    await silent.closed();
+    agent.destroy();
+  });
+
+  test("a kept-alive connection is told to close with its last answer", async () => {
+    const server = await start();
+    const agent = new Agent({ keepAlive: true });
+    const pending = ask(server.target, "/wait/600", { agent });
+    await call(server.target, "Echo.count");
+    server.signal("SIGTERM");
+    const { body, complete } = await pending;
+    expect({ body, complete }).toEqual({ body: "waited", complete: true });
+    expect((await server.exited(3000)).code).toBe(0);
+    agent.destroy();
+  });
+
+  test("a stream without end is cut once the graceful timeout has run out", async () => {
+    const server = await start(["--graceful-timeout", "1"]);
+    const endless = await stream(server.target, "Echo.ticks", [100_000, 50, "endless"]);
+    const began = Date.now();
+    server.signal("SIGTERM");
+    await endless.ended();
+    expect(endless.endedAt).toBeGreaterThanOrEqual(began + 900);
+    expect(endless.complete).toBe(false);
+    expect(await server.exited()).toEqual({ code: 0, signal: null });
+    expect(Date.now() - began).toBeLessThan(4000);
+  });
+
+  test("a second SIGTERM changes nothing", async () => {
+    const server = await start();
+    const running = await stream(server.target, "Echo.ticks", [8, 100]);
+    server.signal("SIGTERM");
+    await refusesConnections(server);
+    server.signal("SIGTERM");
+    await running.ended();
+    expect(running.text).toMatch(/7 done$/);
+    expect((await server.exited()).code).toBe(0);
+  });
+
+  test("while the workers still load, it ends the start", async () => {
+    const server = await start(["--log-level", "debug"], {
+      until: /http worker \d+ started/,
+      files: {
+        "main.mjs": "await new Promise((resolve) => setTimeout(resolve, 20_000)); export default () => {};",
+        "app.mjs":
+          'import { DirtyApp } from "tsunicorn"; export class Echo extends DirtyApp { async init() { await new Promise((resolve) => setTimeout(resolve, 20_000)); } } export class Single extends DirtyApp {}',
+      },
+    });
+    await eventually("the dirty worker begins", () => server.pids("dirty worker").length === 1);
+    const began = Date.now();
+    server.signal("SIGTERM");
+    expect(await server.exited()).toEqual({ code: 0, signal: null });
+    expect(Date.now() - began).toBeLessThan(2500);
+  });
+});
+
+describe.each(["SIGINT", "SIGQUIT"] as const)("%s", (signal) => {
+  test("ends the server quickly, streams and waiting requests with it", async () => {
+    const server = await start();
+    const endless = await stream(server.target, "Single.ticks", [100_000, 50, "endless"]);
+    const queued = open(server.target, pathOf("call", "Single.hold", [10, "queued"])).catch(() => undefined);
+    await call(server.target, "Echo.count");
+    const began = Date.now();
+    server.signal(signal);
+    expect(await server.exited()).toEqual({ code: 0, signal: null });
+    expect(Date.now() - began).toBeLessThan(3500);
+    await endless.ended();
+    expect(endless.complete).toBe(false);
+    await queued;
+    expect(events(server.folder).map(({ what, label }) => `${what} ${label}`)).toContain("cancelled endless");
+  });
+});
+
+test("a second SIGINT ends at once what the first could not", async () => {
+  const server = await start();
+  const spinning = call(server.target, "Echo.spin", 30_000).catch(() => {});
+  await eventually("the app spins", () => events(server.folder).some(({ what }) => what === "spins"));
+  server.signal("SIGINT");
+  await server.logged("stopping at once");
+  const began = Date.now();
+  server.signal("SIGINT");
+  expect(await server.exited()).toEqual({ code: 0, signal: null });
+  expect(Date.now() - began).toBeLessThan(700);
+  await spinning;
+});
+
+test("SIGINT after SIGTERM ends what was draining", async () => {
+  const server = await start();
+  const endless = await stream(server.target, "Echo.ticks", [100_000, 50]);
+  server.signal("SIGTERM");
+  await refusesConnections(server);
+  const began = Date.now();
+  server.signal("SIGINT");
+  expect(await server.exited()).toEqual({ code: 0, signal: null });
+  expect(Date.now() - began).toBeLessThan(3500);
+  await endless.ended();
+});
+
+test("Ctrl-C, which the terminal sends to the whole process group, is one orderly stop", async () => {
+  const server = await start([], { ownGroup: true });
+  const running = await stream(server.target, "Echo.ticks", [4, 100, "running"]);
+  process.kill(-server.pid, "SIGINT");
+  // A quick stop is quick, but what ends within its second still ends well.
+  await running.ended();
+  expect(running.text).toBe("0 1 2 3 done");
+  expect(await server.exited()).toEqual({ code: 0, signal: null });
+  expect(troubles(server)).toEqual([]);
+  expect(server.log().match(/stopping at once/g)).toHaveLength(1);
+  const closed = events(server.folder).filter(({ what }) => what === "close");
+  expect(closed).toHaveLength(2);
+});
+
+test("SIGTTIN adds an HTTP worker and SIGTTOU takes one away, which finishes its streams; one always stays", async () => {
+  const server = await start();
+  const [first = 0] = server.pids("http worker");
+  const running = await stream(server.target, "Echo.ticks", [15, 100]);
+  server.signal("SIGTTIN");
+  await server.logged("2 HTTP workers from now on");
+  await eventually("there are two", () => server.log().match(/http worker \d+ is ready/g)?.length === 2);
+  server.signal("SIGTTOU");
+  await server.logged("1 HTTP workers from now on");
+  expect(isAlive(first)).toBe(true);
+  // The one that drains takes nothing new: the other does, at once.
+  await eventually(
+    "the new one serves",
+    async () => Number((await ask(server.target, "/pid")).body) !== first,
+  );
+  await running.ended();
+  expect(running.text).toMatch(/14 done$/);
+  await eventually("the old one has ended", () => !isAlive(first));
+  server.signal("SIGTTOU");
+  await eventually("it was heard", () => server.log().match(/1 HTTP workers from now on/g)?.length === 2);
+  expect((await ask(server.target, "/pid")).status).toBe(200);
+  expect(server.pids("http worker")).toHaveLength(1);
+  expect(troubles(server)).toEqual([]);
+});
+
+test.each([
+  ["SIGTERM", ["SIGTERM"]],
+  ["SIGQUIT", ["SIGQUIT"]],
+  ["SIGINT twice", ["SIGINT", "SIGINT"]],
+] as const)("%s removes the socket files, also those of the user's choice", async (_name, signals) => {
+  const server = await start(
+    ["--bind", "unix:web.sock", "--bind", "127.0.0.1:0", "--dirty-bind", "dirty.sock"],
+    {},
+  );
+  const web = join(server.folder, "web.sock");
+  const dirty = join(server.folder, "dirty.sock");
+  expect((await ask({ socketPath: web }, "/pid")).status).toBe(200);
+  expect(existsSync(dirty)).toBe(true);
+  for (const signal of signals) server.signal(signal);
+  expect((await server.exited()).code).toBe(0);
+  expect(existsSync(web)).toBe(false);
+  expect(existsSync(dirty)).toBe(false);
+});
+
+test("a server that was suspended and goes on, as with a laptop's lid, keeps its HTTP workers", async () => {
+  const server = await start(["--timeout", "2"]);
+  const before = server.pids("http worker");
+  server.signal("SIGSTOP");
+  const until = Date.now() + 3000;
+  await eventually("longer than the timeout", () => Date.now() > until);
+  server.signal("SIGCONT");
+  // Heard and looked at again: the new worker's start comes after that.
+  server.signal("SIGTTIN");
+  await eventually("there are two", () => server.log().match(/http worker \d+ is ready/g)?.length === 2);
+  expect(server.pids("http worker")).toEqual(expect.arrayContaining(before));
+  expect(troubles(server)).toEqual([]);
+});
