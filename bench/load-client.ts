@@ -22,7 +22,7 @@ export class LoadClient {
 
   /**
    * Runs streams to their end.
-   * @param onOpen called once, when every stream of the first round has had its first token
+   * @param onOpen called once, when every stream of the first round has had its first token or failed
    * @throws Error when the client itself fails; failures of the server are counted in the result
    */
   streams(load: Omit<StreamLoad, "kind">, onOpen: () => void = () => {}): Promise<LoadResult> {

@@ -71,7 +71,7 @@ export interface LoadResult {
   busy: number;
 }
 
-/** From the client. `open` says once that every stream of the first round has had a token. */
+/** From the client. `open` says once that every stream of the first round has had a token or failed. */
 export type ClientMessage =
   | { event: "open" }
   | { event: "done"; result: LoadResult }

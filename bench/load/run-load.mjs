@@ -7,20 +7,23 @@ import { TimeLog } from "./time-log.mjs";
 /**
  * Runs many streams at once, round by round.
  * @param {import("./messages.ts").StreamLoad} load
- * @param {() => void} onOpen called once, when every stream of the first round has had its first token
+ * @param {() => void} onOpen called once, when every stream of the first round has had its first token or failed
  * @returns {Promise<LoadResult>}
  */
 export async function runStreams(load, onOpen) {
   const gaps = new TimeLog(load.streams * load.rounds * load.tokens);
   const firstTokens = new TimeLog(load.streams * load.rounds);
   const tally = new Tally();
-  let open = 0;
+  let opened = 0;
+  const open = () => {
+    if (++opened === load.streams) onOpen();
+  };
   const connections = Array.from(
     { length: load.streams },
     () =>
       new StreamConnection(load.port, (gap) => {
         if (gap >= 0) gaps.add(gap);
-        else if (++open === load.streams) onOpen();
+        else open();
       }),
   );
   const request = httpRequest("POST", load.path, load.body);
@@ -33,6 +36,7 @@ export async function runStreams(load, onOpen) {
         if (wait > 0) await sleep(wait);
         tally.add(await connection.ask(request, load.tokens, load.timeoutMs), connection.tokens);
         if (connection.firstTokenAt > 0) firstTokens.add(connection.firstTokenAt - connection.sentAt);
+        else open();
       }),
     );
     tally.roundMs.push(performance.now() - start);

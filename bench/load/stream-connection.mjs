@@ -114,6 +114,12 @@ export class StreamConnection {
     if (reader.problem !== "" || reader.ended) this.#finish(this.#verdict());
   }
 
+  /** How far the answer came: it tells a refused request from one that was cut short. */
+  #progress() {
+    if (this.#expected === null || this.#reader.status === 0) return "before the answer";
+    return this.tokens === 0 ? "before the first token" : "after tokens";
+  }
+
   #verdict() {
     const reader = this.#reader;
     if (reader.problem !== "") return `malformed: ${reader.problem}`;
@@ -130,7 +136,11 @@ export class StreamConnection {
     if (!settle) return;
     this.#settle = null;
     this.endedAt = performance.now();
-    if (reason !== "") this.close();
-    settle(reason);
+    if (reason === "") {
+      settle("");
+      return;
+    }
+    this.close();
+    settle(`${reason} (${this.#progress()})`);
   }
 }

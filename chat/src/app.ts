@@ -14,6 +14,7 @@ import { MAX_BODY_BYTES } from "./schemas/chat.ts";
 export function buildApp(): FastifyInstance {
   const app = Fastify({
     bodyLimit: MAX_BODY_BYTES,
+    schemaController: zodSchemas,
     // The server logs requests itself, and gives each an id.
     logger: false,
     genReqId: ({ headers }) => {
@@ -30,12 +31,6 @@ export function buildApp(): FastifyInstance {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, _body, done) => done(null));
 
-  app.register(async (api) => {
-    zodSchemas(api);
-    api.register(chatRoutes);
-    api.register(healthRoutes);
-  });
-  app.register(docsRoutes);
-  app.register(pageRoutes);
+  for (const routes of [chatRoutes, healthRoutes, docsRoutes, pageRoutes]) app.register(routes);
   return app;
 }

@@ -13,6 +13,8 @@ import { Crew } from "./crew.ts";
 import { ListeningSocket } from "./listening-socket.ts";
 
 const TICK_MS = 500;
+/** An arbiter that has not looked at its children for so long was itself stopped. */
+const AWAY_MS = 2 * TICK_MS;
 /** Seconds that an HTTP worker may take to load its app. */
 const HTTP_START_TIMEOUT = 60;
 /** Seconds that the dirty arbiter may take to start; it loads nothing. */
@@ -50,6 +52,7 @@ export class Arbiter {
   private ticker: NodeJS.Timeout | undefined;
   private lastId = 0;
   private announced = false;
+  private lookedAt = Date.now();
   private stopping: "no" | "http" | "dirty-workers" | "dirty-arbiter" | "done" = "no";
   private graceful = true;
   private end: ArbiterEnd = { code: 0 };
@@ -134,7 +137,9 @@ export class Arbiter {
 
   // The one place where children are timed out, stopped and started; called after every event and on a tick.
   private converge(): void {
-    if (this.stopping === "done") return;
+    // Until every socket is bound a stop can only be noted: what is bound after it must be let go as well.
+    if (this.ticker === undefined || this.stopping === "done") return;
+    this.comeBack();
     this.advanceStop();
     for (const crew of Object.values(this.crews)) {
       this.timeOut(crew);
@@ -142,6 +147,13 @@ export class Arbiter {
       if (this.stopping === "no") this.startMissing(crew);
     }
     this.announce();
+  }
+
+  // After a suspend, a pause or a step of the clock nobody was heard for long, and nobody is to blame.
+  private comeBack(): void {
+    const now = Date.now();
+    if (now - this.lookedAt > AWAY_MS) for (const child of this.allChildren()) child.heardAt = now;
+    this.lookedAt = now;
   }
 
   /** While stopping: empties one crew after the other, and ends when all are empty. */

@@ -10,6 +10,10 @@ import type { WebApp } from "./web-app.ts";
 // How often Node looks for connections that are over `headersTimeout` or `requestTimeout`.
 const CHECK_MS = 1000;
 const DRAIN_POLL_MS = 50;
+/** What a connection that has no request in progress gets to send one, once the worker drains. */
+const LAST_REQUEST_MS = 500;
+/** What a client gets to read why its bytes were refused, before its connection is reset. */
+const LINGER_MS = 1000;
 
 const STATUS_OF_PARSER_ERROR: Record<string, string> = {
   HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
@@ -22,6 +26,8 @@ export class HttpWorker {
   private readonly settings: Settings;
   private readonly app: WebApp;
   private readonly servers: Server[] = [];
+  /** Every connection, with its responses in progress. */
+  private readonly connections = new Map<Socket, Set<ServerResponse>>();
   private draining = false;
 
   constructor(settings: Settings, app: WebApp) {
@@ -41,9 +47,13 @@ export class HttpWorker {
   async drain(ms: number): Promise<void> {
     this.draining = true;
     const closed = Promise.all(this.servers.map((server) => new Promise((resolve) => server.close(resolve))));
-    // A connection that falls idle while its server closes would otherwise stay for its whole keep-alive.
+    const began = performance.now();
     const sweep = setInterval(() => {
+      // A connection that falls idle while its server closes would otherwise stay for its whole keep-alive.
       for (const server of this.servers) server.closeIdleConnections();
+      // To Node, one that never sent a byte is not idle, and a closing server has no `headersTimeout` any more.
+      if (performance.now() - began < LAST_REQUEST_MS) return;
+      for (const [socket, responses] of this.connections) if (responses.size === 0) socket.destroy();
     }, DRAIN_POLL_MS);
     await within(ms, closed);
     clearInterval(sweep);
@@ -66,7 +76,8 @@ export class HttpWorker {
     );
     // 0 seconds of keep-alive means none; Node reads 0 as "no limit".
     if (settings.keepalive === 0) server.maxRequestsPerSocket = 1;
-    server.on("clientError", refuse);
+    server.on("connection", (socket) => this.welcome(socket));
+    server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => this.refuse(error, socket));
     this.app.attach(server);
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
@@ -75,25 +86,39 @@ export class HttpWorker {
     this.servers.push(server);
   }
 
+  private welcome(socket: Socket): void {
+    this.connections.set(socket, new Set());
+    socket.once("close", () => this.connections.delete(socket));
+  }
+
   private serve(request: IncomingMessage, response: ServerResponse): void {
+    const responses = this.connections.get(request.socket);
+    responses?.add(response);
+    response.once("close", () => responses?.delete(response));
     const id = assignRequestId(request, response);
     if (this.draining) response.setHeader("connection", "close");
     if (this.settings.accessLog) logAccess(id, request, response);
     this.app.handle(request, response);
   }
-}
 
-// Bytes that are no HTTP never reach the app, so the answer is written here, by hand.
-function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable || error.code === "ECONNRESET") {
-    socket.destroy();
-    return;
+  // Bytes that are no HTTP never reach the app, so the answer is written here, by hand.
+  private refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+    // It was refused already, and sends on: to reset it now could take the answer from the client.
+    if (socket.writableEnded) return;
+    const begun = [...(this.connections.get(socket) ?? [])].some((response) => response.headersSent);
+    // Behind a response that has begun, the answer would become a part of it.
+    if (begun || !socket.writable || error.code === "ECONNRESET") {
+      socket.destroy();
+      return;
+    }
+    const status = STATUS_OF_PARSER_ERROR[error.code ?? ""] ?? "400 Bad Request";
+    const body = JSON.stringify({ detail: status.slice(4) });
+    socket.end(
+      `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+    );
+    // Whoever holds on to the connection must not hold this side of it, nor a handler that waits for the body.
+    setTimeout(() => socket.destroy(), LINGER_MS);
   }
-  const status = STATUS_OF_PARSER_ERROR[error.code ?? ""] ?? "400 Bad Request";
-  const body = JSON.stringify({ detail: status.slice(4) });
-  socket.end(
-    `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
-  );
 }
 
 function logAccess(requestId: string, request: IncomingMessage, response: ServerResponse): void {

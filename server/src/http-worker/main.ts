@@ -61,7 +61,9 @@ async function serve({ id, settings, token, dirtySocket, listeners }: Boot): Pro
   worker = new HttpWorker(settings, await loadWebApp(settings.app));
   await worker.open(listeners);
   tellArbiter({ type: "ready" });
-  setInterval(() => tellArbiter({ type: "heartbeat" }), HEARTBEAT_MS);
+  // Several beats within the time after which the arbiter takes silence for death; 0 is never.
+  const beat = settings.timeout === 0 ? HEARTBEAT_MS : Math.min(HEARTBEAT_MS, settings.timeout * 250);
+  setInterval(() => tellArbiter({ type: "heartbeat" }), beat);
 }
 
 async function stop(graceful: boolean): Promise<void> {

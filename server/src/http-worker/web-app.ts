@@ -50,8 +50,12 @@ async function fromFastify(app: FastifyLike): Promise<WebApp> {
   await app.ready();
   return {
     handle: app.routing,
-    // Plugins listen on the instance's own server, which never listens itself.
-    attach: (server) => server.on("upgrade", (...event) => app.server.emit("upgrade", ...event)),
+    // Plugins listen on the instance's own server, which never listens itself. Where none does, Node must not
+    // think so: it would leave requests that offer an upgrade without any answer.
+    attach: (server) => {
+      if (app.server.listenerCount("upgrade") === 0) return;
+      server.on("upgrade", (...event) => app.server.emit("upgrade", ...event));
+    },
     close: async () => {
       await app.close();
     },
