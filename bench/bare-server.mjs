@@ -4,7 +4,12 @@
 //
 //   node bench/bare-server.mjs PORT     CHAT_TOKEN_DELAY_MS, CHAT_SIMULATED_TOKENS as for the chat
 import { createServer } from "node:http";
-import { SimulatedModel, simulatedSettings } from "../chat/dist/models/simulated.js";
+
+// Typed by its source, so that checking the bench needs no build of the chat.
+/** @type {typeof import("../chat/src/models/simulated.ts")} */
+const { SimulatedModel, simulatedSettings } = await import(
+  new URL("../chat/dist/models/simulated.js", import.meta.url).href
+);
 
 const BACKLOG = 2048;
 

@@ -4,6 +4,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseCommandLine, usage } from "./command-line.ts";
+import type { LoadResult } from "./load/messages.ts";
 import type { Bench, Measure } from "./measure.ts";
 import { firstToken } from "./measures/first-token.ts";
 import { openStreams } from "./measures/open-streams.ts";
@@ -53,12 +54,14 @@ async function main(): Promise<number> {
   ];
   if (options.quick) notes.push("A quick run: its figures mean nothing.");
   const failed = new Set<string>();
+  const loads: ({ what: string } & LoadResult)[] = [];
   const bench: Bench = {
     node,
     nodeMajor: Number(/^v(\d+)\./.exec(version)?.[1]),
     pairs: options.pairs,
     quick: options.quick,
     progress: (text) => process.stderr.write(`${text}\n`),
+    record: (what, result) => loads.push({ what, ...result }),
     note: (text) => notes.push(text),
     fail: (text) => failed.add(text),
   };
@@ -88,6 +91,7 @@ async function main(): Promise<number> {
     rows,
     notes: [...new Set(notes)],
     problems,
+    loads,
   };
   writeReport(options.json, startedAt, report);
   return problems.length > 0 ? 1 : 0;

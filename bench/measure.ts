@@ -15,6 +15,8 @@ export interface Bench {
   quick: boolean;
   /** Tells a person what is going on. */
   progress(text: string): void;
+  /** Keeps what a load found, for the JSON. */
+  record(what: string, result: LoadResult): void;
   /** Takes note of something that a reader of the table must know. */
   note(text: string): void;
   /** Counts answers that were wrong; the bench then ends with exit code 1. */
@@ -81,6 +83,7 @@ const CLIENT_IS_LIMIT = 0.9;
 
 /** Looks at what a load found beside its figures: wrong answers, and a client that was too busy to be trusted. */
 export function inspect(bench: Bench, what: string, result: LoadResult): void {
+  bench.record(what, result);
   for (const [reason, count] of Object.entries(result.failures)) bench.fail(`${what}: ${count} × ${reason}`);
   if (result.busy > CLIENT_IS_LIMIT && !bench.quick)
     bench.note(`${what}: the load client was busy ${Math.round(result.busy * 100)} % of the time`);

@@ -40,7 +40,9 @@ await runScript(async () => {
     const code = await runVitest(filters, { ...tools, TSUNICORN_TEST_REPORT: path });
     const text = readIfThere(path);
     if (text === undefined) throw new Error(`vitest ended with exit code ${code} and no report`);
-    const { lines, passed, failed } = summarise(JSON.parse(text));
+    const { lines, passed, failed } = summarise(JSON.parse(text), {
+      byName: filters.some((word) => /^(-t|--testNamePattern)/.test(word)),
+    });
     console.log(`\n${lines.join("\n")}`);
     // A run that tested nothing has shown nothing.
     process.exitCode = code !== 0 ? code : failed > 0 || passed === 0 ? 1 : 0;

@@ -5,9 +5,13 @@ import { ResponseReader } from "./response-reader.mjs";
 // So 5,000 open streams cost the client no buffers, and no read makes garbage.
 const SHARED_BUFFER = Buffer.allocUnsafe(65_536);
 
+// Well below the 5 s after which the servers close an idle connection: a request that is on its way just then
+// would count as a failure that no user of a connection pool would see.
+const IDLE_LIMIT_MS = 2_000;
+
 /**
  * One keep-alive connection to a server, with one request at a time on it.
- * It connects when it is first asked, and again after a failure.
+ * It connects when it is first asked, and again after a failure or a long pause.
  */
 export class StreamConnection {
   /** When the request was sent, on the clock of `performance.now()`. */
@@ -58,8 +62,10 @@ export class StreamConnection {
       this.tokens = 0;
       this.firstTokenAt = 0;
       this.#lastTokenAt = 0;
+      const now = performance.now();
+      if (now - this.endedAt > IDLE_LIMIT_MS) this.close();
       const socket = this.#socket ?? this.#connect();
-      this.sentAt = performance.now();
+      this.sentAt = now;
       socket.write(request);
     });
   }

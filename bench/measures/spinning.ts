@@ -9,9 +9,9 @@ import { makeRow, type Pair } from "../row.ts";
 import type { Server } from "../servers.ts";
 
 const PAUSE_MS = 1;
-const SPIN_STARTS_MS = 300;
-/** Share of its time that a spinning worker must have had a processor. Below, it did not spin all along. */
-const SPINNING = 0.8;
+/** CPU time by which a worker shows that its loop has begun: far more than a heartbeat takes. */
+const BUSY_SECONDS = 0.1;
+const BUSY_TIMEOUT_MS = 5_000;
 
 /** Whether the HTTP side stays quick while every dirty worker's event loop is blocked. */
 export const spinning: Measure = {
@@ -48,23 +48,31 @@ async function askHealth(bench: Bench, what: string, server: Server, client: Loa
 }
 
 async function whileSpinning(bench: Bench, server: Server, workers: number, act: () => Promise<number>) {
-  const seconds = bench.quick ? 2 : 8;
-  const spins = Promise.all(Array.from({ length: workers }, () => spin(server.port, seconds)));
-  await sleep(SPIN_STARTS_MS);
-  const spinners = await dirtyWorkers(server);
-  const start = performance.now();
-  const before = await cpuSeconds(spinners);
-  const figure = await act();
-  const after = await cpuSeconds(spinners);
-  const elapsed = (performance.now() - start) / 1000;
-  if (spinners.length !== workers)
-    bench.fail(`health: ${spinners.length} of ${workers} dirty workers are there`);
-  for (const [pid, used] of after)
-    if ((used - (before.get(pid) ?? 0)) / elapsed < SPINNING)
-      bench.fail("health: a dirty worker did not spin all along");
-  for (const status of await spins)
+  const pids = await dirtyWorkers(server);
+  if (pids.length !== workers) throw new Error(`${pids.length} of ${workers} dirty workers are there`);
+  const before = await cpuSeconds(pids);
+  const seconds = bench.quick ? 4 : 10;
+  let ended = 0;
+  const spins = Array.from({ length: workers }, async () => {
+    const status = await spin(server.port, seconds);
+    ended++;
     if (status !== 200) bench.fail(`health: a spin ended with status ${status}`);
+  });
+  await untilBusy(pids, before);
+  const figure = await act();
+  // A loop that began before and has not ended was there all along.
+  if (ended > 0) bench.fail("health: a dirty worker had stopped spinning before the measurement was over");
+  await Promise.all(spins);
   return figure;
+}
+
+async function untilBusy(pids: readonly number[], before: Map<number, number>): Promise<void> {
+  const deadline = performance.now() + BUSY_TIMEOUT_MS;
+  const isBusy = ([pid, seconds]: [number, number]) => seconds - (before.get(pid) ?? 0) > BUSY_SECONDS;
+  while (![...(await cpuSeconds(pids))].every(isBusy)) {
+    if (performance.now() > deadline) throw new Error("the dirty workers do not spin");
+    await sleep(20);
+  }
 }
 
 async function dirtyWorkers(server: Server): Promise<number[]> {

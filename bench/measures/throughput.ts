@@ -9,7 +9,7 @@ export const throughput: Measure = {
   async run(bench) {
     const streams = bench.quick ? 2 : 8;
     const tokens = bench.quick ? 100 : 1000;
-    const rounds = bench.quick ? 2 : 40;
+    const rounds = bench.quick ? 2 : 100;
     const load = { path: CHAT, body: PROMPT, streams, tokens, spreadMs: 0, timeoutMs: 30_000 };
     const pairs = await alternate(bench, this.name, (side) => {
       const plan = (side === "ours" ? chatPlan : barePlan)(bench.node, { tokens, intervalMs: 0 });

@@ -3,7 +3,7 @@ import Fastify, { type FastifyInstance } from "fastify";
 import { errorReplies, replyToError } from "./plugins/error-replies.ts";
 import { openapi } from "./plugins/openapi.ts";
 import { security } from "./plugins/security.ts";
-import { zodSchemas } from "./plugins/zod-schemas.ts";
+import { NO_OTHER_SCHEMAS, zodSchemas } from "./plugins/zod-schemas.ts";
 import { chatRoutes } from "./routes/chat.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -14,7 +14,7 @@ import { MAX_BODY_BYTES } from "./schemas/chat.ts";
 export function buildApp(): FastifyInstance {
   const app = Fastify({
     bodyLimit: MAX_BODY_BYTES,
-    schemaController: zodSchemas,
+    schemaController: NO_OTHER_SCHEMAS,
     // The server logs requests itself, and gives each an id.
     logger: false,
     genReqId: ({ headers }) => {
@@ -23,14 +23,20 @@ export function buildApp(): FastifyInstance {
     },
     frameworkErrors: (error, request, reply) => replyToError(error, request, reply),
   });
+  zodSchemas(app);
   errorReplies(app);
-  security(app);
   openapi(app);
 
   // Only the chat's routes read bodies. What is sent to any other is left unread.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, _body, done) => done(null));
 
-  for (const routes of [chatRoutes, healthRoutes, docsRoutes, pageRoutes]) app.register(routes);
+  app.register(chatRoutes);
+  app.register(healthRoutes);
+  app.register(async (pages) => {
+    security(pages);
+    pages.register(docsRoutes);
+    pages.register(pageRoutes);
+  });
   return app;
 }

@@ -10,7 +10,7 @@ export const CLIENT_GONE = new Error("the client closed its connection");
 export function whenClientGone(raw: ServerResponse): AbortSignal {
   const controller = new AbortController();
   if (raw.closed) controller.abort(CLIENT_GONE);
-  else raw.once("close", () => controller.abort(CLIENT_GONE));
+  else raw.on("close", () => controller.abort(CLIENT_GONE));
   return controller.signal;
 }
 

@@ -24,10 +24,12 @@ function table(rows) {
  * Adds up what ran. An error outside of the tests (a file that does not load, a failing hook, a rejection that
  * nobody handled) counts as one that failed.
  * @param {Report} report
+ * @param {{ byName?: boolean }} [options] byName: tests were chosen by their names, so most are skipped without
+ *   a reason, and only those with one are listed
  * @returns {{ lines: string[], passed: number, failed: number, skipped: number }} lines: skips by name, a table,
  *   and last the plain line with the counts
  */
-export function summarise(report) {
+export function summarise(report, { byName = false } = {}) {
   const suites = new Map();
   const skips = [];
   for (const file of report.files) {
@@ -42,6 +44,7 @@ export function summarise(report) {
       else if (test.state === "failed") suite.failed += 1;
       else {
         suite.skipped += 1;
+        if (byName && test.note === undefined) continue;
         skips.push(`skipped: ${file.path}: ${test.name}: ${test.note ?? "no reason given"}`);
       }
     }

@@ -39,6 +39,21 @@ describe("the last lines of npm test", () => {
     expect(counts.lines.at(-1)).toBe("1 passed, 2 failed, 0 skipped");
   });
 
+  it("do not list the tests that were left out by their names", () => {
+    const files = [
+      file("a/test/x.test.ts", [
+        test("a", "skipped"),
+        test("b", "skipped", "no Python"),
+        test("c", "passed"),
+      ]),
+    ];
+    const { lines } = summarise({ files, outside: [] }, { byName: true });
+    expect(lines.filter((line) => line.startsWith("skipped:"))).toEqual([
+      "skipped: a/test/x.test.ts: b: no Python",
+    ]);
+    expect(lines.at(-1)).toBe("1 passed, 0 failed, 2 skipped");
+  });
+
   it("say so when nothing ran", () => {
     expect(summarise({ files: [], outside: [] }).lines.at(-1)).toBe("0 passed, 0 failed, 0 skipped");
   });

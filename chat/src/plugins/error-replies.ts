@@ -36,6 +36,9 @@ export function replyToError(
   if (error instanceof BadInputError) return sendDetail(reply, 422, error.detail);
   if (error.code === "FST_ERR_CTP_INVALID_MEDIA_TYPE") return sendDetail(reply, 422, [WRONG_TYPE]);
   if (error.code === "FST_ERR_CTP_BODY_TOO_LARGE") {
+    // Fastify would close the connection, on which many a client is still sending: it would see a broken pipe
+    // and no answer. Kept open, the rest of the body is read and dropped, for as long as a request may take.
+    reply.removeHeader("connection");
     return sendDetail(reply, 413, "Request body is larger than 1 MiB");
   }
   const status = error.statusCode ?? 500;

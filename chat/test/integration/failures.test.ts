@@ -64,10 +64,13 @@ describe("an app that fails", () => {
     expect((await ask("well")).status).toBe(200);
   });
 
-  it("and takes its process with it is an error at once, and the next request is served", async () => {
+  it("and takes its process with it is an error at once, and readiness says so until there is a new one", async () => {
     const { status, text } = await ask("one die");
     expect(status).toBe(200);
     expect(lastEvent(text).error.type).toBe("worker_died");
+    const readiness = async () => (await fetch(`${chat.url}/readyz`)).status;
+    await expect.poll(readiness, { interval: 5, timeout: 5000 }).toBe(503);
+    await expect.poll(readiness, { interval: 50, timeout: 10_000 }).toBe(200);
     expect((await ask("die", "/chat/sync")).status).toBe(500);
     expect((await ask("well")).status).toBe(200);
   });

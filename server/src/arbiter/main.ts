@@ -17,6 +17,8 @@ const SIGNALS = [
   "SIGUSR1",
   "SIGUSR2",
 ] as const;
+// Ctrl-C under npm arrives twice: from the terminal, and passed on by npm. Only a later one means "by force".
+const ONE_CTRL_C_MS = 500;
 type Signal = (typeof SIGNALS)[number];
 
 /**
@@ -27,9 +29,17 @@ export async function runArbiter(settings: Settings): Promise<never> {
   process.title = settings.name === "" ? "tsunicorn: arbiter" : `tsunicorn: arbiter [${settings.name}]`;
   const log = await setUpLogger({ level: settings.logLevel, format: settings.logFormat, role: "arbiter" });
   const arbiter = new Arbiter(settings, log);
-  let stops = 0;
+  let interruptedAt = 0;
   const handlers: Record<Signal, () => void> = {
-    SIGINT: () => (stops++ === 0 ? arbiter.stop(false) : arbiter.force()),
+    SIGINT: () => {
+      const now = Date.now();
+      if (interruptedAt === 0) {
+        interruptedAt = now;
+        arbiter.stop(false);
+      } else if (now - interruptedAt > ONE_CTRL_C_MS) {
+        arbiter.force();
+      }
+    },
     SIGQUIT: () => arbiter.stop(false),
     SIGTERM: () => arbiter.stop(true),
     SIGTTIN: () => arbiter.scaleHttp(1),
@@ -51,7 +61,7 @@ export async function runArbiter(settings: Settings): Promise<never> {
   try {
     await arbiter.start();
   } catch (error) {
-    log.error({ err: error }, "the server cannot start");
+    // One clear line where whoever started it looks; the log has nothing to add.
     process.stderr.write(`tsunicorn: ${explain(error)}\n`);
     process.exit(1);
   }

@@ -21,15 +21,19 @@ export class AppQueue<T extends Queued> {
   /** Adds a request. @returns how many stand before it. */
   add(item: T): number {
     let at = this.items.length;
+    let behind = 0;
     while (at > this.head) {
       const before = this.items[at - 1];
-      if (before !== undefined && before.arrival <= item.arrival) break;
+      if (before !== undefined) {
+        if (before.arrival <= item.arrival) break;
+        behind++;
+      }
       at--;
     }
     if (at === this.items.length) this.items.push(item);
     else this.items.splice(at, 0, item);
     this.live++;
-    return this.live - 1;
+    return this.live - 1 - behind;
   }
 
   /** Takes the oldest; undefined when nobody waits. */

@@ -3,7 +3,7 @@ import { ClientHost } from "../dirty/client.ts";
 import { monotonicMs } from "../process/clock.ts";
 import { getLogger } from "../process/logger.ts";
 import { Connection } from "../protocol/connection.ts";
-import { DirtyProtocolError, toWireError } from "../protocol/errors.ts";
+import { DirtyProtocolError } from "../protocol/errors.ts";
 import type { RequestId } from "../protocol/header.ts";
 import {
   FIRST_OWN_TYPE,
@@ -83,8 +83,7 @@ export class DirtyArbiter {
       },
       {
         granted: (request, placed) => peerOf(request).connection.send(MSG.PLACED, request.id, placed),
-        rejected: (request, error) =>
-          peerOf(request).connection.send(MSG.ERROR, request.id, { error: toWireError(error) }),
+        rejected: (request, error) => peerOf(request).connection.sendError(request.id, error),
         queued: (request, position) => peerOf(request).connection.send(MSG.QUEUED, request.id, { position }),
         revoke: (worker, slot, cancel) =>
           this.workers.get(worker)?.connection.send(MSG.REVOKE, 0, { slot, cancel }),

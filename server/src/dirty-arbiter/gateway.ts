@@ -1,7 +1,7 @@
 import { parseAppSpec } from "../config/app-spec.ts";
 import { Call, type CallContext } from "../dirty/call.ts";
 import type { Connection } from "../protocol/connection.ts";
-import { DirtyAppNotFoundError, DirtyError, DirtyProtocolError, toWireError } from "../protocol/errors.ts";
+import { DirtyAppNotFoundError, DirtyError, DirtyProtocolError } from "../protocol/errors.ts";
 import type { RequestId } from "../protocol/header.ts";
 import { MSG, type Request, readDict, readRequest } from "../protocol/messages.ts";
 
@@ -40,9 +40,10 @@ export class GatewaySession {
       case MSG.STASH:
       case MSG.STATUS:
       case MSG.MANAGE:
-        this.connection.send(MSG.ERROR, id, {
-          error: toWireError(new DirtyError("This server does not serve STASH, STATUS and MANAGE yet.")),
-        });
+        this.connection.sendError(
+          id,
+          new DirtyError("This server does not serve STASH, STATUS and MANAGE yet."),
+        );
         return;
       default:
         throw new DirtyProtocolError(`A client may not send a message of type 0x${type.toString(16)}.`);
@@ -60,7 +61,7 @@ export class GatewaySession {
       try {
         await this.relay(next.id, next.request);
       } catch (error) {
-        this.connection.send(MSG.ERROR, next.id, { error: toWireError(error) });
+        this.connection.sendError(next.id, error);
       }
       this.call = undefined;
       if (this.waiting.length === 0) this.connection.resume();

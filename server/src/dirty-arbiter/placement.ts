@@ -181,9 +181,16 @@ export class Placement {
     // A run that had begun and is not there any more ended while its FREE could not be sent.
     for (const lease of [...worker.leases.values()]) {
       if (lease.started && !running.has(lease.slot)) this.end(lease);
+      // What was taken back while the worker could not be told, it is told now: else nobody frees the slot.
+      else if (lease.revoked !== undefined) this.revoke(lease, lease.revoked.cancel);
     }
     for (const { slot, app, ms_left } of ready.running) {
-      if (worker.leases.has(slot)) continue;
+      const known = worker.leases.get(slot);
+      if (known !== undefined) {
+        known.started = true;
+        known.deadline = now + ms_left;
+        continue;
+      }
       worker.add({
         slot,
         worker,
@@ -194,7 +201,7 @@ export class Placement {
         deadline: now + ms_left,
         timeout: ms_left,
         started: true,
-        revoked: false,
+        revoked: undefined,
       });
     }
     this.events.appsChanged();
@@ -252,7 +259,8 @@ export class Placement {
     }
     for (const worker of this.workers.values()) {
       for (const lease of worker.leases.values()) {
-        if (!lease.started && !lease.revoked && now - lease.grantedAt > UNUSED_MS) this.revoke(lease, false);
+        if (!lease.started && lease.revoked === undefined && now - lease.grantedAt > UNUSED_MS)
+          this.revoke(lease, false);
         if (!worker.condemned && now > lease.deadline + this.options.abortGraceMs + KILL_MARGIN_MS) {
           worker.condemned = true;
           this.events.appsChanged();
@@ -324,7 +332,7 @@ export class Placement {
       deadline: now + request.timeout,
       timeout: request.timeout,
       started: false,
-      revoked: false,
+      revoked: undefined,
     };
     worker.add(lease);
     worker.grantedAt = now;
@@ -349,7 +357,7 @@ export class Placement {
   }
 
   private revoke(lease: Lease, cancel: boolean): void {
-    lease.revoked = true;
+    lease.revoked = { cancel };
     this.events.revoke(lease.worker.id, lease.slot, cancel);
   }
 

@@ -14,7 +14,8 @@ export interface Lease {
   readonly timeout: number;
   /** Whether the worker said that the run began. */
   started: boolean;
-  revoked: boolean;
+  /** Whether it was taken back, and then whether its run is to be cancelled. */
+  revoked: { cancel: boolean } | undefined;
 }
 
 /** A dirty worker as the dirty arbiter sees it. */

@@ -24,6 +24,12 @@ import { Turn } from "./turn.ts";
 
 // Slots are never reused, so old revocations only have to be remembered until a late RUN can no longer come.
 const MAX_REVOKED = 4096;
+/** ms that a client gets to read what was sent to it before the worker closed. */
+const CLOSE_MS = 1000;
+/** ms within which whoever connects must have said HELLO. */
+const HELLO_MS = 5000;
+// HTTP workers connect once each; a flood of connections is a fault.
+const MAX_CONNECTIONS = 1024;
 
 /** What a dirty worker is made of. */
 export interface DirtyWorkerOptions {
@@ -54,6 +60,7 @@ export class DirtyWorker implements RegistrationOwner {
     this.options = options;
     this.hosts = new Map(options.hosts.map((host) => [host.name, host]));
     this.server = createServer((socket) => this.accept(socket));
+    this.server.maxConnections = MAX_CONNECTIONS;
   }
 
   /** Listens, then registers with the dirty arbiter. */
@@ -107,7 +114,8 @@ export class DirtyWorker implements RegistrationOwner {
     }
     this.registration?.close();
     this.server.close();
-    for (const connection of this.connections) connection.destroy();
+    for (const connection of this.connections) connection.close(CLOSE_MS);
+    await this.unused(CLOSE_MS);
   }
 
   ready(): Ready {
@@ -163,6 +171,7 @@ export class DirtyWorker implements RegistrationOwner {
             throw new DirtyProtocolError("The first message to a dirty worker must be HELLO.");
           checkToken(readHello(readDict(buffer, start, end)), this.options.hello.token);
           trusted = true;
+          clearTimeout(limit);
           return;
         }
         switch (type) {
@@ -180,12 +189,14 @@ export class DirtyWorker implements RegistrationOwner {
         }
       },
       closed: (error) => {
+        clearTimeout(limit);
         this.connections.delete(connection);
         if (error !== undefined) getLogger().warn({ err: error }, "a connection to the dirty worker failed");
         if (this.connections.size === 0) this.deserted?.();
         for (const run of runs.values()) run.abort(new DirtyWorkerError("The client is gone."));
       },
     });
+    const limit = setTimeout(() => connection.destroy(), HELLO_MS);
     this.connections.add(connection);
   }
 

@@ -46,6 +46,8 @@ export class Registration {
 
   /** Says again what the worker runs: with no apps, it takes nothing new. */
   announce(): void {
+    // READY names all that runs. Told behind it, a run that began earlier and has ended would seem to run for ever.
+    this.started = [];
     this.connection?.send(MSG.READY, 0, this.owner.ready());
   }
 

@@ -3,7 +3,7 @@ import { RequestContext, requestStorage } from "../dirty/request.ts";
 import { monotonicMs } from "../process/clock.ts";
 import { getLogger } from "../process/logger.ts";
 import type { Connection } from "../protocol/connection.ts";
-import { DirtyAppNotFoundError, DirtyTimeoutError, toWireError } from "../protocol/errors.ts";
+import { DirtyAppNotFoundError, DirtyTimeoutError } from "../protocol/errors.ts";
 import { MSG, type Run as RunMessage } from "../protocol/messages.ts";
 import { WINDOW } from "../protocol/window.ts";
 import type { AppHost } from "./app-host.ts";
@@ -33,6 +33,7 @@ export class Run {
   private credit = WINDOW;
   private wake: (() => void) | undefined;
   private aborted = false;
+  private answered = false;
 
   constructor(owner: RunOwner, host: AppHost, connection: Connection, id: number, message: RunMessage) {
     this.owner = owner;
@@ -79,7 +80,7 @@ export class Run {
     const error = new DirtyTimeoutError(`${run.label} took longer than ${seconds} s.`, {
       details: { timeout: seconds },
     });
-    run.answer(MSG.ERROR, { error: toWireError(error) });
+    if (!run.aborted) run.connection.sendError(run.id, error);
     run.abort(error);
     run.log.warn(error.message);
   }
@@ -109,9 +110,10 @@ export class Run {
       else this.answer(MSG.RESPONSE, { result: result ?? null });
     } catch (error) {
       this.fail(error);
+    } finally {
+      clearTimeout(this.timer);
+      this.owner.settled(this);
     }
-    clearTimeout(this.timer);
-    this.owner.settled(this);
   }
 
   private async stream(iterator: AsyncIterator<unknown> | Iterator<unknown>): Promise<void> {
@@ -163,13 +165,14 @@ export class Run {
 
   private fail(error: unknown): void {
     // After an abort nobody is there to be told, and the app's error is most likely the abort itself.
-    if (this.aborted) {
-      this.log.debug({ err: error }, `${this.label} ended after it was aborted`);
+    if (this.aborted || this.answered) {
+      this.log.debug({ err: error }, `${this.label} failed after its end`);
       return;
     }
-    const wire = toWireError(error, { app_path: this.host.name, action: this.message.action });
     if (!(error instanceof DirtyAppNotFoundError)) this.log.error({ err: error }, `${this.label} failed`);
-    this.answer(MSG.ERROR, { error: wire });
+    this.connection.sendError(this.id, error, { app_path: this.host.name, action: this.message.action });
+    // One answer is all that the caller gets, also when the generator's own end fails too.
+    this.answered = true;
   }
 }
 

@@ -21,6 +21,24 @@ export interface CallOptions {
   requestId?: string;
 }
 
+/**
+ * Looks at options before anything is made of them. A value of a wrong kind would be refused at the other end
+ * of a connection that all calls of this process share, and end it for all of them.
+ * @throws TypeError that names the option.
+ */
+export function checkOptions(options: CallOptions): CallOptions {
+  const { timeout, requestId }: { timeout?: unknown; requestId?: unknown } = options;
+  if (timeout !== undefined && (typeof timeout !== "number" || Number.isNaN(timeout))) {
+    throw new TypeError(
+      `The timeout of a dirty call is ${describe(timeout)}; it must be a number of seconds.`,
+    );
+  }
+  if (requestId !== undefined && typeof requestId !== "string") {
+    throw new TypeError(`The requestId of a dirty call is ${describe(requestId)}; it must be a string.`);
+  }
+  return options;
+}
+
 /** What is called. */
 export interface CallTarget {
   /** Canonical name of the app. */
@@ -51,11 +69,15 @@ const MAX_REFUSED = 10;
 // for those that cannot tell: a worker that spins or is stopped, a dirty arbiter that is gone.
 const QUEUE_BACKSTOP_MS = 1000;
 const RUN_BACKSTOP_MS = 100;
+/** Seconds after which to come back where the dirty arbiter did not say: the most that it ever says. */
+const RETRY_AFTER_SILENCE = 30;
 
 type Step = IteratorResult<unknown, unknown>;
 interface Waiter {
   resolve(step: Step): void;
   reject(error: unknown): void;
+  /** Who asked for the step after this one. */
+  next: Waiter | undefined;
 }
 
 /**
@@ -112,6 +134,12 @@ export class Call implements PlaceListener, RunListener {
 
   /** The next step: a chunk, or a plain action's result; or `done`. */
   next(): Promise<Step> {
+    const { signal } = this.options;
+    if (this.finished && signal?.aborted === true && this.head < this.queue.length) {
+      // All of it came before the abort, and is not wanted any more all the same.
+      this.discard();
+      this.failure = { error: signal.reason };
+    }
     if (this.head < this.queue.length) return Promise.resolve({ done: false, value: this.shift() });
     if (this.failure !== undefined) {
       const { error } = this.failure;
@@ -120,7 +148,11 @@ export class Call implements PlaceListener, RunListener {
     }
     if (this.finished) return Promise.resolve({ done: true, value: undefined });
     return new Promise((resolve, reject) => {
-      this.waiter = { resolve, reject };
+      const waiter: Waiter = { resolve, reject, next: undefined };
+      let last = this.waiter;
+      while (last?.next !== undefined) last = last.next;
+      if (last === undefined) this.waiter = waiter;
+      else last.next = waiter;
     });
   }
 
@@ -128,10 +160,16 @@ export class Call implements PlaceListener, RunListener {
   cancel(reason: unknown): void {
     if (this.finished) return;
     this.leave();
-    this.queue = [];
-    this.sizes = [];
-    this.head = 0;
+    this.discard();
     this.fail(reason);
+  }
+
+  /** Cancels for whoever left the loop: there is nothing more for them, and no error either. */
+  quit(): void {
+    this.leave();
+    this.discard();
+    this.failure = undefined;
+    this.finish();
   }
 
   /** The abort signal's listener. */
@@ -181,7 +219,7 @@ export class Call implements PlaceListener, RunListener {
     this.streams ??= true;
     if (this.waiter !== undefined) {
       const { waiter } = this;
-      this.waiter = undefined;
+      this.waiter = waiter.next;
       this.passOn(bytes);
       waiter.resolve({ done: false, value });
       return;
@@ -201,7 +239,7 @@ export class Call implements PlaceListener, RunListener {
     this.link = undefined;
     if (this.waiter !== undefined) {
       const { waiter } = this;
-      this.waiter = undefined;
+      this.waiter = waiter.next;
       waiter.resolve({ done: false, value: result });
     } else {
       this.queue.push(result);
@@ -242,7 +280,7 @@ export class Call implements PlaceListener, RunListener {
   private timeoutMs(): number {
     const { timeout } = this.options;
     const most = this.context.timeoutMs;
-    return timeout === undefined ? most : Math.min(timeout * 1000, most);
+    return timeout === undefined ? most : Math.max(0, Math.min(timeout * 1000, most));
   }
 
   private place(): void {
@@ -269,6 +307,7 @@ export class Call implements PlaceListener, RunListener {
         : call.context.arbiter.connected
           ? new DirtyQueueTimeoutError(
               `${call.app} had no free slot for ${call.context.queueTimeoutMs / 1000} s.`,
+              { details: { retry_after: RETRY_AFTER_SILENCE } },
             )
           : new DirtyConnectionError(
               "The dirty arbiter cannot be reached. It is started again by the arbiter; see its log.",
@@ -284,15 +323,18 @@ export class Call implements PlaceListener, RunListener {
     this.link = undefined;
   }
 
+  /** Forgets what came and was not asked for yet. */
+  private discard(): void {
+    this.queue = [];
+    this.sizes = [];
+    this.head = 0;
+  }
+
   private shift(): unknown {
     const value = this.queue[this.head];
     this.passOn(this.sizes[this.head] ?? 0);
     this.head++;
-    if (this.head === this.queue.length) {
-      this.queue = [];
-      this.sizes = [];
-      this.head = 0;
-    }
+    if (this.head === this.queue.length) this.discard();
     return value;
   }
 
@@ -315,14 +357,19 @@ export class Call implements PlaceListener, RunListener {
     this.finished = true;
     clearTimeout(this.timer);
     this.options.signal?.removeEventListener("abort", this);
-    const { waiter, failure } = this;
+    const { failure } = this;
+    let { waiter } = this;
     if (waiter === undefined) return;
     this.waiter = undefined;
-    if (failure === undefined) {
-      waiter.resolve({ done: true, value: undefined });
-    } else {
+    if (failure !== undefined) {
       this.failure = undefined;
       waiter.reject(failure.error);
+      waiter = waiter.next;
     }
+    for (; waiter !== undefined; waiter = waiter.next) waiter.resolve({ done: true, value: undefined });
   }
+}
+
+function describe(value: unknown): string {
+  return typeof value === "number" ? String(value) : Array.isArray(value) ? "a list" : `a ${typeof value}`;
 }

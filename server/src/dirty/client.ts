@@ -2,7 +2,7 @@ import { parseAppSpec } from "../config/app-spec.ts";
 import { DirtyConnectionError } from "../protocol/errors.ts";
 import type { Hello } from "../protocol/messages.ts";
 import { ArbiterLink } from "./arbiter-link.ts";
-import type { CallContext, CallOptions } from "./call.ts";
+import { type CallContext, type CallOptions, checkOptions } from "./call.ts";
 import { DirtyCall } from "./dirty-call.ts";
 import type { DirtyResult, DirtyStream } from "./types.ts";
 import { WorkerLinks } from "./worker-link.ts";
@@ -31,9 +31,12 @@ export class DirtyClient {
     this.options = options;
   }
 
-  /** The same client with a signal, a timeout in seconds or a request id bound to its calls. */
+  /**
+   * The same client with a signal, a timeout in seconds or a request id bound to its calls.
+   * @throws TypeError when one of them is of a wrong kind.
+   */
   with(options: CallOptions): DirtyClient {
-    return new DirtyClient(this.host, { ...this.options, ...options });
+    return new DirtyClient(this.host, { ...this.options, ...checkOptions(options) });
   }
 
   /**
@@ -54,7 +57,10 @@ export class DirtyClient {
     return this.host.status();
   }
 
-  private call(app: string, action: string, args: unknown[]): DirtyCall {
+  private call(app: string, action: unknown, args: unknown[]): DirtyCall {
+    // A name out of a request may be anything; sent as it is, it would end the connection for all calls.
+    if (typeof action !== "string")
+      throw new TypeError(`An action's name is a string, not a ${typeof action}.`);
     return new DirtyCall(this.host.context, { app: canonicalName(app), action, args }, this.options);
   }
 }

@@ -100,17 +100,15 @@ class CallIterator implements AsyncIterator<unknown, unknown> {
 
   // Leaving the loop cancels without waiting for the worker: the loop's owner has other things to do.
   return(value?: unknown): Promise<IteratorResult<unknown, unknown>> {
-    this.call.cancel(LEFT);
+    this.call.quit();
     return Promise.resolve({ done: true, value });
   }
 
   throw(error?: unknown): Promise<IteratorResult<unknown, unknown>> {
-    this.call.cancel(LEFT);
+    this.call.quit();
     return Promise.reject(error);
   }
 }
-
-const LEFT = new DirtyError("The loop over the stream was left.");
 
 // One timer looks after all calls that were made and not used yet; used ones are only a Set's entry.
 const unused = new Map<DirtyCall, number>();

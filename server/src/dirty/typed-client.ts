@@ -1,6 +1,6 @@
 import { parseAppSpec } from "../config/app-spec.ts";
 import type { DirtyApp } from "./app.ts";
-import type { CallOptions } from "./call.ts";
+import { type CallOptions, checkOptions } from "./call.ts";
 import { host } from "./client.ts";
 import { DirtyCall } from "./dirty-call.ts";
 import type { DirtyAppClient } from "./types.ts";
@@ -25,7 +25,7 @@ export function dirty<A extends DirtyApp>(spec: string): DirtyAppClient<A> {
 }
 
 function client(app: string, options: CallOptions): object {
-  const bind = (more: CallOptions): object => client(app, { ...options, ...more });
+  const bind = (more: CallOptions): object => client(app, { ...options, ...checkOptions(more) });
   return new Proxy(
     {},
     {

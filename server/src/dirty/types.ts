@@ -34,6 +34,9 @@ export type DirtyActions<A extends DirtyApp> = {
 
 /** The typed client of an app. */
 export type DirtyAppClient<A extends DirtyApp> = DirtyActions<A> & {
-  /** The same client with a signal, a timeout in seconds or a request id bound to its calls. */
+  /**
+   * The same client with a signal, a timeout in seconds or a request id bound to its calls.
+   * @throws TypeError when one of them is of a wrong kind.
+   */
   with(options: CallOptions): DirtyAppClient<A>;
 };

@@ -81,7 +81,8 @@ export class HttpWorker {
     this.app.attach(server);
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen({ fd, backlog: settings.backlog }, resolve);
+      // Node reads the backlog of an inherited socket from its argument, and ignores the option of that name.
+      server.listen({ fd }, settings.backlog, resolve);
     });
     this.servers.push(server);
   }

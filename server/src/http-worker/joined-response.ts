@@ -57,8 +57,13 @@ export class JoinedResponse<
     this.held = "";
     const room = this.canFrame() ? this.sendFramed(held) : super.write(held, "utf8");
     this.begun = true;
-    // The writer was told to wait for "drain". When the socket took all of it there will be none.
-    if (this.drainOwed && room) process.nextTick(() => this.emit("drain"));
+    // The writer was told to wait for "drain". When the socket took all of it there will be none. After the end
+    // there must be none: it would have the writer write on.
+    if (this.drainOwed && room) {
+      process.nextTick(() => {
+        if (!this.writableEnded) this.emit("drain");
+      });
+    }
     this.drainOwed = false;
   }
 

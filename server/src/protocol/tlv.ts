@@ -47,7 +47,7 @@ const MAX_WRITTEN = MAX_PAYLOAD + 4 * SLAB_SIZE;
 // Below this length a loop over the characters beats the call into the runtime.
 const SHORT = 24;
 // The same the other way; above this the engine would build a rope instead of a string.
-const TINY = 12;
+const TINY = 10;
 
 /**
  * Writes values one behind the other into slabs of memory. A slab is never written twice, so what was
@@ -166,8 +166,10 @@ export class TlvWriter {
       throw new DirtyProtocolError(`A value is nested more than ${MAX_DEPTH} levels deep.`);
     }
     if (Array.isArray(value)) {
-      this.head(TLV.LIST, value.length, "list");
-      for (let index = 0; index < value.length; index++) this.value(value[index], depth + 1);
+      // Read once: were the count and the items to differ, the peer would lose its place in the stream.
+      const { length } = value;
+      this.head(TLV.LIST, length, "list");
+      for (let index = 0; index < length; index++) this.value(value[index], depth + 1);
       return;
     }
     if (value instanceof Uint8Array) {

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { call, type EchoServer, echoServers, events, failureIn, pathOf, stream } from "./echo-app.ts";
+import { call, type EchoServer, echoServers, enqueue, events, failureIn, stream } from "./echo-app.ts";
 import { eventually, isAlive, startServer } from "./harness.ts";
 import { ask, open, RawConnection, type Stream, type Target } from "./http-tools.ts";
 
@@ -47,13 +47,9 @@ function hammer(target: Target): { stop(): Promise<{ answered: number; refused: 
 }
 
 /** Starts requests one after the other, each only when the one before it waits in the queue. */
-async function queueUp(server: EchoServer, labels: string[]): Promise<Promise<Stream>[]> {
-  const streams: Promise<Stream>[] = [];
-  for (const label of labels) {
-    streams.push(open(server.target, pathOf("stream", "Single.ticks", [2, 10, label])));
-    // A later call of the same worker is behind the request, so the request has its place in the queue.
-    for (let i = 0; i < 6; i++) await call(server.target, "Echo.count");
-  }
+async function queueUp(server: EchoServer, labels: string[]): Promise<Stream[]> {
+  const streams: Stream[] = [];
+  for (const label of labels) streams.push(await enqueue(server.target, "Single.ticks", [2, 10, label]));
   return streams;
 }
 
@@ -154,13 +150,12 @@ describe("a dirty worker is killed", () => {
     const failure = failureIn(running.text);
     expect(failure).toMatchObject({ name: "DirtyWorkerError", code: "DIRTY_WORKER" });
     expect(failure.at - killedAt).toBeLessThan(200);
-    for (const one of queued) {
-      const answer = await one;
+    for (const answer of queued) {
       await answer.ended();
       expect(answer.text).toBe("0 1 done");
     }
     expect(began(server)).toEqual(["running", "first", "second"]);
-    await server.logged(/is ready with app:Echo, app:Single[^]*is ready with app:Echo, app:Single/);
+    await server.logged(/is ready with app:Echo, app:Single[\s\S]*is ready with app:Echo, app:Single/);
     expect(await call(server.target, "Echo.pid")).not.toBe(doomed);
   });
 
@@ -191,11 +186,10 @@ describe("the dirty arbiter is killed", () => {
     process.kill(doomed, "SIGKILL");
     await eventually("there is another", () => server.pids("dirty arbiter").some((pid) => pid !== doomed));
     // One that comes now stands behind them all.
-    queued.push(open(server.target, pathOf("stream", "Single.ticks", [2, 10, "late"])));
+    queued.push(...(await queueUp(server, ["late"])));
     await running.ended();
     expect(running.text).toMatch(/^0 1 2 .* 58 59 done$/);
-    for (const one of queued) {
-      const answer = await one;
+    for (const answer of queued) {
       await answer.ended();
       expect(answer.text).toBe("0 1 done");
     }

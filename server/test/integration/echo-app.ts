@@ -91,6 +91,8 @@ export default async function serve(request, response) {
       response.end(JSON.stringify({ result: await call(first, second) }));
     }
     else if (kind === "stream") {
+      // The headers leave in the turn in which the call arrives, so a client that has them knows its place.
+      if (url.searchParams.has("early")) response.flushHeaders();
       for await (const chunk of call(first, second)) response.write(chunk);
       response.end("done");
     }
@@ -163,6 +165,14 @@ export async function stream(
   return opened;
 }
 
+/**
+ * Begins to stream an action through the web app; resolves when the call was made, though it may have to wait
+ * for a slot. So one after the other have their order.
+ */
+export async function enqueue(target: Target, action: string, args: unknown[]): Promise<Stream> {
+  return open(target, `${pathOf("stream", action, args)}&early`);
+}
+
 /** The path of a call. */
 export function pathOf(kind: string, action: string, args: unknown[] = []): string {
   return `/${kind}/${action.replace(".", "/")}?args=${encodeURIComponent(JSON.stringify(args))}`;
@@ -174,17 +184,25 @@ export interface EchoServer extends RunningServer {
   readonly target: Target;
 }
 
+/** How an echo server is started. */
+export interface EchoOptions extends Partial<StartOptions> {
+  /** Default: `ECHO_FILES`. */
+  readonly files?: Record<string, string>;
+  /** Called with the folder before the server starts. */
+  readonly prepare?: (folder: string) => void;
+}
+
 /**
- * Gives a test file its servers. Each ends with its test, which fails when it left something behind.
+ * Gives a test file its servers.
+ * @param after when they end: with their test, or with `afterAll`. It fails when one left something behind.
  * @returns starts one; arguments: what follows those of `WITH_DIRTY`, unless `args` is given.
  */
-export function echoServers(): (
-  more?: string[],
-  options?: Partial<StartOptions> & { files?: Record<string, string> },
-) => Promise<EchoServer> {
+export function echoServers(
+  after: (hook: () => Promise<void>) => void = afterEach,
+): (more?: string[], options?: EchoOptions) => Promise<EchoServer> {
   const servers: RunningServer[] = [];
   const folders: string[] = [];
-  afterEach(async () => {
+  after(async () => {
     try {
       const stops = await Promise.allSettled(servers.splice(0).map((server) => server.stop()));
       for (const stop of stops) if (stop.status === "rejected") throw stop.reason;
@@ -192,9 +210,10 @@ export function echoServers(): (
       for (const folder of folders.splice(0)) removeFolder(folder);
     }
   });
-  return async (more = [], { files = ECHO_FILES, ...options } = {}) => {
+  return async (more = [], { files = ECHO_FILES, prepare = () => {}, ...options } = {}) => {
     const folder = temporaryFolder(files);
     folders.push(folder);
+    prepare(folder);
     const server = await startServer({ args: [...WITH_DIRTY, ...more], cwd: folder, ...options });
     servers.push(server);
     return Object.assign(server, { folder, target: { port: server.port } });

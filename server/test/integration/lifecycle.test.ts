@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { Agent } from "node:http";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { call, type EchoServer, echoServers, events, pathOf, stream } from "./echo-app.ts";
+import { call, type EchoServer, echoServers, enqueue, events, stream } from "./echo-app.ts";
 import { eventually, isAlive } from "./harness.ts";
 import { ask, open, RawConnection } from "./http-tools.ts";
 
@@ -54,17 +54,14 @@ describe("SIGTERM", () => {
   test("a running stream finishes, a queued request is served, new connections are refused", async () => {
     const server = await start();
     const running = await stream(server.target, "Single.ticks", [12, 100, "running"]);
-    const queued = open(server.target, pathOf("stream", "Single.ticks", [3, 10, "queued"]));
-    // It is queued once it has an HTTP worker; a call behind it shows that.
-    await call(server.target, "Echo.count");
+    const queued = await enqueue(server.target, "Single.ticks", [3, 10, "queued"]);
     server.signal("SIGTERM");
     await refusesConnections(server);
     expect(running.endedAt).toBeUndefined();
     await running.ended();
     expect(running.text).toBe("0 1 2 3 4 5 6 7 8 9 10 11 done");
-    const answer = await queued;
-    await answer.ended();
-    expect(answer.text).toBe("0 1 2 done");
+    await queued.ended();
+    expect(queued.text).toBe("0 1 2 done");
     expect(await server.exited()).toEqual({ code: 0, signal: null });
     expect(troubles(server)).toEqual([]);
   });
@@ -163,15 +160,15 @@ describe.each(["SIGINT", "SIGQUIT"] as const)("%s", (signal) => {
   test("ends the server quickly, streams and waiting requests with it", async () => {
     const server = await start();
     const endless = await stream(server.target, "Single.ticks", [100_000, 50, "endless"]);
-    const queued = open(server.target, pathOf("call", "Single.hold", [10, "queued"])).catch(() => undefined);
-    await call(server.target, "Echo.count");
+    const queued = await enqueue(server.target, "Single.ticks", [1, 10, "queued"]);
     const began = Date.now();
     server.signal(signal);
     expect(await server.exited()).toEqual({ code: 0, signal: null });
     expect(Date.now() - began).toBeLessThan(3500);
     await endless.ended();
     expect(endless.complete).toBe(false);
-    await queued;
+    await queued.ended();
+    expect(queued.complete).toBe(false);
     expect(events(server.folder).map(({ what, label }) => `${what} ${label}`)).toContain("cancelled endless");
   });
 });

@@ -70,6 +70,15 @@ describe("what is sent", () => {
     expect(write.mock.calls.length).toBeLessThanOrEqual(2);
   });
 
+  test("leaves when the turn's own code is done, not a turn of the event loop later", async () => {
+    const { owned, peer } = await sockets.connection();
+    const write = vi.spyOn(owned.socket, "write");
+    owned.connection.sendChunk(1, "a");
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    expect(write).toHaveBeenCalledTimes(1);
+    await until("the frame", () => peer.frames.length === 1);
+  });
+
   test("in two turns is two writes: nothing is held back for the next turn", async () => {
     const { owned, peer } = await sockets.connection();
     const write = vi.spyOn(owned.socket, "write");

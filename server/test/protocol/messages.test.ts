@@ -49,6 +49,14 @@ describe("a CHUNK", () => {
     expect(() => chunkOf(payload)).toThrow(DirtyProtocolError);
   });
 
+  test("cut anywhere is refused, also when no other bytes lie behind it", () => {
+    const payload = rawDict(["data", rawString("abc")]);
+    for (let cut = 0; cut < payload.length; cut++) {
+      expect(() => readChunk(Buffer.from(payload.subarray(0, cut)), 0, cut)).toThrow(DirtyProtocolError);
+      expect(() => readChunk(payload, 0, cut)).toThrow(DirtyProtocolError);
+    }
+  });
+
   test("with 63 levels inside its dict crosses, as many as can be sent", () => {
     const value = nestedTo(63);
     deepStrictEqual(chunkOf(rawDict(["data", rawValue(value)])), value);

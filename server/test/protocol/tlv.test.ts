@@ -71,6 +71,14 @@ describe("objects", () => {
   });
 });
 
+test("a list that changes while it is written is written with the length that it began with", () => {
+  for (const change of [(list: unknown[]) => list.push("more"), (list: unknown[]) => (list.length = 1)]) {
+    const list: unknown[] = [];
+    list.push(Object.defineProperty({}, "first", { enumerable: true, get: () => change(list) }), "second");
+    expect(decodeTlv(encodeTlv(list))).toHaveLength(2);
+  }
+});
+
 describe("bytes", () => {
   test("a Buffer, a Uint8Array and a view into a larger one cross as what they show", () => {
     const whole = Uint8Array.of(1, 2, 3, 4);

@@ -1,0 +1,309 @@
+/** The client's part of the rules: when it places again, what it reads to the end, and how long it waits. */
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type DirtyClient, getDirtyClient } from "../../src/dirty/client.ts";
+import {
+  DirtyConnectionError,
+  DirtyQueueTimeoutError,
+  DirtyTimeoutError,
+  DirtyWorkerError,
+} from "../../src/protocol/errors.ts";
+import { MSG } from "../../src/protocol/messages.ts";
+import { WINDOW } from "../../src/protocol/window.ts";
+import { type Listener, StandIn } from "./stand-in.ts";
+import { until } from "./wire-peer.ts";
+
+const APP = "./app.ts:App";
+
+let side: StandIn;
+let worker: Listener;
+let client: DirtyClient;
+
+async function open(options?: Parameters<typeof StandIn.open>[0]): Promise<void> {
+  side?.close();
+  side = await StandIn.open(options);
+  worker = await side.listen("w");
+  client = getDirtyClient();
+}
+
+beforeEach(() => open());
+
+afterEach(() => {
+  side.close();
+});
+
+/** Awaits a call at once, and keeps its failure as a value. */
+function outcome(call: PromiseLike<unknown>): Promise<unknown> {
+  return Promise.resolve(
+    call.then(
+      (value) => ({ value }),
+      (error: unknown) => ({ error }),
+    ),
+  );
+}
+
+describe("a worker that refuses a slot", () => {
+  test("has the request placed again, with its old arrival and an id of its own", async () => {
+    const result = outcome(client.execute(APP, "add"));
+    const first = await side.grant(worker.path);
+    const peer = await worker.peer();
+    const run = await peer.next(MSG.RUN);
+    peer.send([MSG.NACK, run.id]);
+    const again = await side.grant(worker.path);
+    expect(again.dict["arrival"]).toBe(first.dict["arrival"]);
+    expect(again.id).not.toBe(first.id);
+    const second = await peer.next(MSG.RUN);
+    expect(second.id).not.toBe(run.id);
+    expect(second.dict["slot"]).toBe(again.slot);
+    peer.send([MSG.RESPONSE, second.id, { result: "at last" }]);
+    expect(await result).toEqual({ value: "at last" });
+  });
+
+  test("each time is given up after a while", async () => {
+    const result = outcome(client.execute(APP, "add"));
+    let tries = 0;
+    let over = false;
+    void result.then(() => {
+      over = true;
+    });
+    const arbiter = await side.arbiter();
+    while (!over && tries < 50) {
+      await until(
+        () => "the request comes again, or is given up",
+        () => over || arbiter.all(MSG.PLACE).length > tries,
+      );
+      if (over) break;
+      tries++;
+      await side.grant(worker.path);
+      const peer = worker.peers[0] ?? (await worker.peer());
+      peer.send([MSG.NACK, (await peer.next(MSG.RUN)).id]);
+    }
+    expect(await result).toMatchObject({ error: expect.any(DirtyWorkerError) });
+    expect(tries).toBe(11);
+  });
+});
+
+describe("a worker whose socket ends", () => {
+  test("before STARTED: the request is placed again", async () => {
+    const result = outcome(client.execute(APP, "add"));
+    const first = await side.grant(worker.path);
+    const doomed = await worker.peer();
+    await doomed.next(MSG.RUN);
+    doomed.leave();
+    const again = await side.grant(worker.path);
+    expect(again.dict["arrival"]).toBe(first.dict["arrival"]);
+    const healthy = await worker.peer();
+    const { id } = await healthy.next(MSG.RUN);
+    healthy.send([MSG.RESPONSE, id, { result: 1 }]);
+    expect(await result).toEqual({ value: 1 });
+  });
+
+  test("three times before STARTED: the request is not tried a fourth time", async () => {
+    const result = outcome(client.execute(APP, "poison"));
+    for (let count = 0; count < 3; count++) {
+      await side.grant(worker.path);
+      const peer = await worker.peer();
+      await peer.next(MSG.RUN);
+      peer.leave();
+    }
+    expect(await result).toMatchObject({ error: expect.any(DirtyWorkerError) });
+    expect((await side.arbiter()).all(MSG.PLACE)).toHaveLength(3);
+  });
+
+  test("and cannot be reached at all: the request is placed again", async () => {
+    const result = outcome(client.execute(APP, "add"));
+    await side.grant(side.pathOf("nobody"));
+    const run = await side.take(worker);
+    run.returns(1);
+    expect(await result).toEqual({ value: 1 });
+  });
+
+  test("after STARTED: all that it sent is given first, then its error", async () => {
+    const iterator = client.stream(APP, "gen")[Symbol.asyncIterator]();
+    const first = iterator.next();
+    const run = await side.take(worker);
+    run.started();
+    run.chunks(...Array.from({ length: 1000 }, (_, index) => index));
+    run.worker.leave();
+    expect((await first).value).toBe(0);
+    for (let index = 1; index < 1000; index++) expect((await iterator.next()).value).toBe(index);
+    await expect(iterator.next()).rejects.toThrow(DirtyWorkerError);
+    expect((await side.arbiter()).all(MSG.PLACE)).toHaveLength(1);
+  });
+
+  test("right behind the answer: the answer stands", async () => {
+    const result = outcome(client.execute(APP, "add"));
+    const run = await side.take(worker);
+    run.started();
+    run.returns("whole");
+    run.worker.leave();
+    expect(await result).toEqual({ value: "whole" });
+  });
+
+  test("right behind the end of a stream: the stream is whole", async () => {
+    const values: unknown[] = [];
+    const loop = (async () => {
+      for await (const value of client.stream(APP, "gen")) values.push(value);
+    })();
+    const run = await side.take(worker);
+    run.started();
+    run.chunks(1, 2);
+    run.ends();
+    run.worker.leave();
+    await loop;
+    expect(values).toEqual([1, 2]);
+  });
+
+  test("takes only its own runs with it", async () => {
+    const other = await side.listen("w2");
+    const lost = outcome(client.execute(APP, "lost"));
+    const dying = await side.take(worker);
+    dying.started();
+    const kept = outcome(client.execute(APP, "kept"));
+    const living = await side.take(other);
+    living.started();
+    dying.worker.leave();
+    expect(await lost).toMatchObject({ error: expect.any(DirtyWorkerError) });
+    living.returns("still here");
+    expect(await kept).toEqual({ value: "still here" });
+  });
+});
+
+describe("a dirty arbiter that is replaced", () => {
+  test("is asked again for what waits, with the old arrival, in the old order", async () => {
+    const results = [outcome(client.execute(APP, "one")), outcome(client.execute(APP, "two"))];
+    const old = await side.arbiter();
+    await old.next(MSG.PLACE);
+    await old.next(MSG.PLACE);
+    const arbiter = await side.replaceArbiter();
+    await arbiter.next(MSG.HELLO);
+    for (const [index, before] of old.all(MSG.PLACE).entries()) {
+      const { dict } = await arbiter.next(MSG.PLACE);
+      expect(dict).toEqual(before.dict);
+      expect(dict["action"]).toBe(["one", "two"][index]);
+    }
+    for (const { id } of arbiter.all(MSG.PLACE)) {
+      arbiter.send([MSG.PLACED, id, { slot: Number(id), worker: 1, socket: worker.path, continues: false }]);
+    }
+    const peer = await worker.peer();
+    for (let count = 0; count < 2; count++) {
+      const { id, dict } = await peer.next(MSG.RUN);
+      peer.send([MSG.RESPONSE, id, { result: dict["action"] }]);
+    }
+    expect(await Promise.all(results)).toEqual([{ value: "one" }, { value: "two" }]);
+  });
+
+  test("leaves running streams untouched", async () => {
+    const values: unknown[] = [];
+    const loop = (async () => {
+      for await (const value of client.stream(APP, "gen")) values.push(value);
+    })();
+    const run = await side.take(worker);
+    run.started();
+    run.chunks(1);
+    await side.replaceArbiter();
+    run.chunks(2);
+    run.ends();
+    await loop;
+    expect(values).toEqual([1, 2]);
+  });
+
+  test("is not asked for what was given up meanwhile", async () => {
+    const abort = new AbortController();
+    const given = outcome(client.with({ signal: abort.signal }).execute(APP, "given up"));
+    const old = await side.arbiter();
+    await old.next(MSG.PLACE);
+    const kept = outcome(client.execute(APP, "kept"));
+    old.destroy();
+    abort.abort();
+    await given;
+    const arbiter = await side.replaceArbiter();
+    expect((await arbiter.next(MSG.PLACE)).dict["action"]).toBe("kept");
+    const { id } = arbiter.all(MSG.PLACE)[0] ?? { id: 0 };
+    arbiter.send([MSG.PLACED, id, { slot: 1, worker: 1, socket: worker.path, continues: false }]);
+    const peer = await worker.peer();
+    peer.send([MSG.RESPONSE, (await peer.next(MSG.RUN)).id, { result: 1 }]);
+    await kept;
+    expect(arbiter.all(MSG.PLACE)).toHaveLength(1);
+  });
+});
+
+describe("credit", () => {
+  const chunk = "x".repeat(10_000);
+
+  test("is granted as the consumer passes chunks on, half a window at a time", async () => {
+    const iterator = client.stream(APP, "gen")[Symbol.asyncIterator]();
+    const first = iterator.next();
+    const run = await side.take(worker);
+    run.chunks(...Array.from({ length: 20 }, () => chunk));
+    await first;
+    for (let count = 0; count < 12; count++) await iterator.next();
+    expect(run.worker.all(MSG.CREDIT)).toEqual([]);
+    await iterator.next();
+    const { id, dict } = await run.worker.next(MSG.CREDIT);
+    expect(id).toBe(run.id);
+    expect(dict["bytes"]).toBeGreaterThanOrEqual(WINDOW / 2);
+    expect(dict["bytes"]).toBeLessThan(WINDOW / 2 + 20_000);
+  });
+
+  test("is not granted while nobody asks for the next chunk", async () => {
+    const iterator = client.stream(APP, "gen")[Symbol.asyncIterator]();
+    const first = iterator.next();
+    const run = await side.take(worker);
+    run.chunks(...Array.from({ length: 25 }, () => chunk));
+    await first;
+    const other = outcome(client.execute(APP, "other"));
+    (await side.take(worker)).returns(1);
+    await other;
+    expect(run.worker.all(MSG.CREDIT)).toEqual([]);
+  });
+});
+
+describe("time", () => {
+  test("of a run that nobody ends is over soon after its deadline", async () => {
+    await open({ timeout: 0.2 });
+    const began = Date.now();
+    const result = outcome(client.execute(APP, "hangs"));
+    const run = await side.take(worker);
+    run.started();
+    expect(await result).toMatchObject({ error: expect.any(DirtyTimeoutError) });
+    expect(Date.now() - began).toBeGreaterThanOrEqual(195);
+    expect(Date.now() - began).toBeLessThan(1000);
+    expect((await run.worker.next(MSG.CANCEL)).id).toBe(run.id);
+  });
+
+  test("of a run begins when it has its slot, not in the queue", async () => {
+    await open({ timeout: 0.3 });
+    const result = outcome(client.execute(APP, "waits"));
+    const arbiter = await side.arbiter();
+    const { id, at } = await arbiter.next(MSG.PLACE);
+    await until(
+      () => "its own time has passed in the queue",
+      () => Date.now() - at > 350,
+    );
+    arbiter.send([MSG.PLACED, id, { slot: 1, worker: 1, socket: worker.path, continues: false }]);
+    const peer = await worker.peer();
+    const run = await peer.next(MSG.RUN);
+    expect(run.dict["ms_left"]).toBe(300);
+    peer.send([MSG.RESPONSE, run.id, { result: "in time" }]);
+    expect(await result).toEqual({ value: "in time" });
+  });
+
+  test("in a queue that never moves ends too, and says when to come back", async () => {
+    await open({ queueTimeout: 0.1 });
+    const result = outcome(client.execute(APP, "waits"));
+    await (await side.arbiter()).next(MSG.PLACE);
+    const { error } = (await result) as { error: DirtyQueueTimeoutError };
+    expect(error).toBeInstanceOf(DirtyQueueTimeoutError);
+    expect(error.retryAfter).toBeGreaterThanOrEqual(1);
+    expect(error.retryAfter).toBeLessThanOrEqual(30);
+  });
+
+  test("without a dirty arbiter ends with a connection error", async () => {
+    await open({ queueTimeout: 0.1 });
+    (await side.arbiter()).destroy();
+    side.listeners[0]?.close();
+    expect(await outcome(client.execute(APP, "waits"))).toMatchObject({
+      error: expect.any(DirtyConnectionError),
+    });
+  });
+});

@@ -1,0 +1,251 @@
+/** What cannot start: at the start it ends with a reason, in a running server it is tried again. */
+import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import type { DirtyStatus } from "../../src/dirty/client.ts";
+import { call, ECHO_FILES, type EchoServer, echoServers, events, failureIn } from "./echo-app.ts";
+import { eventually, freePort } from "./harness.ts";
+import { ask } from "./http-tools.ts";
+
+const start = echoServers();
+
+/** Starts a server that cannot start, and waits for its end. */
+async function failToStart(files: Record<string, string>, args: string[]) {
+  const began = Date.now();
+  const server = await start([], { args, files, until: "" });
+  const { code } = await server.exited();
+  await eventually("it says why", () => server.errors() !== "");
+  return { server, code, reason: server.errors(), ms: Date.now() - began };
+}
+
+const GOOD_MAIN = "export default (request, response) => response.end('fine');";
+
+describe("a web app that cannot be loaded ends the start with the reason and exit code 3", () => {
+  test.each([
+    [
+      "throws",
+      "throw new Error('no database here');",
+      /The app .*main\.mjs cannot be loaded: no database here/,
+    ],
+    ["ends the process", "process.exit(0);", /it ended with exit code 0 before it was ready/],
+  ])("one that %s", async (_what, main, expected) => {
+    const { code, reason, ms } = await failToStart({ "main.mjs": main }, ["main.mjs"]);
+    expect(code).toBe(3);
+    expect(reason).toMatch(/^tsunicorn: The http worker cannot start: [^\n]+\n$/);
+    expect(reason).toMatch(expected);
+    expect(ms).toBeLessThan(6000);
+  });
+});
+
+describe("a dirty app that cannot be loaded ends the start with the reason and exit code 3", () => {
+  const app = (body: string) => `import { DirtyApp } from "tsunicorn"; ${body}`;
+  test.each([
+    [
+      "whose init() throws",
+      app("export class Chat extends DirtyApp { init() { throw new Error('no model file'); } }"),
+      /init\(\) of the dirty app app:Chat failed: no model file/,
+    ],
+    ["whose class is not there", app("export class Chad extends DirtyApp {}"), /The module exports no Chat/],
+  ])("one %s: it is tried three times, not hundreds of times", async (_what, source, expected) => {
+    const { server, code, reason, ms } = await failToStart({ "main.mjs": GOOD_MAIN, "app.mjs": source }, [
+      "main.mjs",
+      "--dirty-app",
+      "./app.mjs:Chat",
+    ]);
+    expect(code).toBe(3);
+    expect(reason).toMatch(/^tsunicorn: The dirty worker cannot start: [^\n]+\n$/);
+    expect(reason).toMatch(expected);
+    expect(server.log().match(/dirty worker \d+ failed/g)).toHaveLength(3);
+    expect(ms).toBeLessThan(6000);
+  });
+
+  test("one that takes longer than dirtyInitTimeout", async () => {
+    const { code, reason } = await failToStart(
+      {
+        "main.mjs": GOOD_MAIN,
+        "app.mjs": app(
+          "export class Chat extends DirtyApp { init() { return new Promise(() => setInterval(() => {}, 1000)); } }",
+        ),
+      },
+      ["main.mjs", "--dirty-app", "./app.mjs:Chat", "--dirty-init-timeout", "0.5"],
+    );
+    expect({ code, reason }).toEqual({
+      code: 3,
+      reason: "tsunicorn: The dirty worker cannot start: it was not ready after 0.5 s\n",
+    });
+  });
+});
+
+test.each([
+  ["the web app", ["nowhere.mjs"], "tsunicorn: app: no such file: "],
+  ["a dirty app", ["main.mjs", "--dirty-app", "./nowhere.mjs:Chat"], "dirtyApps: ./nowhere.mjs:Chat"],
+])(
+  "a file of %s that does not exist ends the start before anything runs, with exit code 1",
+  async (_what, args, expected) => {
+    const { server, code, reason } = await failToStart({ "main.mjs": GOOD_MAIN }, args);
+    expect(code).toBe(1);
+    expect(reason).toContain(expected);
+    expect(server.log()).toBe(reason);
+  },
+);
+
+describe("an address that cannot be bound ends the start with exit code 1 and one clear line", () => {
+  test("a TCP port in use", async () => {
+    const taken = createServer().listen(0, "127.0.0.1");
+    await new Promise((resolve) => taken.once("listening", resolve));
+    const address = taken.address();
+    const port = typeof address === "object" ? address?.port : 0;
+    const { server, code, reason } = await failToStart({ "main.mjs": GOOD_MAIN }, [
+      "main.mjs",
+      "--bind",
+      `127.0.0.1:${port}`,
+    ]);
+    taken.close();
+    expect(code).toBe(1);
+    expect(reason).toBe(
+      `tsunicorn: Cannot listen on 127.0.0.1:${port}: the address is in use by another process.\n`,
+    );
+    expect(server.log()).toBe(reason);
+  });
+
+  test("the second of two addresses: the first one's socket file does not stay", async () => {
+    const taken = createServer().listen(0, "127.0.0.1");
+    await new Promise((resolve) => taken.once("listening", resolve));
+    const address = taken.address();
+    const port = typeof address === "object" ? address?.port : 0;
+    const { server, code } = await failToStart({ "main.mjs": GOOD_MAIN }, [
+      "main.mjs",
+      "--bind",
+      "unix:web.sock",
+      "--bind",
+      `127.0.0.1:${port}`,
+    ]);
+    taken.close();
+    expect(code).toBe(1);
+    expect(existsSync(join(server.folder, "web.sock"))).toBe(false);
+  });
+
+  test("a unix socket that another server listens on", async () => {
+    const first = await start(["--bind", "unix:web.sock"]);
+    const web = join(first.folder, "web.sock");
+    const { code, reason } = await failToStart({ "main.mjs": GOOD_MAIN }, [
+      "main.mjs",
+      "--bind",
+      `unix:${web}`,
+    ]);
+    expect(code).toBe(1);
+    expect(reason).toBe(
+      `tsunicorn: Cannot listen on unix:${web}: the address is in use by another process.\n`,
+    );
+    expect((await ask({ socketPath: web }, "/pid")).status).toBe(200);
+  });
+
+  test("an address that this machine does not have", async () => {
+    const { code, reason } = await failToStart({ "main.mjs": GOOD_MAIN }, [
+      "main.mjs",
+      "--bind",
+      `192.0.2.7:${await freePort()}`,
+    ]);
+    expect(code).toBe(1);
+    expect(reason).toMatch(
+      /^tsunicorn: Cannot listen on 192\.0\.2\.7:\d+: this machine has no such address\.\n$/,
+    );
+  });
+});
+
+describe("a dirty app that begins to fail in a running server", () => {
+  async function status(server: EchoServer): Promise<DirtyStatus> {
+    return JSON.parse((await ask(server.target, "/status")).body);
+  }
+
+  /** Breaks the app of a running server, and waits until that shows. */
+  async function broken(): Promise<EchoServer> {
+    const server = await start(["--dirty-queue-timeout", "20"]);
+    await eventually("it is ready", async () => (await status(server)).ready);
+    writeFileSync(join(server.folder, "broken"), "");
+    for (const pid of server.pids("dirty worker")) process.kill(pid, "SIGKILL");
+    return server;
+  }
+
+  const fails = (server: EchoServer) => server.log().match(/dirty worker \d+ failed/g)?.length ?? 0;
+
+  test("is tried again with growing pauses; meanwhile the server is not ready and calls fail at once", async () => {
+    const server = await broken();
+    const early = ask(server.target, "/call/Echo/count");
+    await eventually("it has failed four times", () => fails(server) >= 4);
+    // The one that came before anybody knew is answered too, long before its queue timeout.
+    const { status: earlyStatus, body: earlyBody } = await early;
+    expect({ earlyStatus, ...failureIn(earlyBody) }).toMatchObject({
+      earlyStatus: 500,
+      code: "DIRTY_NO_WORKERS",
+    });
+    expect(await status(server)).toEqual({
+      ready: false,
+      apps: [
+        { app: "app:Echo", workers: 0 },
+        { app: "app:Single", workers: 0 },
+      ],
+    });
+    const { body } = await ask(server.target, "/call/Echo/count");
+    expect(failureIn(body)).toMatchObject({ name: "DirtyNoWorkersAvailableError", code: "DIRTY_NO_WORKERS" });
+    expect(failureIn(body).ms).toBeLessThan(200);
+    await eventually("it has failed six times", () => fails(server) >= 6);
+    const pauses = [...server.log().matchAll(/the next starts (?:now|in ([\d.]+) s)/g)].map(([, s = "0"]) =>
+      Number(s),
+    );
+    // Killed while it was healthy or young, then failing for real: each pause is longer than the one before.
+    const growing = pauses.slice(-4);
+    expect(growing).toEqual([...growing].sort((a, b) => a - b));
+    expect(new Set(growing).size).toBe(4);
+    expect(growing[3]).toBeGreaterThanOrEqual(0.8);
+    // What needs no dirty app is served as ever.
+    expect((await ask(server.target, "/pid")).status).toBe(200);
+  });
+
+  test("works again once it is mended", async () => {
+    const server = await broken();
+    await eventually("it has failed three times", () => fails(server) >= 3);
+    rmSync(join(server.folder, "broken"));
+    await eventually("the server is ready", async () => (await status(server)).ready);
+    expect(await call(server.target, "Echo.count")).toBe(1);
+    const inits = events(server.folder).filter(({ what }) => what === "init").length;
+    // Two apps: the first worker, and the one that came up again.
+    expect(inits).toBe(4);
+  });
+
+  test("a dirty arbiter that starts meanwhile knows it too: calls fail at once there as well", async () => {
+    const server = await broken();
+    await eventually("it has failed four times", () => fails(server) >= 4);
+    const [doomed = 0] = server.pids("dirty arbiter");
+    process.kill(doomed, "SIGKILL");
+    await eventually(
+      "there is another",
+      () => server.log().match(/dirty arbiter \d+ is ready/g)?.length === 2,
+    );
+    const { body } = await ask(server.target, "/call/Echo/count");
+    expect(failureIn(body).code).toBe("DIRTY_NO_WORKERS");
+    expect(failureIn(body).ms).toBeLessThan(1500);
+  });
+});
+
+test("a web app that begins to fail is tried again with growing pauses, and recovers", async () => {
+  const server = await start([], {
+    files: {
+      ...ECHO_FILES,
+      "main.mjs": `import { existsSync } from "node:fs"; if (existsSync("down")) throw new Error("no database");\n${ECHO_FILES["main.mjs"]}`,
+    },
+  });
+  writeFileSync(join(server.folder, "down"), "");
+  const [worker = 0] = server.pids("http worker");
+  process.kill(worker, "SIGKILL");
+  await eventually(
+    "it has failed four times",
+    () => (server.log().match(/http worker \d+ failed/g)?.length ?? 0) >= 4,
+  );
+  // It waits in the backlog until there is somebody to answer it.
+  const waiting = ask(server.target, "/pid");
+  rmSync(join(server.folder, "down"));
+  expect((await waiting).status).toBe(200);
+  expect(server.log()).toMatch(/no database; the next starts in 0\.1 s/);
+});

@@ -1,0 +1,59 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+
+const LOADER = new URL("../../dist/process/load-module.js", import.meta.url).href;
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "ts-"));
+});
+
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Loads a module in a process of its own. @returns what the expression about `module` printed. */
+function load(files: Record<string, string>, name: string, expression: string): string {
+  for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text);
+  const script = `
+    const { loadModule } = await import(${JSON.stringify(LOADER)});
+    const module = await loadModule(${JSON.stringify(join(folder, name))});
+    console.log(${expression});`;
+  return execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" }).trim();
+}
+
+test.each([
+  ["with type module", { "package.json": '{"type":"module"}' }],
+  ["without a package.json", {}],
+])("TypeScript is loaded, and what it imports with it, %s", (_where, more) => {
+  const files = {
+    ...more,
+    "main.ts": 'import { twice } from "./twice.ts"; export const result: number = twice(21);',
+    "twice.ts": "export function twice(n: number): number { return n * 2; }",
+  };
+  expect(load(files, "main.ts", "module.result")).toBe("42");
+});
+
+test("an import that says .js finds the .ts beside it, as compilers want it written", () => {
+  const files = {
+    "package.json": '{"type":"module"}',
+    "main.ts": 'import { twice } from "./twice.js"; export const result = twice(21);',
+    "twice.ts": "export const twice = (n: number): number => n * 2;",
+  };
+  expect(load(files, "main.ts", "module.result")).toBe("42");
+});
+
+test("JavaScript does not load what TypeScript needs", () => {
+  const files = { "main.mjs": "export const result = 42;" };
+  const loaders = "Object.keys(process.memoryUsage()).length > 0 && module.result";
+  expect(load(files, "main.mjs", loaders)).toBe("42");
+});
+
+test("a name with spaces and other characters that mean something in a URL", () => {
+  const files = { "a b#c?d%20.mjs": "export const result = 42;" };
+  expect(load(files, "a b#c?d%20.mjs", "module.result")).toBe("42");
+});
