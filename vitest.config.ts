@@ -13,7 +13,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["{server,chat,web,bench,scripts}/test/**/*.test.{ts,mjs}"],
-          exclude: [...NEVER, "**/integration/**"],
+          exclude: [...NEVER, "**/integration/**", "bench/test/bench.test.ts"],
           pool: "forks",
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
@@ -25,7 +25,7 @@ export default defineConfig({
         test: {
           ...oneAtATime,
           name: "processes",
-          include: ["{server,chat}/test/integration/**/*.test.ts"],
+          include: ["{server,chat}/test/integration/**/*.test.ts", "bench/test/bench.test.ts"],
           exclude: NEVER,
           sequence: { groupOrder: 1 },
           testTimeout: 60_000,

@@ -22,7 +22,7 @@ const CHECKS = [
   ["Types of server", tsc("server")],
   ["Types of chat", tsc("chat")],
   // Its plain JavaScript imports the chat's, which is built without types.
-  ["Types of bench", tsc("bench", "--checkJs", "false")],
+  ["Types of bench", tsc("bench")],
   ["Types of web", tsc("web")],
   ["Lint and format", [join(root, "node_modules/@biomejs/biome/bin/biome"), "ci", `--colors=${colours}`]],
 ];

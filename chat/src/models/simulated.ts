@@ -8,6 +8,8 @@ import { isWord, tokenize } from "./tokenize.ts";
 export interface SimulatedSettings {
   /** How long to wait before each word. `{ min: 0, max: 0 }` waits nowhere, not even while thinking. */
   readonly delay: TokenDelay;
+  /** Before what to wait. `token`, for load tests, makes tokens come one by one. Default: `word`. */
+  readonly pauseBefore?: "word" | "token";
   /** For load tests: every answer has exactly this many tokens. Default: an answer has its own length. */
   readonly answerTokens?: number;
 }
@@ -23,26 +25,33 @@ const THINKING_ENDS = tokenize("]\n\n");
  * | variable | default | meaning |
  * |---|---|---|
  * | `CHAT_TOKEN_DELAY_MS` | `30-80` | milliseconds before each word: a range, a fixed number, or `0` for none |
+ * | `CHAT_SIMULATED_PAUSE` | `word` | before what to wait; `token`, for load tests, waits before every token |
  * | `CHAT_SIMULATED_TOKENS` | unset | for load tests: each answer is repeated or cut to exactly this many tokens |
  *
  * @throws Error that names the variable and its bad value.
  */
 export function simulatedSettings(env: NodeJS.ProcessEnv): SimulatedSettings {
   const delay = parseTokenDelay(env.CHAT_TOKEN_DELAY_MS || DEFAULT_DELAY);
+  const pauseBefore = env.CHAT_SIMULATED_PAUSE || "word";
+  if (pauseBefore !== "word" && pauseBefore !== "token") {
+    throw new Error(`CHAT_SIMULATED_PAUSE must be word or token, not ${JSON.stringify(pauseBefore)}`);
+  }
   const tokens = env.CHAT_SIMULATED_TOKENS;
-  if (!tokens) return { delay };
+  if (!tokens) return { delay, pauseBefore };
   if (!/^[1-9]\d{0,8}$/.test(tokens)) {
     throw new Error(`CHAT_SIMULATED_TOKENS must be a positive whole number, not ${JSON.stringify(tokens)}`);
   }
-  return { delay, answerTokens: Number(tokens) };
+  return { delay, pauseBefore, answerTokens: Number(tokens) };
 }
 
 /** A model without a model: it recites prepared answers at the pace of a real one. */
 export class SimulatedModel implements Model {
   #delay: TokenDelay;
+  #everyToken: boolean;
   #answerTokens: number | undefined;
 
-  constructor({ delay, answerTokens }: SimulatedSettings) {
+  constructor({ delay, pauseBefore, answerTokens }: SimulatedSettings) {
+    this.#everyToken = pauseBefore === "token";
     this.#delay = delay;
     this.#answerTokens = answerTokens;
   }
@@ -77,7 +86,7 @@ export class SimulatedModel implements Model {
         yield* THINKING_ENDS;
       }
       for (const token of this.#answer(prompt)) {
-        if (isWord(token)) await pauses.wait(pickDelay(this.#delay));
+        if (this.#everyToken || isWord(token)) await pauses.wait(pickDelay(this.#delay));
         yield token;
       }
     } finally {

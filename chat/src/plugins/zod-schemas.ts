@@ -3,8 +3,8 @@ import { type core, safeParse } from "zod";
 import { BadInputError, toInputFault, UnreadableBody } from "../schemas/bad-input.ts";
 
 /**
- * Given to Fastify when it is made, in the place of its own compilers: it would load ajv into every worker,
- * used or not, which is a fifth of the time that a worker takes to start.
+ * Given to Fastify when it is made, in the place of its own compilers: those would load ajv into every worker,
+ * used or not, which costs 4 MB and some 50 ms of its start.
  */
 export const NO_OTHER_SCHEMAS = {
   compilersFactory: {

@@ -13,7 +13,11 @@ let chat: Chat;
 /** Has the tests of a block share one server. */
 function serve(...args: string[]): void {
   beforeAll(async () => {
-    chat = await startChat({ args: ["--chdir", FIXTURES, "--dirty-app", "./chat-app.ts:ChatApp", ...args] });
+    chat = await startChat({
+      args: ["--chdir", FIXTURES, "--dirty-app", "./chat-app.ts:ChatApp", ...args],
+      // The loader of TypeScript would keep its cache where a server must leave nothing.
+      env: { TSX_DISABLE_CACHE: "1" },
+    });
   });
   afterAll(async () => {
     await chat.stop();

@@ -111,17 +111,35 @@ describe("the simulated model", () => {
 
 describe("its settings", () => {
   it("are 30 to 80 ms and answers of their own length by default", () => {
-    expect(simulatedSettings({})).toEqual({ delay: { min: 30, max: 80 } });
+    expect(simulatedSettings({})).toEqual({ delay: { min: 30, max: 80 }, pauseBefore: "word" });
     expect(simulatedSettings({ CHAT_TOKEN_DELAY_MS: "", CHAT_SIMULATED_TOKENS: "" })).toEqual({
       delay: { min: 30, max: 80 },
+      pauseBefore: "word",
     });
   });
 
   it("come from the environment", () => {
     expect(simulatedSettings({ CHAT_TOKEN_DELAY_MS: "0", CHAT_SIMULATED_TOKENS: "1000" })).toEqual({
       delay: NO_DELAY,
+      pauseBefore: "word",
       answerTokens: 1000,
     });
+  });
+
+  it("can make tokens come one by one", async () => {
+    const settings = simulatedSettings({ CHAT_TOKEN_DELAY_MS: "20", CHAT_SIMULATED_PAUSE: "token" });
+    const model = new SimulatedModel({ ...settings, answerTokens: 6 });
+    const began = performance.now();
+    let tokens = 0;
+    for await (const _ of model.stream({ prompt: "hello", thinking: false }, new AbortController().signal))
+      tokens++;
+    expect(tokens).toBe(6);
+    // Six pauses of 20 ms; before words only there would be half as many.
+    expect(performance.now() - began).toBeGreaterThan(110);
+  });
+
+  it("refuse an unknown pause by name", () => {
+    expect(() => simulatedSettings({ CHAT_SIMULATED_PAUSE: "line" })).toThrow("CHAT_SIMULATED_PAUSE");
   });
 
   it.each(["0", "-1", "many", "1.5"])("refuse %j tokens by name", (tokens) => {

@@ -104,7 +104,8 @@ export class DirtyArbiter {
   async open(): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.server.once("error", reject);
-      this.server.listen({ fd: this.options.fd, backlog: this.options.backlog }, resolve);
+      // Node reads the backlog of an inherited socket from its argument, and ignores the option of that name.
+      this.server.listen({ fd: this.options.fd }, this.options.backlog, resolve);
     });
   }
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import { resolveAppFile } from "../config/app-spec.ts";
 import { loadModule } from "../process/load-module.ts";
+import { getLogger } from "../process/logger.ts";
 
 /** The user's web app, whatever it was written with. */
 export interface WebApp {
@@ -31,16 +32,19 @@ interface FetchLike {
  * @throws Error when the module cannot be loaded, or exports nothing that can serve.
  */
 export async function loadWebApp(path: string): Promise<WebApp> {
-  let exported: unknown;
+  let exported: unknown[];
   try {
     const module = await loadModule(resolveAppFile(path, process.cwd()));
-    exported = await (module["default"] ?? module["app"]);
+    exported = await Promise.all([module["default"], module["app"]]);
   } catch (error) {
     throw new Error(`The app ${path} cannot be loaded`, { cause: error });
   }
-  if (isFastify(exported)) return fromFastify(exported);
-  if (isFetch(exported)) return fromFetch(exported);
-  if (typeof exported === "function") return fromListener(exported as RequestListener);
+  // Not the first that is there: the default export of a CommonJS module is all of its exports.
+  for (const app of exported) {
+    if (isFastify(app)) return fromFastify(app);
+    if (isFetch(app)) return fromFetch(app);
+    if (typeof app === "function") return fromListener(app as RequestListener);
+  }
   throw new Error(
     `The app ${path} exports nothing that can serve: its default export, or its export app, must be a Fastify instance, a (req, res) listener or an object with fetch(request).`,
   );
@@ -64,7 +68,18 @@ async function fromFastify(app: FastifyLike): Promise<WebApp> {
 
 async function fromFetch(app: FetchLike): Promise<WebApp> {
   const { toNodeHandler } = await import("srvx/node");
-  const handle = toNodeHandler((request) => app.fetch(request)) as RequestListener;
+  const handle = toNodeHandler(async (request) => {
+    try {
+      return await app.fetch(request);
+    } catch (error) {
+      // Nobody else would answer, and an exception would cost every other request its worker.
+      getLogger().error(
+        { err: error, requestId: request.headers.get("x-request-id") },
+        "the app's fetch failed",
+      );
+      return new Response(null, { status: 500 });
+    }
+  }) as RequestListener;
   return { handle, attach: () => {}, close: async () => {} };
 }
 

@@ -1,5 +1,12 @@
 /** An error and its causes in one line, for messages that cross to a process or a terminal without a stack. */
 export function explain(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : `${error.message}: ${explain(error.cause)}`;
+  const said: string[] = [];
+  const seen = new Set<unknown>();
+  let at = error;
+  do {
+    seen.add(at);
+    said.push(at instanceof Error ? at.message : String(at));
+    at = at instanceof Error ? at.cause : undefined;
+  } while (at !== undefined && !seen.has(at));
+  return said.join(": ").replace(/\s*\n\s*/g, " ");
 }

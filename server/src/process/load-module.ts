@@ -10,12 +10,21 @@ let registered = false;
  */
 export async function loadModule(file: string): Promise<Record<string, unknown>> {
   if (TYPESCRIPT.test(file) && !registered && !nodeReadsTypeScript()) {
-    const { register } = await import("tsx/esm/api");
-    register();
+    // Both: without "type": "module" in its package.json, a .ts file is CommonJS to tsx.
+    const [cjs, esm] = await Promise.all([import("tsx/cjs/api"), import("tsx/esm/api")]);
+    cjs.register();
+    esm.register();
     registered = true;
   }
   const module: unknown = await import(pathToFileURL(file).href);
-  return module as Record<string, unknown>;
+  return exportsOf(module as Record<string, unknown>);
+}
+
+// What a compiler made CommonJS of is imported as one default export, which holds the exports that were written.
+function exportsOf(module: Record<string, unknown>): Record<string, unknown> {
+  const { default: whole } = module;
+  const compiled = typeof whole === "object" && whole !== null && "__esModule" in whole;
+  return compiled ? (whole as unknown as Record<string, unknown>) : module;
 }
 
 function nodeReadsTypeScript(): boolean {

@@ -94,35 +94,35 @@ describe("an action is", () => {
 });
 
 describe("no action is", () => {
-  const names = {
-    "a field": "field",
-    "a function that was put on the instance": "installed",
-    "a static method": "onTheClass",
-    "a name with an underscore": "_internal",
-    "a name with two": "__very",
-    init: "init",
-    close: "close",
-    constructor: "constructor",
-    with: "with",
-    then: "then",
-    catch: "catch",
-    finally: "finally",
-    toJSON: "toJSON",
-    "a method of Object": "toString",
-    hasOwnProperty: "hasOwnProperty",
-    valueOf: "valueOf",
-    isPrototypeOf: "isPrototypeOf",
-    __proto__: "__proto__",
-    __defineGetter__: "__defineGetter__",
-    "a property of the prototype that is no function": "notAFunction",
-    "a method that a subclass took away": "hidden",
-    "the getter of DirtyApp": "request",
-    "what is not there": "nothing",
-    "the empty name": "",
-    "the name of a symbol": "Symbol(tsunicorn.DirtyApp)",
-  };
+  const names: [what: string, name: string][] = [
+    ["a field", "field"],
+    ["a function that was put on the instance", "installed"],
+    ["a static method", "onTheClass"],
+    ["a name with an underscore", "_internal"],
+    ["a name with two", "__very"],
+    ["init", "init"],
+    ["close", "close"],
+    ["constructor", "constructor"],
+    ["with", "with"],
+    ["then", "then"],
+    ["catch", "catch"],
+    ["finally", "finally"],
+    ["toJSON", "toJSON"],
+    ["a method of Object", "toString"],
+    ["hasOwnProperty", "hasOwnProperty"],
+    ["valueOf", "valueOf"],
+    ["isPrototypeOf", "isPrototypeOf"],
+    ["__proto__", "__proto__"],
+    ["__defineGetter__", "__defineGetter__"],
+    ["a property of the prototype that is no function", "notAFunction"],
+    ["a method that a subclass took away", "hidden"],
+    ["the getter of DirtyApp", "request"],
+    ["what is not there", "nothing"],
+    ["the empty name", ""],
+    ["the name of a symbol", "Symbol(tsunicorn.DirtyApp)"],
+  ];
 
-  test.for(Object.entries(names))("%s", ([, name]) => {
+  test.for(names)("%s", ([, name]) => {
     expect(findAction(app, name)).toBeUndefined();
   });
 

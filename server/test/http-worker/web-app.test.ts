@@ -1,43 +1,52 @@
+/** Apps are loaded in processes of their own, as HTTP workers load them: a test runner imports in ways of its own. */
+import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { loadWebApp } from "../../src/http-worker/web-app.ts";
-import { explain } from "../../src/process/explain.ts";
+
+const dist = (file: string) => JSON.stringify(new URL(`../../dist/${file}`, import.meta.url).href);
+const WORKER = `
+  import { createServer } from "node:http";
+  import { loadWebApp } from ${dist("http-worker/web-app.js")};
+  import { explain } from ${dist("process/explain.js")};
+  try {
+    const app = await loadWebApp(process.argv[2]);
+    const server = createServer((request, response) => app.handle(request, response));
+    app.attach(server);
+    await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const response = await fetch(\`http://127.0.0.1:\${server.address().port}/path\`);
+    console.log(response.status, await response.text());
+    await app.close();
+  } catch (error) {
+    console.log(explain(error));
+  }
+  process.exit();`;
 
 let folder: string;
-let server: Server | undefined;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "ts-"));
+  writeFileSync(join(folder, "worker.mjs"), WORKER);
 });
 
 afterEach(() => {
-  server?.closeAllConnections();
-  server?.close();
-  server = undefined;
   rmSync(folder, { recursive: true, force: true });
 });
 
-function load(source: string, name = "main.mjs") {
+/** Loads an app, asks it for `/path` and closes it. @returns its answer, or why it could not be loaded. */
+async function answerOf(source: string, name = "main.mjs"): Promise<string> {
   writeFileSync(join(folder, name), source);
-  return loadWebApp(join(folder, name));
-}
-
-/** Loads an app and asks it for `/path`. */
-async function answerOf(source: string, name?: string): Promise<string> {
-  const app = await load(source, name);
-  server = createServer((request: IncomingMessage, response: ServerResponse) =>
-    app.handle(request, response),
-  );
-  app.attach(server);
-  const listening = server;
-  await new Promise<void>((resolve) => listening.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  const port = typeof address === "object" ? address?.port : 0;
-  const response = await fetch(`http://127.0.0.1:${port}/path`);
-  return `${response.status} ${await response.text()}`;
+  const { stdout } = await promisify(execFile)(process.execPath, ["worker.mjs", name], {
+    cwd: folder,
+    timeout: 5000,
+  });
+  return stdout
+    .split("\n")
+    .filter((line) => !line.startsWith("{"))
+    .join("\n")
+    .trim();
 }
 
 describe("what can serve", () => {
@@ -69,9 +78,15 @@ describe("what can serve", () => {
       "200 fetched",
     ],
     [
-      "a fetch that fails is an error and no silence",
+      "a fetch that throws is an error and no silence",
       "export default { fetch() { throw new Error('no'); } };",
-      "500 ",
+      "500",
+    ],
+    ["a fetch that rejects too", "export default { async fetch() { throw new Error('no'); } };", "500"],
+    [
+      "an export named app beside a default export that is something else",
+      "export default { port: 3000 }; export const app = (request, response) => response.end('app');",
+      "200 app",
     ],
   ])("%s", async (_what, source, expected) => {
     expect(await answerOf(source)).toBe(expected);
@@ -96,38 +111,32 @@ describe("what cannot", () => {
     ["null", "export default null;"],
     ["a text", "export default 'app';"],
   ])("%s is named, with what is expected", async (_what, source) => {
-    await expect(load(source)).rejects.toThrow(
-      /main\.mjs exports nothing that can serve: its default export/,
+    expect(await answerOf(source)).toMatch(
+      /^The app main\.mjs exports nothing that can serve: its default export/,
     );
   });
 
   test("a module that throws keeps its reason", async () => {
-    const error = await load("throw new Error('no database');").catch((reason: unknown) => reason);
-    expect(explain(error)).toMatch(/^The app .*main\.mjs cannot be loaded: no database$/);
+    expect(await answerOf("throw new Error('no database');")).toBe(
+      "The app main.mjs cannot be loaded: no database",
+    );
   });
 
   test("an import that is not there keeps its reason", async () => {
-    const error = await load("import 'missing-package'; export default () => {};").catch(
-      (reason: unknown) => reason,
+    expect(await answerOf("import 'missing-package'; export default () => {};")).toMatch(
+      /^The app main\.mjs cannot be loaded: Cannot find package 'missing-package'/,
     );
-    expect(explain(error)).toMatch(/cannot be loaded: Cannot find package 'missing-package'/);
   });
 });
 
 test("an app that looks like Fastify is made ready, is asked by its routing, and is closed", async () => {
-  const app = await load(`
+  const answer = await answerOf(`
     import { EventEmitter } from "node:events";
-    export const calls = [];
-    const server = new EventEmitter();
     export default {
-      server,
-      calls,
-      ready: async () => { calls.push("ready"); },
+      server: new EventEmitter(),
+      ready: async () => console.log("ready"),
       routing: (request, response) => response.end("routed"),
-      close: async () => { calls.push("close"); },
+      close: async () => console.log("closed"),
     };`);
-  const module: { calls: string[] } = await import(join(folder, "main.mjs"));
-  expect(module.calls).toEqual(["ready"]);
-  await app.close();
-  expect(module.calls).toEqual(["ready", "close"]);
+  expect(answer).toBe("ready\n200 routed\nclosed");
 });

@@ -1,0 +1,199 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { answerTo } from "../../src/models/answers.ts";
+import { exchange, post, textOf } from "./http-client.ts";
+import { type Chat, startChat } from "./start-chat.ts";
+
+const MIB = 1024 * 1024;
+const GREETING = answerTo("hello").join("");
+
+let chat: Chat;
+
+beforeAll(async () => {
+  chat = await startChat({ env: { CHAT_TOKEN_DELAY_MS: "0" }, args: ["--request-timeout", "1"] });
+});
+
+afterAll(async () => {
+  await chat.stop();
+});
+
+/** Whatever happened before, the next request is served. */
+async function expectItStillAnswers(): Promise<void> {
+  const { status, text } = await post(`${chat.url}/chat`, { prompt: "hello" });
+  expect(status).toBe(200);
+  expect(textOf(text)).toBe(GREETING);
+}
+
+interface Fault {
+  loc: (string | number)[];
+  type: string;
+}
+
+const UNKNOWN_TYPE = { loc: ["body"], type: "model_attributes_type" };
+const MISSING_PROMPT = { loc: ["body", "prompt"], type: "missing" };
+const NO_STRING = { loc: ["body", "prompt"], type: "string_type" };
+const NO_BOOLEAN = { loc: ["body", "thinking"], type: "bool_type" };
+
+const BAD_BODIES: [name: string, body: unknown, ...faults: Fault[]][] = [
+  ["malformed JSON", '{"prompt": }', { loc: ["body", 11], type: "json_invalid" }],
+  ["JSON that ends too early", '{"prompt": "hel', { loc: ["body", 11], type: "json_invalid" }],
+  ["a word", "hello", { loc: ["body", 0], type: "json_invalid" }],
+  ["a megabyte of brackets", "[".repeat(MIB), { loc: ["body", MIB], type: "json_invalid" }],
+  ["no body", undefined, { loc: ["body"], type: "missing" }],
+  ["an empty body", "", { loc: ["body"], type: "missing" }],
+  ["null", "null", { loc: ["body"], type: "missing" }],
+  ["a list", [], UNKNOWN_TYPE],
+  ["a string", '"hello"', UNKNOWN_TYPE],
+  ["a number", "1e3", UNKNOWN_TYPE],
+  ["100,000 nested lists", `${"[".repeat(100_000)}${"]".repeat(100_000)}`, UNKNOWN_TYPE],
+  ["an empty object", {}, MISSING_PROMPT],
+  ["a prompt by inheritance", '{"__proto__": {"prompt": "hello"}}', MISSING_PROMPT],
+  ["a prompt that is null", { prompt: null }, NO_STRING],
+  ["a prompt that is a number", { prompt: 1 }, NO_STRING],
+  ["a prompt that is a list", { prompt: ["hello"] }, NO_STRING],
+  ["a prompt that is an object", { prompt: { toString: "x" } }, NO_STRING],
+  ["an empty prompt", { prompt: "" }, { loc: ["body", "prompt"], type: "string_too_short" }],
+  [
+    "a prompt that is too long",
+    { prompt: "a".repeat(100_001) },
+    { loc: ["body", "prompt"], type: "string_too_long" },
+  ],
+  [
+    "a prompt with half a character",
+    '{"prompt": "\\ud83d"}',
+    { loc: ["body", "prompt"], type: "string_unicode" },
+  ],
+  ["thinking that is a string", { prompt: "hi", thinking: "true" }, NO_BOOLEAN],
+  ["thinking that is a number", { prompt: "hi", thinking: 1 }, NO_BOOLEAN],
+  ["thinking that is null", { prompt: "hi", thinking: null }, NO_BOOLEAN],
+  ["two faults", { thinking: "x" }, MISSING_PROMPT, NO_BOOLEAN],
+  [
+    "bytes that are not UTF-8",
+    Buffer.from('{"prompt": "\xff\xfe"}', "latin1"),
+    { loc: ["body"], type: "string_unicode" },
+  ],
+  [
+    "a UTF-8 sequence that is cut",
+    Buffer.from('{"prompt": "\xe2\x82"}', "latin1"),
+    { loc: ["body"], type: "string_unicode" },
+  ],
+];
+
+describe.each(["/chat", "/chat/sync"])("bad input on %s is told to the client, and forgotten:", (path) => {
+  it.each(BAD_BODIES)("%s", async (_name, body, ...faults) => {
+    const { status, headers, text } = await post(chat.url + path, body);
+    expect(status).toBe(422);
+    expect(headers.get("content-type")).toMatch(/^application\/json/);
+    const { detail } = JSON.parse(text);
+    expect(detail).toMatchObject(faults);
+    for (const { msg } of detail) expect(msg).toMatch(/^[A-Z]/);
+    await expectItStillAnswers();
+  });
+
+  it.each([
+    "text/plain",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+    "json",
+    ";;",
+  ])("the content type %j", async (type) => {
+    const { status, text } = await post(chat.url + path, { prompt: "hello" }, { "content-type": type });
+    expect(status).toBe(422);
+    expect(JSON.parse(text).detail).toMatchObject([UNKNOWN_TYPE]);
+    await expectItStillAnswers();
+  });
+
+  it("no content type", async () => {
+    const body = '{"prompt": "hello"}';
+    const answer = await exchange(
+      chat.url,
+      `POST ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
+    expect(answer).toMatch(/^HTTP\/1.1 422 /);
+    expect(answer).toContain('"type":"model_attributes_type"');
+    await expectItStillAnswers();
+  });
+
+  it("a body over 1 MiB, and not one of exactly 1 MiB", async () => {
+    const full = `{"prompt": "hello"}${" ".repeat(MIB)}`.slice(0, MIB);
+    expect((await post(chat.url + path, full)).status).toBe(200);
+    const { status, text } = await post(chat.url + path, `${full} `);
+    expect(status).toBe(413);
+    expect(JSON.parse(text)).toEqual({ detail: "Request body is larger than 1 MiB" });
+    await expectItStillAnswers();
+  });
+
+  it("a body of 20 MB, all of which the client sends before it reads the answer", async () => {
+    const { status, text } = await post(chat.url + path, Buffer.alloc(20 * MIB, " "));
+    expect(status).toBe(413);
+    expect(JSON.parse(text)).toEqual({ detail: "Request body is larger than 1 MiB" });
+    await expectItStillAnswers();
+  });
+
+  it("a body over 1 MiB that does not say so", async () => {
+    const chunk = `10000\r\n${" ".repeat(0x10000)}\r\n`;
+    const answer = await exchange(
+      chat.url,
+      `POST ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n${chunk.repeat(20)}0\r\n\r\n`,
+    );
+    expect(answer).toMatch(/^HTTP\/1.1 413 /);
+    await expectItStillAnswers();
+  });
+
+  it.each(["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"])("the method %s", async (method) => {
+    const response = await fetch(chat.url + path, { method });
+    expect(response.status).toBe(405);
+    expect(response.headers.get("allow")).toBe("POST");
+    expect(await response.text()).toBe(method === "HEAD" ? "" : '{"detail":"Method Not Allowed"}');
+    await expectItStillAnswers();
+  });
+});
+
+describe("what does not exist is told to the client, and forgotten:", () => {
+  it.each([
+    ["GET", "/nope", 404],
+    ["POST", "/nope", 404],
+    ["POST", "/chat/", 404],
+    ["GET", "/chat/nope", 404],
+    ["GET", "/assets/%2e%2e%2findex.html", 404],
+    ["GET", "/docs/..%2fpackage.json", 404],
+    ["GET", "/docs/package.json", 404],
+    ["POST", "/health", 405],
+    ["DELETE", "/", 405],
+    ["GET", "/%zz", 400],
+  ])("%s %s is %i", async (method, path, status) => {
+    const response = await fetch(chat.url + path, { method, body: method === "POST" ? "{" : undefined });
+    expect(response.status).toBe(status);
+    expect(Object.keys(JSON.parse(await response.text()))).toEqual(["detail"]);
+    if (status === 405) expect(response.headers.get("allow")).toBe("GET, HEAD");
+    await expectItStillAnswers();
+  });
+});
+
+describe("broken requests are told to the client, and forgotten:", () => {
+  it.each([
+    ["10,000 bytes of headers", `GET /health HTTP/1.1\r\nhost: x\r\nx: ${"a".repeat(10_000)}\r\n\r\n`, 431],
+    ["no HTTP", "hello\r\n\r\n", 400],
+    ["a header without a colon", "GET /health HTTP/1.1\r\nhost: x\r\nnope\r\n\r\n", 400],
+    [
+      "two lengths",
+      "POST /chat HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}",
+      400,
+    ],
+    [
+      "half a body",
+      'POST /chat HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{"',
+      408,
+    ],
+  ])("%s", async (_name, bytes, status) => {
+    expect(await exchange(chat.url, bytes)).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    await expectItStillAnswers();
+  });
+
+  it("half a request of a client that leaves", async () => {
+    await exchange(chat.url, "POST /chat HTTP/1.1\r\nhost: x\r\ncontent-le", { half: true });
+    await exchange(chat.url, 'POST /chat HTTP/1.1\r\nhost: x\r\ncontent-length: 50\r\n\r\n{"', {
+      half: true,
+    });
+    await expectItStillAnswers();
+  });
+});
