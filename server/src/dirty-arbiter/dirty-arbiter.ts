@@ -111,6 +111,8 @@ export class DirtyArbiter {
 
   /** A worker is dead; only the arbiter knows for certain. */
   workerGone(id: number): void {
+    // What it sent last may still be unread here; nothing of it may bring the dead back.
+    this.workers.get(id)?.connection.destroy();
     this.placement.workerGone(id);
   }
 

@@ -7,6 +7,9 @@ import { MSG, type Request, readDict, readRequest } from "../protocol/messages.t
 
 // A client that does not read stops its stream here instead of filling this process's memory.
 const MAX_BACKLOG = 256 * 1024;
+// More than this behind the running request stays in the socket. Up to it is read, because only a side that
+// reads sees that the client has left.
+const MAX_WAITING = 256 * 1024;
 
 /**
  * Serves one client that knows only Gunicorn's part of the protocol: one request at a time, relayed with the
@@ -15,7 +18,9 @@ const MAX_BACKLOG = 256 * 1024;
 export class GatewaySession {
   private readonly connection: Connection;
   private readonly context: CallContext;
-  private readonly waiting: { id: RequestId; request: Request }[] = [];
+  private readonly waiting: { id: RequestId; request: Request; bytes: number }[] = [];
+  private waitingBytes = 0;
+  private serving = false;
   private call: Call | undefined;
 
   constructor(connection: Connection, context: CallContext) {
@@ -31,10 +36,10 @@ export class GatewaySession {
     switch (type) {
       case MSG.REQUEST: {
         const request = readRequest(readDict(buffer, start, end));
-        this.waiting.push({ id, request });
-        // What is behind the running request stays in the socket: nothing piles up here.
-        if (this.waiting.length > 1 || this.call !== undefined) this.connection.pause();
-        if (this.call === undefined) void this.serve();
+        this.waiting.push({ id, request, bytes: end - start });
+        this.waitingBytes += end - start;
+        if (!this.serving) void this.serve();
+        if (this.waitingBytes > MAX_WAITING) this.connection.pause();
         return;
       }
       case MSG.STASH:
@@ -57,15 +62,18 @@ export class GatewaySession {
   }
 
   private async serve(): Promise<void> {
+    this.serving = true;
     for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
+      this.waitingBytes -= next.bytes;
+      if (this.waitingBytes <= MAX_WAITING) this.connection.resume();
       try {
         await this.relay(next.id, next.request);
       } catch (error) {
         this.connection.sendError(next.id, error);
       }
       this.call = undefined;
-      if (this.waiting.length === 0) this.connection.resume();
     }
+    this.serving = false;
   }
 
   private async relay(id: RequestId, { app_path, action, args, kwargs }: Request): Promise<void> {

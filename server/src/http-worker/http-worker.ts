@@ -46,6 +46,10 @@ export class HttpWorker {
    */
   async drain(ms: number): Promise<void> {
     this.draining = true;
+    // Told with its answer, a client does not send its next request into a connection that closes.
+    for (const responses of this.connections.values()) {
+      for (const response of responses) if (!response.headersSent) response.setHeader("connection", "close");
+    }
     const closed = Promise.all(this.servers.map((server) => new Promise((resolve) => server.close(resolve))));
     const began = performance.now();
     const sweep = setInterval(() => {

@@ -2,6 +2,19 @@ import { type IncomingMessage, ServerResponse } from "node:http";
 
 type Callback = (error?: Error | null) => void;
 
+// One tick sends for all responses of a turn: hundreds of streams get their token in the same one.
+let waiting: JoinedResponse[] = [];
+
+function sendAtEndOfTurn(response: JoinedResponse): void {
+  if (waiting.push(response) === 1) process.nextTick(sendAll);
+}
+
+function sendAll(): void {
+  const responses = waiting;
+  waiting = [];
+  for (const response of responses) response.flush();
+}
+
 /**
  * A response that joins the strings written in one turn of the event loop into one chunk and one system
  * call. A stream of small tokens costs mostly its writes; joined, tokens that arrive together leave
@@ -26,7 +39,7 @@ export class JoinedResponse<
       this.headersSent &&
       !this.writableEnded
     ) {
-      if (this.held === "") process.nextTick(JoinedResponse.flush, this);
+      if (this.held === "") sendAtEndOfTurn(this);
       this.held += chunk;
       const room = this.writableLength + this.held.length < this.writableHighWaterMark;
       if (!room) this.drainOwed = true;
@@ -47,11 +60,8 @@ export class JoinedResponse<
     return super.end(chunk, encoding ?? "utf8", callback);
   }
 
-  private static flush(response: JoinedResponse): void {
-    response.flush();
-  }
-
-  private flush(): void {
+  /** Sends what is held. */
+  flush(): void {
     const { held } = this;
     if (held === "") return;
     this.held = "";

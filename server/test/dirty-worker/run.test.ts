@@ -100,12 +100,6 @@ class App extends DirtyApp {
         throw new DirtyError("with a date", { details: { at: new Date(0) } });
       case "an object without a prototype":
         throw Object.create(null);
-      case "a message that cannot be read":
-        throw Object.defineProperty(new Error(), "message", {
-          get: () => {
-            throw new Error("twice");
-          },
-        });
       default:
         throw new Error(kind);
     }
@@ -322,18 +316,15 @@ describe("an error of the app", () => {
     expect(types.at(-1)).toBe(MSG.ERROR);
   });
 
-  test.for([
-    "text",
-    "undefined",
-    "details that cannot cross",
-    "an object without a prototype",
-    "a message that cannot be read",
-  ])("that is %s is an error all the same, and frees its slot", async (kind) => {
-    const { type, dict } = await outcome("throws", kind);
-    expect(type).toBe(MSG.ERROR);
-    expect(errorOf(dict).error_type).toMatch(/^Dirty\w*Error$/);
-    expect(await client.result("plain", "next")).toEqual(["next"]);
-  });
+  test.for(["text", "undefined", "details that cannot cross", "an object without a prototype"])(
+    "that is %s is an error all the same, and frees its slot",
+    async (kind) => {
+      const { type, dict } = await outcome("throws", kind);
+      expect(type).toBe(MSG.ERROR);
+      expect(errorOf(dict).error_type).toMatch(/^Dirty\w*Error$/);
+      expect(await client.result("plain", "next")).toEqual(["next"]);
+    },
+  );
 });
 
 describe("this.request", () => {

@@ -110,8 +110,9 @@ describe("SIGTERM", () => {
     const pending = ask(server.target, "/wait/600", { agent });
     await call(server.target, "Echo.count");
     server.signal("SIGTERM");
-    const { body, complete } = await pending;
+    const { body, complete, headers } = await pending;
     expect({ body, complete }).toEqual({ body: "waited", complete: true });
+    expect(headers.connection).toBe("close");
     expect((await server.exited(3000)).code).toBe(0);
     agent.destroy();
   });
@@ -173,12 +174,14 @@ describe.each(["SIGINT", "SIGQUIT"] as const)("%s", (signal) => {
   });
 });
 
-test("a second SIGINT ends at once what the first could not", async () => {
+test("a second SIGINT, more than half a second later, ends at once what the first could not", async () => {
   const server = await start();
   const spinning = call(server.target, "Echo.spin", 30_000).catch(() => {});
   await eventually("the app spins", () => events(server.folder).some(({ what }) => what === "spins"));
   server.signal("SIGINT");
   await server.logged("stopping at once");
+  const later = Date.now() + 550;
+  await eventually("half a second is over", () => Date.now() > later);
   const began = Date.now();
   server.signal("SIGINT");
   expect(await server.exited()).toEqual({ code: 0, signal: null });
@@ -198,10 +201,12 @@ test("SIGINT after SIGTERM ends what was draining", async () => {
   await endless.ended();
 });
 
-test("Ctrl-C, which the terminal sends to the whole process group, is one orderly stop", async () => {
+test("Ctrl-C, which the terminal sends to the whole process group and npm passes on, is one orderly stop", async () => {
   const server = await start([], { ownGroup: true });
   const running = await stream(server.target, "Echo.ticks", [4, 100, "running"]);
   process.kill(-server.pid, "SIGINT");
+  await server.logged("stopping at once");
+  server.signal("SIGINT");
   // A quick stop is quick, but what ends within its second still ends well.
   await running.ended();
   expect(running.text).toBe("0 1 2 3 done");

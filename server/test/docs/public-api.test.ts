@@ -1,0 +1,150 @@
+import ts from "typescript";
+import { describe, expect, expectTypeOf, test } from "vitest";
+import * as api from "../../src/index.ts";
+import { codeSpans, tableRows } from "./markdown.ts";
+import { pages, read } from "./pages.ts";
+
+/** Every error class that is exported, with its code. */
+const errors = Object.entries(api).flatMap(([name, value]) => {
+  if (typeof value !== "function" || !(value.prototype instanceof Error)) return [];
+  return [{ name, code: new (value as typeof api.DirtyError)("").code }];
+});
+
+/** The names that the public API exports only as types. */
+function exportedTypes(): string[] {
+  const file = ts.createSourceFile("index.ts", read("server/src/index.ts"), ts.ScriptTarget.Latest);
+  return file.statements.flatMap((statement) => {
+    if (!ts.isExportDeclaration(statement)) throw new Error("index.ts holds more than exports");
+    const { exportClause, isTypeOnly } = statement;
+    if (exportClause === undefined || !ts.isNamedExports(exportClause))
+      throw new Error("an export without names");
+    return exportClause.elements
+      .filter((element) => isTypeOnly || element.isTypeOnly)
+      .map((element) => element.name.text);
+  });
+}
+
+// Whoever changes one of these lists changes what users' programs are written against.
+describe("the public API", () => {
+  test("exports these values and no others", () => {
+    expect(Object.keys(api).sort()).toEqual([
+      "DirtyApp",
+      "DirtyAppError",
+      "DirtyAppNotFoundError",
+      "DirtyClient",
+      "DirtyConnectionError",
+      "DirtyDrainingError",
+      "DirtyError",
+      "DirtyNoWorkersAvailableError",
+      "DirtyProtocolError",
+      "DirtyQueueFullError",
+      "DirtyQueueTimeoutError",
+      "DirtyTimeoutError",
+      "DirtyWorkerError",
+      "defineConfig",
+      "dirty",
+      "getDirtyClient",
+      "getLogger",
+    ]);
+  });
+
+  test("exports these types and no others", () => {
+    expect(exportedTypes().sort()).toEqual([
+      "CallOptions",
+      "DirtyActions",
+      "DirtyAppClient",
+      "DirtyAppStatus",
+      "DirtyRequest",
+      "DirtyResult",
+      "DirtyStatus",
+      "DirtyStream",
+      "Settings",
+      "TsunicornConfig",
+    ]);
+  });
+
+  test("has these codes for its errors", () => {
+    expect(Object.fromEntries(errors.map(({ name, code }) => [name, code]))).toEqual({
+      DirtyError: "DIRTY_ERROR",
+      DirtyTimeoutError: "DIRTY_TIMEOUT",
+      DirtyConnectionError: "DIRTY_CONNECTION",
+      DirtyWorkerError: "DIRTY_WORKER",
+      DirtyAppError: "DIRTY_APP",
+      DirtyAppNotFoundError: "DIRTY_APP_NOT_FOUND",
+      DirtyNoWorkersAvailableError: "DIRTY_NO_WORKERS",
+      DirtyProtocolError: "DIRTY_PROTOCOL",
+      DirtyQueueFullError: "DIRTY_QUEUE_FULL",
+      DirtyQueueTimeoutError: "DIRTY_QUEUE_TIMEOUT",
+      DirtyDrainingError: "DIRTY_DRAINING",
+    });
+  });
+
+  // The compiler checks these: `npm run check` fails where one is wrong.
+  test("has these members", () => {
+    expectTypeOf<keyof api.DirtyApp>().toEqualTypeOf<"request" | "init" | "close">();
+    expectTypeOf<keyof typeof api.DirtyApp>().toEqualTypeOf<"prototype" | "workers" | "concurrency">();
+    expectTypeOf<keyof api.DirtyClient>().toEqualTypeOf<"execute" | "stream" | "with" | "status">();
+    expectTypeOf<Exclude<keyof api.DirtyError, keyof Error>>().toEqualTypeOf<
+      "code" | "details" | "retryAfter"
+    >();
+    expectTypeOf<api.DirtyStatus>().toEqualTypeOf<{ ready: boolean; apps: api.DirtyAppStatus[] }>();
+    expectTypeOf<api.DirtyAppStatus>().toEqualTypeOf<{ app: string; workers: number }>();
+    expectTypeOf<api.CallOptions>().toEqualTypeOf<{
+      signal?: AbortSignal;
+      timeout?: number;
+      requestId?: string;
+    }>();
+    expectTypeOf<api.DirtyRequest>().toEqualTypeOf<{
+      readonly id: string;
+      readonly signal: AbortSignal;
+      readonly deadline: number;
+      readonly emitted: readonly unknown[];
+    }>();
+    expectTypeOf(api.defineConfig).toEqualTypeOf<(config: api.TsunicornConfig) => api.TsunicornConfig>();
+    expectTypeOf(api.getDirtyClient).toEqualTypeOf<() => api.DirtyClient>();
+    expectTypeOf(api.dirty<api.DirtyApp>).toEqualTypeOf<(spec: string) => api.DirtyAppClient<api.DirtyApp>>();
+    expectTypeOf(api.getLogger).returns.toHaveProperty("child");
+  });
+});
+
+describe("docs/dirty-apps.md", () => {
+  const page = read("docs/dirty-apps.md");
+  const firstColumn = (...headings: string[]) =>
+    tableRows(page, ...headings).flatMap(([cell = ""]) => codeSpans(cell));
+
+  test("lists every error class with its code", () => {
+    const listed = tableRows(page, "class", "code", "when").map(([name = "", code = ""]) => ({
+      name: codeSpans(name).join(),
+      code: codeSpans(code).join(),
+    }));
+    const byName = (a: { name: string }, b: { name: string }) => a.name.localeCompare(b.name);
+    expect(listed.sort(byName)).toEqual(errors.sort(byName));
+  });
+
+  test("lists every field of a request", () => {
+    const fields: Record<keyof api.DirtyRequest, true> = {
+      id: true,
+      signal: true,
+      deadline: true,
+      emitted: true,
+    };
+    expect(firstColumn("field", "meaning").sort()).toEqual(Object.keys(fields).sort());
+  });
+
+  test("lists every option of a call", () => {
+    const options: Record<keyof api.CallOptions, true> = { signal: true, timeout: true, requestId: true };
+    expect(firstColumn("option", "meaning").sort()).toEqual(Object.keys(options).sort());
+  });
+});
+
+test("server/README.md lists every export", () => {
+  const listed = tableRows(read("server/README.md"), "export", "what it is").flatMap(([cell = ""]) =>
+    codeSpans(cell),
+  );
+  expect(listed.sort()).toEqual(Object.keys(api).sort());
+});
+
+test.each(pages)("%s names no error that is not exported", (page) => {
+  const named = read(page).match(/\bDirty\w+Error\b/g) ?? [];
+  expect(errors.map(({ name }) => name)).toEqual(expect.arrayContaining(named));
+});

@@ -1,0 +1,203 @@
+/** Work stops when nobody wants it: within 100 ms of a disconnect, whether queued, before the first token or streaming. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eventually } from "./harness.ts";
+import { RawConnection } from "./http-tools.ts";
+import { JobServer } from "./jobs-app.ts";
+
+const WITHIN_MS = 100;
+
+let server: JobServer;
+
+beforeAll(async () => {
+  server = await JobServer.start(["One", "Many"]);
+});
+
+afterAll(async () => {
+  await server.stop();
+});
+
+/**
+ * Lets five clients leave, one after the other, and takes the median of the times until their jobs had settled:
+ * a single one can be held up by whatever else the machine does.
+ */
+async function medianStop(leave: () => Promise<{ id: string; leftAt: number }>): Promise<number> {
+  const times: number[] = [];
+  for (let count = 0; count < 5; count++) {
+    const { id, leftAt } = await leave();
+    const { at, aborted } = await server.noted(id, "settled");
+    expect(aborted).toBe(true);
+    times.push(at - leftAt);
+  }
+  return times.toSorted((a, b) => a - b)[2] ?? Number.POSITIVE_INFINITY;
+}
+
+/** The app that runs one job at a time serves the next one. */
+async function nextIsServed(): Promise<void> {
+  const began = Date.now();
+  expect(await server.call({ app: "One", action: "add", args: [1, 2] })).toMatchObject({ result: 3 });
+  expect(Date.now() - began).toBeLessThan(1000);
+}
+
+describe("a client that leaves", () => {
+  test("while its answer streams stops the generator within 100 ms, and the slot is free", async () => {
+    const median = await medianStop(async () => {
+      const id = server.newId();
+      const stream = await server.stream({ app: "One", action: "ticks", args: [10_000, 20], id });
+      await stream.has(3);
+      stream.leave();
+      return { id, leftAt: Date.now() };
+    });
+    expect(median).toBeLessThan(WITHIN_MS);
+    await nextIsServed();
+  });
+
+  test("before the first token stops the job within 100 ms, and the slot is free", async () => {
+    const median = await medianStop(async () => {
+      const id = server.newId();
+      const raw = await RawConnection.to(server.target);
+      raw.send(rawRequest(id, "thinks", [30_000]));
+      await server.noted(id, "began");
+      raw.leave();
+      return { id, leftAt: Date.now() };
+    });
+    expect(median).toBeLessThan(WITHIN_MS);
+    await nextIsServed();
+  });
+
+  test("while a plain action works stops it within 100 ms, and the slot is free", async () => {
+    const median = await medianStop(async () => {
+      const id = server.newId();
+      const raw = await RawConnection.to(server.target);
+      raw.send(rawRequest(id, "work", [30_000], "execute"));
+      await server.noted(id, "began");
+      raw.leave();
+      return { id, leftAt: Date.now() };
+    });
+    expect(median).toBeLessThan(WITHIN_MS);
+    await nextIsServed();
+  });
+
+  test("only by half closing its connection is gone just the same", async () => {
+    const median = await medianStop(async () => {
+      const id = server.newId();
+      const raw = await RawConnection.to(server.target);
+      raw.send(rawRequest(id, "ticks", [10_000, 20]));
+      await raw.has(/2\n/);
+      raw.end();
+      return { id, leftAt: Date.now() };
+    });
+    expect(median).toBeLessThan(WITHIN_MS);
+    await nextIsServed();
+  });
+
+  test("while it is queued is never served, and holds up nobody", async () => {
+    const first = server.newId();
+    const busy = server.call({ app: "One", action: "job", args: [800], id: first });
+    await server.noted(first, "began");
+    const left: string[] = [];
+    for (let count = 0; count < 3; count++) {
+      const id = server.newId();
+      left.push(id);
+      const raw = await RawConnection.to(server.target);
+      raw.send(rawRequest(id, "job", [5000], "execute"));
+      // A call behind it is answered, so the request is in the queue.
+      await server.call({ app: "Many", action: "pid" });
+      raw.leave();
+    }
+    const last = server.newId();
+    const next = server.call({ app: "One", action: "job", args: [1], id: last });
+    await busy;
+    expect(await next).toMatchObject({ result: last });
+    for (const id of left) expect(server.notes(id)).toEqual([]);
+    const [ended, began] = [await server.noted(first, "settled"), await server.noted(last, "began")];
+    expect(began.at - ended.at).toBeLessThan(500);
+  });
+
+  test("does not stop others who stream from the same worker", async () => {
+    const kept = await server.stream({ app: "Many", action: "ticks", args: [100, 10] });
+    for (let count = 0; count < 10; count++) {
+      const stream = await server.stream({ app: "Many", action: "ticks", args: [10_000, 10] });
+      await stream.has(1);
+      stream.leave();
+    }
+    expect(await kept.over()).toMatchObject({ ended: true });
+    expect(kept.chunks).toEqual(Array.from({ length: 100 }, (_, n) => n));
+  });
+
+  test("from a job that does not listen: its place is not given away before the job has ended", async () => {
+    const deaf = server.newId();
+    const raw = await RawConnection.to(server.target);
+    raw.send(rawRequest(deaf, "job", [600], "execute"));
+    await server.noted(deaf, "began");
+    raw.leave();
+    const next = server.newId();
+    await server.call({ app: "One", action: "job", args: [1], id: next });
+    const settled = await server.noted(deaf, "settled");
+    const began = await server.noted(next, "began");
+    expect(settled.aborted).toBe(true);
+    expect(began.at).toBeGreaterThanOrEqual(settled.at);
+  });
+});
+
+describe("a web app", () => {
+  test("that leaves the loop ends the run, and does not wait for it", async () => {
+    const id = server.newId();
+    const outcome = await server.call({ app: "One", action: "ticks", args: [10_000, 5], kind: "leave", id });
+    expect(outcome).toMatchObject({ seen: [0, 1] });
+    const { at, aborted } = await server.noted(id, "settled");
+    expect(aborted).toBe(true);
+    expect(at - Number(outcome["at"])).toBeLessThan(500);
+    await nextIsServed();
+  });
+
+  test("whose signal was aborted before the call never has it run, and gets the signal's reason", async () => {
+    const id = server.newId();
+    const outcome = await server.call({ app: "One", action: "job", args: [1], kind: "aborted", id });
+    expect(outcome).toMatchObject({ same: true });
+    await nextIsServed();
+    expect(server.notes(id)).toEqual([]);
+  });
+
+  test("whose signal is aborted while the call runs gets its reason at once", async () => {
+    const id = server.newId();
+    const outcome = await server.call({
+      app: "One",
+      action: "work",
+      args: [100, 30_000],
+      kind: "abort-after",
+      id,
+    });
+    expect(outcome).toMatchObject({ same: true, name: "TimeoutError" });
+    expect(outcome.ms).toBeLessThan(1000);
+    expect((await server.noted(id, "settled")).aborted).toBe(true);
+    await nextIsServed();
+  });
+});
+
+test("a hundred clients that come and leave at once leave nothing running", async () => {
+  const ids = Array.from({ length: 100 }, () => server.newId());
+  await Promise.all(
+    ids.map(async (id, index) => {
+      const raw = await RawConnection.to(server.target);
+      raw.send(rawRequest(id, "ticks", [10_000, 20], "stream", index % 2 === 0 ? "Many" : "One"));
+      await new Promise((resolve) => setTimeout(resolve, index % 20));
+      raw.leave();
+    }),
+  );
+  await nextIsServed();
+  await eventually("every job that began has settled", () =>
+    ids.every((id) => {
+      const whats = server.notes(id).map(({ what }) => what);
+      return (
+        whats.filter((what) => what === "began").length === whats.filter((what) => what === "settled").length
+      );
+    }),
+  );
+});
+
+/** A call as bytes, for clients that leave before there is an answer. */
+function rawRequest(id: string, action: string, args: unknown[], kind = "stream", app = "One"): string {
+  const { headers, body } = server.request({ app, action, args, kind, id });
+  const lines = Object.entries({ ...headers, "content-length": Buffer.byteLength(body ?? "") });
+  return `POST / HTTP/1.1\r\nhost: x\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${body}`;
+}
