@@ -1,7 +1,7 @@
 import { CHUNK_PREFIX } from "./chunk.ts";
 import { DirtyProtocolError } from "./errors.ts";
 import { HEADER_SIZE, MAX_PAYLOAD, type RequestId, writeHeader } from "./header.ts";
-import { SLAB_SIZE, TlvWriter } from "./tlv.ts";
+import { SLAB_SIZE, TlvWriter } from "./tlv-writer.ts";
 
 /**
  * Gathers the frames of one turn of the event loop, so that they leave in one write. It does no I/O:

@@ -36,7 +36,8 @@
 import { CHUNK_PREFIX, startsAsChunk } from "./chunk.ts";
 import type { WireError } from "./errors.ts";
 import { DirtyProtocolError } from "./errors.ts";
-import { decodeString, decodeTlv, TLV } from "./tlv.ts";
+import { TLV } from "./tlv.ts";
+import { decodeString, decodeTlv } from "./tlv-reader.ts";
 
 /** Bytes of a string before its text: type and length. */
 const STRING_HEAD = 5;

@@ -4,7 +4,7 @@ import { FrameReader } from "../../src/protocol/frame-reader.ts";
 import { FrameWriter } from "../../src/protocol/frame-writer.ts";
 import type { RequestId } from "../../src/protocol/header.ts";
 import { MSG } from "../../src/protocol/messages.ts";
-import { decodeTlv } from "../../src/protocol/tlv.ts";
+import { decodeTlv } from "../../src/protocol/tlv-reader.ts";
 
 const PATIENCE_MS = 5000;
 

@@ -115,10 +115,10 @@ describe("an HTTP worker stands still", () => {
   });
 
   test("blocked by its app, it is replaced after the timeout; one that answers is not", async () => {
-    const server = await start(["--timeout", "1", "--workers", "2"]);
+    const server = await start(["--timeout", "0.7", "--workers", "2"]);
     const spinning = open(server.target, "/spin/30000").catch(() => undefined);
     const before = server.pids("http worker");
-    await server.logged(/http worker \d+ was silent for 1 s and is replaced/);
+    await server.logged(/http worker \d+ was silent for 0\.7 s and is replaced/);
     await spinning;
     await eventually(
       "there are two again",

@@ -125,8 +125,9 @@ export class RawConnection {
     return connection;
   }
 
-  send(data: string | Buffer): void {
-    this.socket.write(data);
+  /** Resolves when the kernel has taken it, or the connection broke. */
+  send(data: string | Buffer): Promise<void> {
+    return new Promise((resolve) => this.socket.write(data, () => resolve()));
   }
 
   /** Sends no more, but still reads. */

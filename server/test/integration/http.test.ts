@@ -135,6 +135,17 @@ describe("bad input", () => {
     connection.leave();
   });
 
+  test("a client that reads only once it has sent all of its nine megabytes of headers gets its answer", async () => {
+    const connection = await RawConnection.to(target);
+    connection.pause();
+    await connection.send(`GET /pid HTTP/1.1\r\nHost: x\r\nX-Long: ${"a".repeat(9_000_000)}\r\n\r\n`);
+    expect(connection.error).toBeUndefined();
+    connection.resume();
+    await connection.has(/^HTTP\/1\.1 431 /);
+    expect(connection.error).toBeUndefined();
+    connection.leave();
+  });
+
   test("a client that was refused and holds on to its connection: the server lets go all the same", async () => {
     const before = openSockets();
     const connection = await RawConnection.to(target);

@@ -8,14 +8,14 @@ async function queueUp(
   server: JobServer,
   count: number,
   ms: number,
-  app = "One",
+  first = ms,
 ): Promise<{ ids: string[]; outcomes: Promise<Outcome>[] }> {
   const ids: string[] = [];
   const outcomes: Promise<Outcome>[] = [];
   for (let index = 0; index < count; index++) {
     const id = server.newId();
     ids.push(id);
-    outcomes.push(server.call({ app, action: "job", args: [ms], id }));
+    outcomes.push(server.call({ app: "One", action: "job", args: [index === 0 ? first : ms], id }));
     if (index === 0) await server.noted(id, "began");
     // The answers to later calls of the same worker came behind it, so the request has its place.
     for (let later = 0; later < 6; later++) await server.call({ app: "Many", action: "pid" });
@@ -38,7 +38,7 @@ describe("one worker with a queue for two", () => {
   });
 
   test("a request beyond the queue is refused at once, with a time to come back", async () => {
-    const { outcomes } = await queueUp(server, 3, 300);
+    const { outcomes } = await queueUp(server, 3, 10, 600);
     const refused = await server.call({ app: "One", action: "job", args: [1] });
     expect(refused.error).toMatchObject({ name: "DirtyQueueFullError", code: "DIRTY_QUEUE_FULL" });
     expect(refused.ms).toBeLessThan(250);
@@ -49,7 +49,7 @@ describe("one worker with a queue for two", () => {
   });
 
   test("a request that waits too long is told so, with a time to come back, and never runs", async () => {
-    const { ids, outcomes } = await queueUp(server, 2, 2000);
+    const { ids, outcomes } = await queueUp(server, 2, 10, 1600);
     const late = await outcomes[1];
     expect(late?.error).toMatchObject({ name: "DirtyQueueTimeoutError", code: "DIRTY_QUEUE_TIMEOUT" });
     expect(late?.ms).toBeGreaterThanOrEqual(990);
@@ -62,7 +62,7 @@ describe("one worker with a queue for two", () => {
   });
 
   test("another app of the same worker is not held up", async () => {
-    const { outcomes } = await queueUp(server, 3, 400);
+    const { outcomes } = await queueUp(server, 3, 10, 700);
     const other = await server.call({ app: "Many", action: "add", args: [1, 1] });
     expect(other).toMatchObject({ result: 2 });
     expect(other.ms).toBeLessThan(250);
@@ -124,7 +124,7 @@ describe("one worker and its queue", () => {
   });
 
   test("that is killed with four jobs queued behind one: the one fails at once, and the four are answered", async () => {
-    const { ids, outcomes } = await queueUp(server, 5, 1500);
+    const { ids, outcomes } = await queueUp(server, 5, 50, 20_000);
     const { pid } = await server.noted(ids[0] ?? "", "began");
     const killedAt = Date.now();
     process.kill(pid, "SIGKILL");

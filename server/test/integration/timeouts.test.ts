@@ -11,16 +11,18 @@ const REPLACED_MS = 1500;
 
 let server: JobServer;
 
-beforeAll(async () => {
-  server = await JobServer.start(
-    ["Many", "One"],
-    ["--dirty-timeout", String(TIMEOUT), "--dirty-abort-grace", String(GRACE)],
-  );
-});
-
-afterAll(async () => {
-  await server.stop();
-});
+/** Gives the tests of a group a server of their own: each of them has workers killed. */
+function withServer(): void {
+  beforeAll(async () => {
+    server = await JobServer.start(
+      ["Many", "One"],
+      ["--dirty-timeout", String(TIMEOUT), "--dirty-abort-grace", String(GRACE)],
+    );
+  });
+  afterAll(async () => {
+    await server.stop();
+  });
+}
 
 /** The dirty worker's process. */
 async function worker(): Promise<number> {
@@ -50,6 +52,8 @@ async function stays(ms: number, holds: () => boolean): Promise<void> {
 }
 
 describe("a run that hangs", () => {
+  withServer();
+
   test("ends at its deadline with a timeout error, and keeps its worker when it settles", async () => {
     const pid = await worker();
     const id = server.newId();
@@ -92,6 +96,8 @@ describe("a run that hangs", () => {
 });
 
 describe("a worker that cannot tell", () => {
+  withServer();
+
   test("since its app spins in a loop: callers have their error at their deadline, and it is replaced", async () => {
     const pid = await worker();
     const [spins, waits] = await Promise.all([
@@ -121,6 +127,10 @@ describe("a worker that cannot tell", () => {
     // Its deadline may come before its worker's end; it is told by the one that is first.
     expect((await other.over()).error?.code).toMatch(/^DIRTY_(WORKER|TIMEOUT)$/);
   });
+});
+
+describe("a worker that is silent", () => {
+  withServer();
 
   test("gets nothing new once it was silent for a second, and what waits is served by the next", async () => {
     const pid = await worker();
@@ -136,6 +146,8 @@ describe("a worker that cannot tell", () => {
 });
 
 describe("after timeouts", () => {
+  withServer();
+
   test("each answer goes to the request that asked for it", async () => {
     const calls = Array.from({ length: 30 }, (_, n) =>
       n % 3 === 0

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import * as errors from "../../src/protocol/errors.ts";
 import { DirtyAppError, DirtyError, fromWireError, toWireError } from "../../src/protocol/errors.ts";
-import { decodeTlv, encodeTlv } from "../../src/protocol/tlv.ts";
+import { decodeTlv } from "../../src/protocol/tlv-reader.ts";
+import { encodeTlv } from "../../src/protocol/tlv-writer.ts";
 import { UNSENDABLE } from "./unsendable.ts";
 
 type ErrorClass = new (message: string, options?: errors.DirtyErrorOptions) => DirtyError;

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { DirtyProtocolError } from "../../src/protocol/errors.ts";
 import { FrameWriter } from "../../src/protocol/frame-writer.ts";
 import { MSG } from "../../src/protocol/messages.ts";
-import { SLAB_SIZE } from "../../src/protocol/tlv.ts";
+import { SLAB_SIZE } from "../../src/protocol/tlv-writer.ts";
 import { rawDict, rawFrame, rawValue } from "./bytes.ts";
 import { UNSENDABLE } from "./unsendable.ts";
 

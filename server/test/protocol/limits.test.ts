@@ -3,7 +3,9 @@ import { DirtyProtocolError } from "../../src/protocol/errors.ts";
 import { FrameWriter } from "../../src/protocol/frame-writer.ts";
 import { checkHeader, MAX_PAYLOAD } from "../../src/protocol/header.ts";
 import { MSG } from "../../src/protocol/messages.ts";
-import { decodeTlv, encodeTlv, MAX_BYTES, MAX_DEPTH, MAX_ITEMS } from "../../src/protocol/tlv.ts";
+import { MAX_BYTES, MAX_DEPTH, MAX_ITEMS } from "../../src/protocol/tlv.ts";
+import { decodeTlv } from "../../src/protocol/tlv-reader.ts";
+import { encodeTlv } from "../../src/protocol/tlv-writer.ts";
 import { collector, rawFrame, rawHeader, rawInt, rawList, rawString, rawValue, u32 } from "./bytes.ts";
 
 const MIB = 1024 * 1024;

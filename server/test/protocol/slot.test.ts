@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { epochOf, slotId } from "../../src/protocol/slot.ts";
-import { decodeTlv, encodeTlv } from "../../src/protocol/tlv.ts";
+import { decodeTlv } from "../../src/protocol/tlv-reader.ts";
+import { encodeTlv } from "../../src/protocol/tlv-writer.ts";
 
 const epoch = fc.nat(2 ** 21 - 1);
 const counter = fc.nat(2 ** 32 - 1);

@@ -2,7 +2,8 @@ import { deepStrictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { DirtyProtocolError } from "../../src/protocol/errors.ts";
-import { decodeTlv, encodeTlv } from "../../src/protocol/tlv.ts";
+import { decodeTlv } from "../../src/protocol/tlv-reader.ts";
+import { encodeTlv } from "../../src/protocol/tlv-writer.ts";
 import { rawValue } from "./bytes.ts";
 import { dictOf } from "./vectors.ts";
 

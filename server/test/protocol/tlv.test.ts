@@ -1,7 +1,8 @@
 import { deepStrictEqual } from "node:assert/strict";
 import { describe, expect, test } from "vitest";
 import { DirtyProtocolError } from "../../src/protocol/errors.ts";
-import { decodeTlv, encodeTlv } from "../../src/protocol/tlv.ts";
+import { decodeTlv } from "../../src/protocol/tlv-reader.ts";
+import { encodeTlv } from "../../src/protocol/tlv-writer.ts";
 import { rawBytes, rawDict, rawInt, rawList, rawString, rawValue } from "./bytes.ts";
 import { nestedTo, UNSENDABLE } from "./unsendable.ts";
 import { dictOf } from "./vectors.ts";

@@ -4,7 +4,8 @@ import { DirtyProtocolError } from "../../src/protocol/errors.ts";
 import { FrameWriter } from "../../src/protocol/frame-writer.ts";
 import { checkHeader } from "../../src/protocol/header.ts";
 import { FIRST_OWN_TYPE, MSG, readChunk, readDict } from "../../src/protocol/messages.ts";
-import { decodeTlv, encodeTlv } from "../../src/protocol/tlv.ts";
+import { decodeTlv } from "../../src/protocol/tlv-reader.ts";
+import { encodeTlv } from "../../src/protocol/tlv-writer.ts";
 import { collector } from "./bytes.ts";
 import { frameVectors, malformed, valueVectors } from "./vectors.ts";
 

@@ -1,0 +1,155 @@
+import { isUtf8 } from "node:buffer";
+import { DirtyProtocolError } from "./errors.ts";
+import { MAX_BYTES, MAX_DEPTH, MAX_ITEMS, TLV, tooMany } from "./tlv.ts";
+
+const TWO_32 = 0x1_0000_0000;
+// Up to this length a loop over the bytes beats the call into the runtime; above it the engine would build a rope instead of a string.
+const TINY = 10;
+
+/**
+ * Decodes the one value between `start` and `end`. `depth` says how many lists and dicts it stands in.
+ * @throws DirtyProtocolError when it is truncated, has bytes behind it, or breaks a limit.
+ */
+export function decodeTlv(buffer: Buffer, start = 0, end: number = buffer.length, depth = 0): unknown {
+  const reader = new TlvReader(buffer, start, end);
+  const value = reader.value(depth);
+  if (reader.position !== end) {
+    throw new DirtyProtocolError(`${end - reader.position} bytes follow the end of a value.`);
+  }
+  return value;
+}
+
+class TlvReader {
+  private readonly buffer: Buffer;
+  private readonly end: number;
+  position: number;
+
+  constructor(buffer: Buffer, start: number, end: number) {
+    this.buffer = buffer;
+    this.position = start;
+    this.end = end;
+  }
+
+  value(depth: number): unknown {
+    const at = this.take(1);
+    const type = this.buffer[at];
+    switch (type) {
+      case TLV.STRING:
+        return this.string();
+      case TLV.DICT:
+        return this.dict(depth);
+      case TLV.LIST:
+        return this.list(depth);
+      case TLV.INT64:
+        return this.integer();
+      case TLV.FLOAT64:
+        return this.buffer.readDoubleBE(this.take(8));
+      case TLV.BOOL:
+        return this.buffer[this.take(1)] !== 0;
+      case TLV.NONE:
+        return null;
+      case TLV.BYTES: {
+        const length = this.length("byte value", MAX_BYTES, "bytes");
+        const start = this.take(length);
+        // A copy: a view would keep the whole read alive for as long as the value lives.
+        return Buffer.from(this.buffer.subarray(start, start + length));
+      }
+      default:
+        throw new DirtyProtocolError(`0x${type?.toString(16)} is no type of value.`);
+    }
+  }
+
+  /** Moves `bytes` on, and returns where they begin. */
+  private take(bytes: number): number {
+    const start = this.position;
+    if (bytes > this.end - start) {
+      throw new DirtyProtocolError(`A value is cut off: ${bytes} bytes expected, ${this.end - start} left.`);
+    }
+    this.position = start + bytes;
+    return start;
+  }
+
+  private length(what: string, limit: number, unit: string): number {
+    const length = this.buffer.readUInt32BE(this.take(4));
+    if (length > limit) throw tooMany(what, length, limit, unit);
+    return length;
+  }
+
+  private string(): string {
+    const length = this.length("string", MAX_BYTES, "bytes");
+    const start = this.take(length);
+    return decodeString(this.buffer, start, start + length);
+  }
+
+  private integer(): number | bigint {
+    const at = this.take(8);
+    const value = this.buffer.readInt32BE(at) * TWO_32 + this.buffer.readUInt32BE(at + 4);
+    return Number.isSafeInteger(value) ? value : this.buffer.readBigInt64BE(at);
+  }
+
+  private count(what: string, depth: number, least: number): number {
+    const count = this.length(what, MAX_ITEMS, "items");
+    if (depth >= MAX_DEPTH) {
+      throw new DirtyProtocolError(`A value is nested more than ${MAX_DEPTH} levels deep.`);
+    }
+    if (count * least > this.end - this.position) {
+      throw new DirtyProtocolError(`A ${what} announces ${count} items, but ends before them.`);
+    }
+    return count;
+  }
+
+  private list(depth: number): unknown[] {
+    const count = this.count("list", depth, 1);
+    const items: unknown[] = [];
+    for (let index = 0; index < count; index++) items.push(this.value(depth + 1));
+    return items;
+  }
+
+  private dict(depth: number): Record<string, unknown> {
+    const count = this.count("dict", depth, 6);
+    const result: Record<string, unknown> = {};
+    for (let index = 0; index < count; index++) {
+      if (this.buffer[this.take(1)] !== TLV.STRING) {
+        throw new DirtyProtocolError("A dict has a key that is no string.");
+      }
+      const key = this.string();
+      const item = this.value(depth + 1);
+      if (key === "__proto__") {
+        // Assigned, it would change the object's prototype instead of becoming a property.
+        Object.defineProperty(result, key, {
+          value: item,
+          writable: true,
+          enumerable: true,
+          configurable: true,
+        });
+      } else {
+        result[key] = item;
+      }
+    }
+    return result;
+  }
+}
+
+/**
+ * Decodes UTF-8.
+ * @throws DirtyProtocolError when the bytes are no UTF-8.
+ */
+export function decodeString(buffer: Buffer, start: number, end: number): string {
+  // Tokens are short and mostly ASCII: put together here they cost less than the call into the runtime.
+  if (end - start <= TINY) {
+    let text = "";
+    let at = start;
+    for (; at < end; at++) {
+      const code = buffer[at] ?? 0;
+      if (code > 0x7f) break;
+      text += String.fromCharCode(code);
+    }
+    if (at === end) return text;
+  }
+  const text = buffer.toString("utf8", start, end);
+  // The decoder replaces what is invalid; only text that holds a replacement needs the second look.
+  if (text.includes("\uFFFD") && !isUtf8(buffer.subarray(start, end))) {
+    throw new DirtyProtocolError("A string is no valid UTF-8.");
+  }
+  return text;
+}

@@ -1,0 +1,187 @@
+import { DirtyProtocolError } from "./errors.ts";
+import { MAX_PAYLOAD, writeU32 } from "./header.ts";
+import { MAX_BYTES, MAX_DEPTH, MAX_ITEMS, TLV, tooMany } from "./tlv.ts";
+
+/** Bytes of a fresh slab. */
+export const SLAB_SIZE: number = 64 * 1024;
+
+const TWO_32 = 0x1_0000_0000;
+const INT64_MIN = -(2n ** 63n);
+const INT64_MAX = 2n ** 63n - 1n;
+// What is being written may not pass this, whatever it will become. It is a little over the exact limit,
+// because a string reserves three bytes a character before its length in bytes is known.
+const MAX_WRITTEN = MAX_PAYLOAD + 4 * SLAB_SIZE;
+// Below this length a loop over the characters beats the call into the runtime.
+const SHORT = 24;
+
+/**
+ * Writes values one behind the other into slabs of memory. A slab is never written twice, so what was
+ * handed to a socket stays as it was; a full slab is left to the socket and a new one begun.
+ */
+export class TlvWriter {
+  protected slab: Buffer = Buffer.allocUnsafeSlow(SLAB_SIZE);
+  protected position = 0;
+  /** Where the bytes begin that must stay in one piece: they move along into a new slab. */
+  protected mark = 0;
+
+  /** Called before a slab is left behind. */
+  protected retire(): void {}
+
+  /**
+   * Makes room for `bytes` more.
+   * @throws DirtyProtocolError when what is being written grows past what one message may have.
+   */
+  protected reserve(bytes: number): void {
+    if (this.position + bytes <= this.slab.length) return;
+    const kept = this.position - this.mark;
+    // Said while it grows: at its end a value that uses one large part many times would have taken gigabytes.
+    if (kept + bytes > MAX_WRITTEN) throw tooMany("value", kept + bytes, MAX_PAYLOAD, "bytes");
+    const next = Buffer.allocUnsafeSlow(Math.max(SLAB_SIZE, (kept + bytes) * 2));
+    this.slab.copy(next, 0, this.mark, this.position);
+    this.retire();
+    this.slab = next;
+    this.mark = 0;
+    this.position = kept;
+  }
+
+  /**
+   * Writes one value. `undefined` crosses as null, and as a property it is left out, as in JSON.
+   * @throws DirtyProtocolError when the value, or one inside it, cannot cross.
+   */
+  protected value(value: unknown, depth: number): void {
+    switch (typeof value) {
+      case "string":
+        this.string(value);
+        return;
+      case "number":
+        this.number(value);
+        return;
+      case "boolean":
+        this.reserve(2);
+        this.slab[this.position++] = TLV.BOOL;
+        this.slab[this.position++] = value ? 1 : 0;
+        return;
+      case "undefined":
+        this.none();
+        return;
+      case "bigint":
+        if (value < INT64_MIN || value > INT64_MAX) {
+          throw new DirtyProtocolError("A bigint beyond 64 bits cannot cross; send it as a string.");
+        }
+        this.reserve(9);
+        this.slab[this.position] = TLV.INT64;
+        this.slab.writeBigInt64BE(value, this.position + 1);
+        this.position += 9;
+        return;
+      case "object":
+        if (value === null) this.none();
+        else this.object(value, depth);
+        return;
+      default:
+        throw new DirtyProtocolError(`A ${typeof value} cannot cross between processes.`);
+    }
+  }
+
+  private none(): void {
+    this.reserve(1);
+    this.slab[this.position++] = TLV.NONE;
+  }
+
+  private number(value: number): void {
+    this.reserve(9);
+    const { slab, position } = this;
+    // -0 has no int64; as a float it stays what it is.
+    if (Number.isSafeInteger(value) && !Object.is(value, -0)) {
+      slab[position] = TLV.INT64;
+      writeU32(slab, position + 1, Math.floor(value / TWO_32));
+      writeU32(slab, position + 5, value >>> 0);
+    } else {
+      slab[position] = TLV.FLOAT64;
+      slab.writeDoubleBE(value, position + 1);
+    }
+    this.position = position + 9;
+  }
+
+  private string(value: string): void {
+    const { length } = value;
+    this.reserve(5 + (length > SLAB_SIZE ? Buffer.byteLength(value) : length * 3));
+    const { slab } = this;
+    const start = this.position;
+    let at = start + 5;
+    if (length < SHORT) {
+      let index = 0;
+      for (; index < length; index++) {
+        const code = value.charCodeAt(index);
+        if (code > 0x7f) break;
+        slab[at++] = code;
+      }
+      if (index < length) at = start + 5 + slab.write(value, start + 5);
+    } else {
+      at += slab.write(value, at);
+    }
+    const bytes = at - start - 5;
+    if (bytes > MAX_BYTES) throw tooMany("string", bytes, MAX_BYTES, "bytes");
+    slab[start] = TLV.STRING;
+    writeU32(slab, start + 1, bytes);
+    this.position = at;
+  }
+
+  private object(value: object, depth: number): void {
+    if (depth >= MAX_DEPTH) {
+      throw new DirtyProtocolError(`A value is nested more than ${MAX_DEPTH} levels deep.`);
+    }
+    if (Array.isArray(value)) {
+      // Read once: were the count and the items to differ, the peer would lose its place in the stream.
+      const { length } = value;
+      this.head(TLV.LIST, length, "list");
+      for (let index = 0; index < length; index++) this.value(value[index], depth + 1);
+      return;
+    }
+    if (value instanceof Uint8Array) {
+      if (value.length > MAX_BYTES) throw tooMany("byte value", value.length, MAX_BYTES, "bytes");
+      this.reserve(5 + value.length);
+      this.slab[this.position] = TLV.BYTES;
+      writeU32(this.slab, this.position + 1, value.length);
+      this.slab.set(value, this.position + 5);
+      this.position += 5 + value.length;
+      return;
+    }
+    const prototype: unknown = Object.getPrototypeOf(value);
+    if (prototype !== Object.prototype && prototype !== null) {
+      const name = (value as { constructor?: { name?: string } }).constructor?.name ?? "object";
+      throw new DirtyProtocolError(
+        `A ${name} cannot cross between processes; send plain objects, arrays, strings, numbers, booleans, bytes or null.`,
+      );
+    }
+    const entries = Object.entries(value).filter((entry) => entry[1] !== undefined);
+    this.head(TLV.DICT, entries.length, "dict");
+    for (const [key, item] of entries) {
+      this.string(key);
+      this.value(item, depth + 1);
+    }
+  }
+
+  private head(type: number, count: number, what: string): void {
+    if (count > MAX_ITEMS) throw tooMany(what, count, MAX_ITEMS, "items");
+    this.reserve(5);
+    this.slab[this.position] = type;
+    writeU32(this.slab, this.position + 1, count);
+    this.position += 5;
+  }
+}
+
+/** Writes one value on its own: for tests and for values that are kept rather than sent. */
+class SingleValue extends TlvWriter {
+  encode(value: unknown): Buffer {
+    this.value(value, 0);
+    return this.slab.subarray(this.mark, this.position);
+  }
+}
+
+/**
+ * Encodes one value.
+ * @throws DirtyProtocolError when it cannot cross.
+ */
+export function encodeTlv(value: unknown): Buffer {
+  return new SingleValue().encode(value);
+}
