@@ -224,7 +224,7 @@ export class Arbiter {
   private spawn(kind: Kind): Child {
     const { settings, dirty } = this;
     const sockets = kind === "http-worker" ? this.http : kind === "dirty-arbiter" && dirty ? [dirty] : [];
-    const dirtySocket = dirty?.path ?? "";
+    const dirtySocket = dirty?.file?.path ?? "";
     const boot: Boot = {
       kind,
       id: ++this.lastId,
@@ -235,8 +235,8 @@ export class Arbiter {
       listeners: sockets.map((socket, index) => ({ fd: FIRST_FD + index, bind: socket.address })),
       apps: settings.dirtyApps.map((spec) => parseAppSpec(spec, settings.chdir).name),
       httpWorkers: this.crews["http-worker"].active.filter((child) => child.ready).map((child) => child.id),
-      socketFiles: [...this.http, ...(dirty ? [dirty] : [])].flatMap(({ path }) =>
-        path === undefined ? [] : [path],
+      socketFiles: [...this.http, ...(dirty ? [dirty] : [])].flatMap(({ file }) =>
+        file === undefined ? [] : [file],
       ),
     };
     const child = new Child(

@@ -3,6 +3,7 @@ import { chmodSync, rmSync, statSync } from "node:fs";
 import net, { isIP } from "node:net";
 import { getSystemErrorName } from "node:util";
 import { formatBindAddress, MAX_SOCKET_PATH_BYTES, parseBindAddress } from "../config/bind-address.ts";
+import type { SocketFile } from "../process/channel.ts";
 
 /** What Node's own listening handles have and its documentation does not name. */
 interface Handle {
@@ -29,15 +30,15 @@ export class ListeningSocket {
   readonly address: string;
   /** The address for people: `http://127.0.0.1:8000` or `unix:/run/app.sock`. */
   readonly url: string;
-  /** Path of the socket file; undefined for TCP. */
-  readonly path: string | undefined;
+  /** The socket's file; undefined for TCP. */
+  readonly file: SocketFile | undefined;
   private readonly handle: Handle;
 
-  private constructor(handle: Handle, address: string, url: string, path: string | undefined) {
+  private constructor(handle: Handle, address: string, url: string, file: SocketFile | undefined) {
     this.handle = handle;
     this.address = address;
     this.url = url;
-    this.path = path;
+    this.file = file;
   }
 
   /** The file descriptor that children inherit. */
@@ -88,13 +89,13 @@ export class ListeningSocket {
     const handle = createHandle(path, -1, -1, undefined, 0);
     if (typeof handle === "number") throw new Error(`Cannot listen on unix:${path}: ${describe(handle)}.`);
     if (mode !== undefined) chmodSync(path, mode);
-    return new ListeningSocket(handle, `unix:${path}`, `unix:${path}`, path);
+    return new ListeningSocket(handle, `unix:${path}`, `unix:${path}`, { path, inode: statSync(path).ino });
   }
 
   /** Lets go of the socket and removes its file; children that listen on it go on until they close theirs. */
   close(): void {
     this.handle.close();
-    if (this.path !== undefined) rmSync(this.path, { force: true });
+    if (this.file !== undefined) rmSync(this.file.path, { force: true });
   }
 }
 

@@ -2,7 +2,7 @@
  * Entry of the dirty arbiter. When the arbiter is gone it is the last one that looks after the others: it
  * waits the graceful timeout, kills what is still connected, and removes what the arbiter left behind.
  */
-import { rmSync } from "node:fs";
+import { rmSync, statSync } from "node:fs";
 import { type Boot, onArbiterMessage, type ToChild, tellArbiter } from "../process/channel.ts";
 import { getLogger, setUpLogger } from "../process/logger.ts";
 import { onParentGone } from "../process/parent-watch.ts";
@@ -78,7 +78,9 @@ function outlive(): void {
     if (pids.length > 0 && Date.now() < until) return;
     clearInterval(timer);
     for (const pid of pids) kill(pid);
-    for (const file of socketFiles) rmSync(file, { force: true });
+    for (const { path, inode } of socketFiles) {
+      if (statSync(path, { throwIfNoEntry: false })?.ino === inode) rmSync(path, { force: true });
+    }
     rmSync(folder, { recursive: true, force: true });
     process.exit(0);
   }, POLL_MS);

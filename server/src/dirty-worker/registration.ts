@@ -69,6 +69,7 @@ export class Registration {
   }
 
   private open(): void {
+    if (this.closed) return;
     const connection = new Connection(connect(this.path), {
       frame: (type, _id, buffer, start, end) => {
         if (type === MSG.WELCOME) {
@@ -81,7 +82,7 @@ export class Registration {
       closed: () => {
         if (this.connection !== connection) return;
         this.connection = undefined;
-        if (!this.closed) setTimeout(() => this.open(), RECONNECT_MS);
+        setTimeout(() => this.open(), RECONNECT_MS);
       },
     });
     this.connection = connection;

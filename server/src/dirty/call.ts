@@ -9,6 +9,7 @@ import {
 import type { Placed } from "../protocol/messages.ts";
 import { WINDOW } from "../protocol/window.ts";
 import type { ArbiterLink, PlaceListener } from "./arbiter-link.ts";
+import { type BatchStep, Inbox, type InboxOwner, type Step } from "./inbox.ts";
 import type { RunListener, WorkerLink, WorkerLinks } from "./worker-link.ts";
 
 /** What a call is made with besides its arguments. */
@@ -72,21 +73,13 @@ const RUN_BACKSTOP_MS = 100;
 /** Seconds after which to come back where the dirty arbiter did not say: the most that it ever says. */
 const RETRY_AFTER_SILENCE = 30;
 
-type Step = IteratorResult<unknown, unknown>;
-interface Waiter {
-  resolve(step: Step): void;
-  reject(error: unknown): void;
-  /** Who asked for the step after this one. */
-  next: Waiter | undefined;
-}
-
 /**
  * One request from its placement to its end. Every call is received as a stream of steps: a plain action
  * has one step, its result. It is told of events by the links, and settles once.
  *
  * It is a class with methods where closures would do, because thousands of calls are open at once.
  */
-export class Call implements PlaceListener, RunListener {
+export class Call implements PlaceListener, RunListener, InboxOwner {
   private readonly context: CallContext;
   private readonly app: string;
   private readonly action: string;
@@ -101,13 +94,9 @@ export class Call implements PlaceListener, RunListener {
   private begun = false;
   private lostBefore = 0;
   private refusals = 0;
-  private queue: unknown[] = [];
-  private sizes: number[] = [];
-  private head = 0;
-  private passedOn = 0;
-  private waiter: Waiter | undefined;
+  private readonly inbox = new Inbox(this);
+  private uncredited = 0;
   private finished = false;
-  private failure: { error: unknown } | undefined;
   /** Whether the action turned out to stream; undefined until that is known. */
   streams: boolean | undefined;
 
@@ -134,42 +123,27 @@ export class Call implements PlaceListener, RunListener {
 
   /** The next step: a chunk, or a plain action's result; or `done`. */
   next(): Promise<Step> {
-    const { signal } = this.options;
-    if (this.finished && signal?.aborted === true && this.head < this.queue.length) {
-      // All of it came before the abort, and is not wanted any more all the same.
-      this.discard();
-      this.failure = { error: signal.reason };
-    }
-    if (this.head < this.queue.length) return Promise.resolve({ done: false, value: this.shift() });
-    if (this.failure !== undefined) {
-      const { error } = this.failure;
-      this.failure = undefined;
-      return Promise.reject(error);
-    }
-    if (this.finished) return Promise.resolve({ done: true, value: undefined });
-    return new Promise((resolve, reject) => {
-      const waiter: Waiter = { resolve, reject, next: undefined };
-      let last = this.waiter;
-      while (last?.next !== undefined) last = last.next;
-      if (last === undefined) this.waiter = waiter;
-      else last.next = waiter;
-    });
+    return this.inbox.next();
+  }
+
+  /** All chunks that have come, or come with the next read. */
+  nextBatch(): Promise<BatchStep> {
+    return this.inbox.nextBatch();
   }
 
   /** Cancels without waiting: nothing that the run still sends is received. */
   cancel(reason: unknown): void {
     if (this.finished) return;
     this.leave();
-    this.discard();
+    this.inbox.discard();
     this.fail(reason);
   }
 
   /** Cancels for whoever left the loop: there is nothing more for them, and no error either. */
   quit(): void {
     this.leave();
-    this.discard();
-    this.failure = undefined;
-    this.finish();
+    this.release();
+    this.inbox.leave();
   }
 
   /** The abort signal's listener. */
@@ -215,17 +189,13 @@ export class Call implements PlaceListener, RunListener {
     this.begun = true;
   }
 
-  chunk(value: unknown, bytes: number): void {
+  chunk(value: unknown, bytes: number): boolean {
     this.streams ??= true;
-    if (this.waiter !== undefined) {
-      const { waiter } = this;
-      this.waiter = waiter.next;
-      this.passOn(bytes);
-      waiter.resolve({ done: false, value });
-      return;
-    }
-    this.queue.push(value);
-    this.sizes.push(bytes);
+    return this.inbox.push(value, bytes);
+  }
+
+  deliver(): void {
+    this.inbox.deliver();
   }
 
   ended(): void {
@@ -237,14 +207,7 @@ export class Call implements PlaceListener, RunListener {
   returned(result: unknown): void {
     this.streams = false;
     this.link = undefined;
-    if (this.waiter !== undefined) {
-      const { waiter } = this;
-      this.waiter = waiter.next;
-      waiter.resolve({ done: false, value: result });
-    } else {
-      this.queue.push(result);
-      this.sizes.push(0);
-    }
+    this.inbox.push(result, 0);
     this.finish();
   }
 
@@ -323,50 +286,34 @@ export class Call implements PlaceListener, RunListener {
     this.link = undefined;
   }
 
-  /** Forgets what came and was not asked for yet. */
-  private discard(): void {
-    this.queue = [];
-    this.sizes = [];
-    this.head = 0;
+  // The caller asks for more when it is done with what it has, so credit follows its pace.
+  passedOn(bytes: number): void {
+    this.uncredited += bytes;
+    if (this.uncredited < WINDOW / 2) return;
+    this.link?.credit(this.runId, this.uncredited);
+    this.uncredited = 0;
   }
 
-  private shift(): unknown {
-    const value = this.queue[this.head];
-    this.passOn(this.sizes[this.head] ?? 0);
-    this.head++;
-    if (this.head === this.queue.length) this.discard();
-    return value;
-  }
-
-  // The consumer asks for the next chunk when it is done with the last one, so credit follows its pace.
-  private passOn(bytes: number): void {
-    this.passedOn += bytes;
-    if (this.passedOn < WINDOW / 2) return;
-    this.link?.credit(this.runId, this.passedOn);
-    this.passedOn = 0;
+  unwanted(): { reason: unknown } | undefined {
+    const { signal } = this.options;
+    return signal?.aborted === true ? { reason: signal.reason } : undefined;
   }
 
   private fail(error: unknown): void {
-    if (this.finished) return;
-    this.failure = { error };
-    this.finish();
+    this.finish({ error });
   }
 
-  private finish(): void {
+  private finish(failure?: { error: unknown }): void {
     if (this.finished) return;
+    this.release();
+    this.inbox.end(failure);
+  }
+
+  /** Lets go of what the call holds while it goes on. */
+  private release(): void {
     this.finished = true;
     clearTimeout(this.timer);
     this.options.signal?.removeEventListener("abort", this);
-    const { failure } = this;
-    let { waiter } = this;
-    if (waiter === undefined) return;
-    this.waiter = undefined;
-    if (failure !== undefined) {
-      this.failure = undefined;
-      waiter.reject(failure.error);
-      waiter = waiter.next;
-    }
-    for (; waiter !== undefined; waiter = waiter.next) waiter.resolve({ done: true, value: undefined });
   }
 }
 

@@ -41,18 +41,32 @@ export class DirtyCall implements AsyncIterable<unknown> {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<unknown, unknown> {
+    this.begin();
+    return new CallIterator(this.call, () => this.call.next());
+  }
+
+  /** The stream as arrays of all that came together, for those who forward it: one step for many chunks. */
+  batches(): AsyncIterable<unknown[]> {
+    return {
+      [Symbol.asyncIterator]: () => {
+        this.begin();
+        return new CallIterator<unknown[]>(this.call, () => this.call.nextBatch());
+      },
+    };
+  }
+
+  /** Says, for the log, that nobody used the call in time. */
+  static describeUnused(call: DirtyCall): string {
+    return `A call of ${call.label} was made and neither awaited nor iterated, so it never ran.`;
+  }
+
+  private begin(): void {
     if (this.used) {
       throw new DirtyError(
         `The call of ${this.label} has begun already; call the action again for a second stream.`,
       );
     }
     this.use();
-    return new CallIterator(this.call);
-  }
-
-  /** Says, for the log, that nobody used the call in time. */
-  static describeUnused(call: DirtyCall): string {
-    return `A call of ${call.label} was made and neither awaited nor iterated, so it never ran.`;
   }
 
   private settle(): Promise<unknown> {
@@ -87,24 +101,22 @@ export class DirtyCall implements AsyncIterable<unknown> {
   }
 }
 
-class CallIterator implements AsyncIterator<unknown, unknown> {
+class CallIterator<T> implements AsyncIterator<T, unknown> {
   private readonly call: Call;
+  readonly next: () => Promise<IteratorResult<T, unknown>>;
 
-  constructor(call: Call) {
+  constructor(call: Call, next: () => Promise<IteratorResult<T, unknown>>) {
     this.call = call;
-  }
-
-  next(): Promise<IteratorResult<unknown, unknown>> {
-    return this.call.next();
+    this.next = next;
   }
 
   // Leaving the loop cancels without waiting for the worker: the loop's owner has other things to do.
-  return(value?: unknown): Promise<IteratorResult<unknown, unknown>> {
+  return(value?: unknown): Promise<IteratorResult<T, unknown>> {
     this.call.quit();
     return Promise.resolve({ done: true, value });
   }
 
-  throw(error?: unknown): Promise<IteratorResult<unknown, unknown>> {
+  throw(error?: unknown): Promise<IteratorResult<T, unknown>> {
     this.call.quit();
     return Promise.reject(error);
   }

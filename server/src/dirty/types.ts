@@ -9,6 +9,11 @@ export interface DirtyResult<T> extends Promise<T>, AsyncIterable<T> {}
  * result; at run time awaiting it rejects.
  */
 export interface DirtyStream<T> extends AsyncIterable<T> {
+  /**
+   * The stream as arrays of all that came together. For those who forward it: a fast stream costs a step for
+   * each read instead of one for each chunk. Its use is the call's one iteration.
+   */
+  batches(): AsyncIterable<T[]>;
   then: (aStreamCannotBeAwaited: never) => never;
 }
 

@@ -8,8 +8,13 @@ import { type Hello, MSG, type Run, readChunk, readDict, readError } from "../pr
 export interface RunListener {
   /** The worker has taken the run and is about to call the action. */
   started(): void;
-  /** A chunk came; `bytes` is what it took of the stream's window. */
-  chunk(value: unknown, bytes: number): void;
+  /**
+   * A chunk came; `bytes` is what it took of the stream's window.
+   * @returns whether `deliver` is to be called when all that was read with it has been handed over.
+   */
+  chunk(value: unknown, bytes: number): boolean;
+  /** What was read in one piece has all been handed over. */
+  deliver(): void;
   /** The stream has ended well. */
   ended(): void;
   /** The action has returned. */
@@ -26,11 +31,13 @@ export interface RunListener {
 export class WorkerLink {
   private readonly connection: Connection;
   private readonly runs = new Map<RequestId, RunListener>();
+  private touched: RunListener[] = [];
   private lastId = 0;
 
   constructor(path: string, hello: Hello, gone: () => void) {
     this.connection = new Connection(connect(path), {
       frame: (type, id, buffer, start, end) => this.receive(type, id, buffer, start, end),
+      readEnded: () => this.deliver(),
       closed: () => {
         gone();
         const runs = [...this.runs.values()];
@@ -68,12 +75,19 @@ export class WorkerLink {
     this.connection.destroy();
   }
 
+  private deliver(): void {
+    if (this.touched.length === 0) return;
+    const runs = this.touched;
+    this.touched = [];
+    for (const run of runs) run.deliver();
+  }
+
   private receive(type: number, id: RequestId, buffer: Buffer, start: number, end: number): void {
     const run = this.runs.get(id);
     if (run === undefined) return;
     switch (type) {
       case MSG.CHUNK:
-        run.chunk(readChunk(buffer, start, end), end - start + HEADER_SIZE);
+        if (run.chunk(readChunk(buffer, start, end), end - start + HEADER_SIZE)) this.touched.push(run);
         return;
       case MSG.STARTED:
         run.started();

@@ -27,7 +27,13 @@ export interface Boot {
   /** HTTP workers that live as this child starts: a new dirty arbiter waits for their HELLO. */
   httpWorkers: number[];
   /** Socket files that the last process to go removes when the arbiter was killed. */
-  socketFiles: string[];
+  socketFiles: SocketFile[];
+}
+
+/** A socket's file. By its inode it is told from the one that another server has put there since. */
+export interface SocketFile {
+  path: string;
+  inode: number;
 }
 
 /** An inherited listening socket: its file descriptor in the child, and what it is bound to. */

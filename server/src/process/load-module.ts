@@ -10,6 +10,8 @@ let registered = false;
  */
 export async function loadModule(file: string): Promise<Record<string, unknown>> {
   if (TYPESCRIPT.test(file) && !registered && !nodeReadsTypeScript()) {
+    // Its cache would stay in the temp folder when the server is long gone.
+    process.env["TSX_DISABLE_CACHE"] ??= "1";
     // Both: without "type": "module" in its package.json, a .ts file is CommonJS to tsx.
     const [cjs, esm] = await Promise.all([import("tsx/cjs/api"), import("tsx/esm/api")]);
     cjs.register();

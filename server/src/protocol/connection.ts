@@ -13,6 +13,8 @@ export interface ConnectionEvents {
    * An error thrown here ends the connection as a protocol error.
    */
   frame(type: number, id: RequestId, buffer: Buffer, start: number, end: number): void;
+  /** Every frame of what was read in one piece has been handed over. */
+  readEnded?(): void;
   /** The connection is over. Called once, after every byte that came before its end was handled. */
   closed(error: Error | undefined): void;
 }
@@ -44,6 +46,7 @@ export class Connection {
       if (this.over || this.broken) return;
       try {
         reader.push(chunk);
+        this.events.readEnded?.();
       } catch (error) {
         this.fail(asError(error));
       }

@@ -68,7 +68,7 @@ describe("a TCP address", () => {
     const socket = await bind("127.0.0.1:0");
     expect(portOf(socket.address)).toBeGreaterThan(0);
     expect(socket.url).toBe(`http://${socket.address}`);
-    expect(socket.path).toBeUndefined();
+    expect(socket.file).toBeUndefined();
     expect(socket.fd).toBeGreaterThan(2);
   });
 

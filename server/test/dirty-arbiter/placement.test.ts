@@ -285,6 +285,16 @@ describe("a slot", () => {
   });
 });
 
+test("a client that leaves after its worker died has nothing left to be revoked", () => {
+  const desk = new Desk();
+  desk.ready(1);
+  const owner = {};
+  desk.place("a", { owner });
+  desk.placement.workerGone(1);
+  desk.placement.ownerGone(owner);
+  expect(desk.revoked).toEqual([]);
+});
+
 describe("a worker that dies with requests queued behind it", () => {
   test("leaves them waiting for its replacement, which serves all of them", () => {
     const desk = new Desk();

@@ -33,6 +33,10 @@ class App extends Grandparent {
     yield 1;
   }
 
+  shadowed(): string {
+    return "a method behind a field";
+  }
+
   get getter(): () => string {
     getterRan++;
     return () => "a getter's function";
@@ -78,6 +82,7 @@ Object.defineProperty(App.prototype, "hidden", { value: undefined });
 
 const app = new App();
 app.installed = () => "installed later";
+app.shadowed = () => "a field before a method";
 
 describe("an action is", () => {
   test.for(["plain", "generator", "streams"])("a method that the author wrote: %s", (name) => {
@@ -97,6 +102,7 @@ describe("no action is", () => {
   const names: [what: string, name: string][] = [
     ["a field", "field"],
     ["a function that was put on the instance", "installed"],
+    ["a method that a field of the instance stands before", "shadowed"],
     ["a static method", "onTheClass"],
     ["a name with an underscore", "_internal"],
     ["a name with two", "__very"],

@@ -253,6 +253,22 @@ const SCRIPTS: Record<string, Handler> = {
     response.end("g");
     response.uncork();
   },
+  "a cork that lasts for turns": async (response) => {
+    response.write("a");
+    response.write("b");
+    await nextTurn();
+    response.write("c");
+    await nextTurn();
+    response.cork();
+    response.write(Buffer.from("d"));
+    response.write("e");
+    await nextTurn();
+    response.write("f");
+    response.uncork();
+    response.write("g");
+    await nextTurn();
+    response.end("h");
+  },
   "a destroyed answer": async (response, log) => {
     response.on("error", (error) => log.push("error", code(error)));
     response.on("close", () => log.push("close"));
@@ -301,7 +317,7 @@ describe("as Node's own ServerResponse", () => {
 
   test("any order of writes", async () => {
     const text = fc.string({ unit: "grapheme", maxLength: 20 });
-    const step = fc.oneof(
+    const plain = fc.oneof(
       text.map(
         (chunk): Handler =>
           (response) =>
@@ -322,11 +338,19 @@ describe("as Node's own ServerResponse", () => {
           (response, log) =>
             void response.write(chunk, () => log.push(chunk)),
       ),
-      fc.constant<Handler>((response) => response.cork()),
-      fc.constant<Handler>((response) => response.uncork()),
       fc.constant<Handler>(() => nextTurn()),
       fc.constant<Handler>(() => Promise.resolve()),
     );
+    // Always in pairs: what is still corked at the end, Node itself sends behind the end.
+    const corked = fc.array(plain, { maxLength: 6 }).map(
+      (steps): Handler =>
+        async (response, log, request) => {
+          response.cork();
+          for (const one of steps) await one(response, log, request);
+          response.uncork();
+        },
+    );
+    const step = fc.oneof({ weight: 5, arbitrary: plain }, { weight: 1, arbitrary: corked });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
         const script: Handler = async (response, log, request) => {
@@ -435,6 +459,30 @@ describe("joining", () => {
     expect(counts).toEqual([1, 2, 3]);
     expect(chunks).toBe(4);
     expect(seen.body).toBe(`first ${"token ".repeat(300)}`);
+  });
+
+  test("many answers that are written in one turn each get their own", async () => {
+    const open: ServerResponse[] = [];
+    const handler: Handler = async (response) => {
+      if (open.push(response) < 5) return;
+      for (let turn = 0; turn < 3; turn++) {
+        for (const [number, one] of open.entries()) one.write(`${number}:${turn} `);
+        for (const one of open) one.write("and ");
+        await nextTurn();
+      }
+      // One that has left takes nothing from those behind it.
+      open[1]?.write("lost");
+      open[1]?.destroy();
+      for (const one of open) if (!one.destroyed) one.write("last");
+      await nextTurn();
+      for (const one of open) one.end();
+    };
+    const port = await listen(JoinedResponse, handler, []);
+    const answers = await Promise.all(Array.from({ length: 5 }, () => exchange(port, requestLine("GET"))));
+    const bodies = answers.map((answer) => parse(answer).body).sort();
+    expect(bodies).toEqual(
+      [0, 1, 2, 3, 4].map((n) => `${n}:0 and ${n}:1 and ${n}:2 and ${n === 1 ? "" : "last"}`),
+    );
   });
 
   test("the first write is given to the socket at once", async () => {

@@ -38,19 +38,10 @@ test.each([
   expect(load(files, "main.ts", "module.result")).toBe("42");
 });
 
-test("an import that says .js finds the .ts beside it, as compilers want it written", () => {
-  const files = {
-    "package.json": '{"type":"module"}',
-    "main.ts": 'import { twice } from "./twice.js"; export const result = twice(21);',
-    "twice.ts": "export const twice = (n: number): number => n * 2;",
-  };
-  expect(load(files, "main.ts", "module.result")).toBe("42");
-});
-
-test("JavaScript does not load what TypeScript needs", () => {
-  const files = { "main.mjs": "export const result = 42;" };
-  const loaders = "Object.keys(process.memoryUsage()).length > 0 && module.result";
-  expect(load(files, "main.mjs", loaders)).toBe("42");
+test("what a compiler made CommonJS of has the exports that were written", () => {
+  const source =
+    "Object.defineProperty(exports, '__esModule', { value: true }); exports.result = 42; exports.default = 'whole';";
+  expect(load({ "main.cjs": source }, "main.cjs", "[module.result, module.default].join()")).toBe("42,whole");
 });
 
 test("a name with spaces and other characters that mean something in a URL", () => {

@@ -16,7 +16,7 @@ beforeEach(() => {
      import { onParentGone } from ${JSON.stringify(WATCH)};
      onParentGone(() => { writeFileSync("gone", String(process.pid)); process.exit(); });
      setInterval(() => {}, 1000);
-     process.send?.("ready");`,
+     process.send?.("ready", () => {});`,
   );
   writeFileSync(
     join(folder, "parent.mjs"),
