@@ -37,7 +37,7 @@ await runScript(async () => {
   const folder = mkdtempSync(join(tmpdir(), "tsunicorn-test-"));
   try {
     const path = join(folder, "report.json");
-    const code = await runVitest(filters, { ...tools, TSUNICORN_TEST_REPORT: path });
+    const code = await runVitest(filters, { ...tools, VITEST_TEST_REPORT: path });
     const text = readIfThere(path);
     if (text === undefined) throw new Error(`vitest ended with exit code ${code} and no report`);
     const { lines, passed, failed } = summarise(JSON.parse(text), {

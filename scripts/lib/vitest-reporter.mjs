@@ -3,7 +3,7 @@ import { relative } from "node:path";
 import { root } from "./root.mjs";
 
 /**
- * Writes what became of each test to the file named in TSUNICORN_TEST_REPORT. vitest's own JSON has neither the
+ * Writes what became of each test to the file named in VITEST_TEST_REPORT. vitest's own JSON has neither the
  * reason of a skip nor the errors outside of tests, and both must be seen.
  */
 export default class Report {
@@ -23,6 +23,6 @@ export default class Report {
       };
     });
     const outside = unhandledErrors.map((error) => error.message ?? String(error));
-    writeFileSync(process.env.TSUNICORN_TEST_REPORT, JSON.stringify({ files, outside }));
+    writeFileSync(process.env.VITEST_TEST_REPORT, JSON.stringify({ files, outside }));
   }
 }

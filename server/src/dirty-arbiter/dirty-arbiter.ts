@@ -92,9 +92,9 @@ export class DirtyArbiter {
       },
       this.awaited.size > 0,
     );
-    this.ticker = setInterval(() => {
-      if (!this.placement.idle) this.placement.tick();
-    }, TICK_MS);
+    // What waits in the sockets is heard before the clock is looked at. After a pause of this process it may be the
+    // FREE of a run that seems to be over its time, and its worker must not be killed for that.
+    this.ticker = setInterval(() => setImmediate(() => this.tick()), TICK_MS);
     this.hold = setTimeout(() => this.placement.release(), HOLD_MS);
     this.server = createServer((socket) => this.accept(socket));
     this.server.maxConnections = MAX_CONNECTIONS;
@@ -135,6 +135,10 @@ export class DirtyArbiter {
     this.server.close();
     for (const { connection } of this.peers) connection.close();
     for (const connection of this.foreign) connection.close();
+  }
+
+  private tick(): void {
+    if (!this.placement.idle) this.placement.tick();
   }
 
   private accept(socket: Socket): void {

@@ -150,7 +150,11 @@ describe("a unix socket", () => {
 
   test("is there with the mode that was asked for, and gone once closed", async () => {
     const socket = await ListeningSocket.bindPath(path(), 0o600);
-    expect(socket).toMatchObject({ address: `unix:${path()}`, url: `unix:${path()}`, path: path() });
+    expect(socket).toMatchObject({
+      address: `unix:${path()}`,
+      url: `unix:${path()}`,
+      file: { path: path() },
+    });
     expect(statSync(path()).mode & 0o777).toBe(0o600);
     socket.close();
     expect(existsSync(path())).toBe(false);

@@ -203,14 +203,22 @@ describe("a stream", () => {
     await run.worker.next(MSG.CANCEL);
   });
 
-  test("that was left is over: a further step says done", async () => {
-    const iterator = client.stream(APP, "gen")[Symbol.asyncIterator]();
-    const first = iterator.next();
-    (await side.take(worker)).chunks(1);
-    await first;
-    expect(await iterator.return?.()).toEqual({ done: true, value: undefined });
-    expect(await iterator.next()).toEqual({ done: true, value: undefined });
-  });
+  test.for(["goes on", "has come whole", "has failed"])(
+    "that was left is over, though it %s: a further step says done",
+    async (state) => {
+      const iterator = client.stream(APP, "gen")[Symbol.asyncIterator]();
+      const first = iterator.next();
+      const run = await side.take(worker);
+      run.chunks(1, 2, 3);
+      const error = { error_type: "DirtyAppError", message: "no", details: {} };
+      if (state === "has come whole") run.ends();
+      if (state === "has failed") run.worker.send([MSG.ERROR, run.id, { error }]);
+      await first;
+      await settle();
+      expect(await iterator.return?.()).toEqual({ done: true, value: undefined });
+      expect(await iterator.next()).toEqual({ done: true, value: undefined });
+    },
+  );
 
   test("can be asked for several steps at once", async () => {
     const iterator = client.stream(APP, "gen")[Symbol.asyncIterator]();
@@ -229,6 +237,68 @@ describe("a stream", () => {
     arbiter.send([MSG.QUEUED, id, { position: 3 }]);
     await iterator.return?.();
     expect((await arbiter.next(MSG.CANCEL)).id).toBe(id);
+  });
+});
+
+describe("a stream in batches", () => {
+  test("gives each chunk once and in order, those that came together in one step", async () => {
+    const batches: unknown[][] = [];
+    const loop = (async () => {
+      for await (const batch of client.stream(APP, "gen").batches()) batches.push(batch);
+    })();
+    const run = await side.take(worker);
+    run.chunks(1, 2, 3);
+    await vi.waitUntil(() => batches.length > 0);
+    run.chunks(4);
+    run.ends();
+    await loop;
+    expect(batches.flat()).toEqual([1, 2, 3, 4]);
+    expect(batches.length).toBeLessThan(4);
+    for (const batch of batches) expect(batch.length).toBeGreaterThan(0);
+  });
+
+  test("that fails gives what came before, then its error", async () => {
+    const values: unknown[] = [];
+    const loop = (async () => {
+      for await (const batch of client.stream(APP, "gen").batches()) values.push(...batch);
+    })();
+    const failed = expect(loop).rejects.toThrow("half way");
+    const run = await side.take(worker);
+    run.chunks("a", "b");
+    const error = { error_type: "DirtyAppError", message: "half way", details: {} };
+    run.worker.send([MSG.ERROR, run.id, { error }]);
+    await failed;
+    expect(values).toEqual(["a", "b"]);
+  });
+
+  test("of a plain action gives its one result", async () => {
+    const batches: unknown[] = [];
+    const loop = (async () => {
+      for await (const batch of client.stream(APP, "plain").batches()) batches.push(batch);
+    })();
+    (await side.take(worker)).returns("only");
+    await loop;
+    expect(batches).toEqual([["only"]]);
+  });
+
+  test("is the call's one iteration", async () => {
+    const call = client.stream(APP, "gen");
+    const loop = collect(call.batches());
+    expect(() => call[Symbol.asyncIterator]()).toThrow(DirtyError);
+    expect(() => call.batches()[Symbol.asyncIterator]()).toThrow(DirtyError);
+    (await side.take(worker)).ends();
+    expect(await loop).toEqual([]);
+  });
+
+  test("is cancelled when its loop is left", async () => {
+    const loop = (async () => {
+      for await (const batch of client.stream(APP, "gen").batches()) return batch;
+      return undefined;
+    })();
+    const run = await side.take(worker);
+    run.chunks(1);
+    expect(await loop).toEqual([1]);
+    await run.worker.next(MSG.CANCEL);
   });
 });
 
@@ -256,22 +326,20 @@ describe("a signal", () => {
 
   test("aborted while the run goes on cancels it, and what it still sends is ignored", async () => {
     const abort = new AbortController();
-    const values: unknown[] = [];
-    const loop = (async () => {
-      for await (const value of client.with({ signal: abort.signal }).stream(APP, "gen")) values.push(value);
-    })();
-    const rejected = expect(loop).rejects.toMatchObject({ name: "AbortError" });
+    const iterator = client.with({ signal: abort.signal }).stream(APP, "gen")[Symbol.asyncIterator]();
+    const first = iterator.next();
     const run = await side.take(worker);
     run.started();
     run.chunks(1);
-    await vi.waitUntil(() => values.length === 1);
+    await first;
+    const second = expect(iterator.next()).rejects.toMatchObject({ name: "AbortError" });
     abort.abort();
-    await rejected;
+    await second;
     await run.worker.next(MSG.CANCEL);
     run.chunks(2);
     run.ends();
     await settle();
-    expect(values).toEqual([1]);
+    expect(await iterator.next()).toEqual({ done: true, value: undefined });
   });
 
   test("is let go of when the call is over", async () => {

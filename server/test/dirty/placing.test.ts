@@ -298,6 +298,22 @@ describe("time", () => {
     expect(error.retryAfter).toBeLessThanOrEqual(30);
   });
 
+  test("in a queue may be as long as a setting can say", async () => {
+    await open({ queueTimeout: 2_147_483 });
+    const result = outcome(client.execute(APP, "waits"));
+    const arbiter = await side.arbiter();
+    const { id, at } = await arbiter.next(MSG.PLACE);
+    await until(
+      () => "a timer that is too long has fired",
+      () => Date.now() - at > 50,
+    );
+    expect(arbiter.all(MSG.CANCEL)).toEqual([]);
+    arbiter.send([MSG.PLACED, id, { slot: 1, worker: 1, socket: worker.path, continues: false }]);
+    const peer = await worker.peer();
+    peer.send([MSG.RESPONSE, (await peer.next(MSG.RUN)).id, { result: "patience" }]);
+    expect(await result).toEqual({ value: "patience" });
+  });
+
   test("without a dirty arbiter ends with a connection error", async () => {
     await open({ queueTimeout: 0.1 });
     (await side.arbiter()).destroy();

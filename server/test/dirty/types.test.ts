@@ -23,6 +23,12 @@ describe("the types of a client", () => {
     expectTypeOf<ReturnType<Chat["iterate"]>>().toEqualTypeOf<DirtyStream<Uint8Array>>();
   });
 
+  test("a stream can be taken in batches", () => {
+    expectTypeOf<ReturnType<ReturnType<Chat["generate"]>["batches"]>>().toEqualTypeOf<
+      AsyncIterable<string[]>
+    >();
+  });
+
   test("arguments are those of the action", () => {
     expectTypeOf<Parameters<Chat["countTokens"]>>().toEqualTypeOf<[text: string]>();
     expectTypeOf<Parameters<Chat["load"]>>().toEqualTypeOf<[name: string, options?: { fast: boolean }]>();

@@ -38,9 +38,9 @@ class SlowReader {
   }
 
   /** Begins a stream, and reads nothing of it. */
-  static async open(action: string, chunks = TOTAL): Promise<SlowReader> {
+  static async open(action: string, chunks = TOTAL, kind = "stream"): Promise<SlowReader> {
     const id = server.newId();
-    const options = server.request({ app: "Many", action, args: [chunks, SIZE], kind: "stream", id });
+    const options = server.request({ app: "Many", action, args: [chunks, SIZE], kind, id });
     const message = await new Promise<IncomingMessage>((resolve, reject) => {
       const { method, headers } = options;
       const outgoing = request(
@@ -100,9 +100,13 @@ function resident(pid: number): number {
   return Number(kilobytes) / 1024;
 }
 
-describe.each(["flood", "floodLater"])("a reader that stops (%s)", (action) => {
+describe.each([
+  ["flood", "stream"],
+  ["floodLater", "stream"],
+  ["flood", "batches"],
+])("a reader that stops (%s by %s)", (action, kind) => {
   test("stops its generator, and gets every byte when it reads on", async () => {
-    const reader = await SlowReader.open(action);
+    const reader = await SlowReader.open(action, TOTAL, kind);
     const stood = await reader.stands();
     expect(stood).toBeLessThan(ON_THEIR_WAY);
     await reader.readAll();

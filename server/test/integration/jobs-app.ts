@@ -125,6 +125,15 @@ async function how(kind, client, { app, action, args = [] }, response, gone) {
       }
       return { ended: true };
     }
+    case "batches": {
+      for await (const batch of client.stream(app, action, ...args).batches()) {
+        const text = batch.map((chunk) => JSON.stringify(chunk) + "\\n").join("");
+        if (!response.write(text) && !gone.signal.aborted) {
+          await once(response, "drain", { signal: gone.signal }).catch(() => {});
+        }
+      }
+      return { ended: true };
+    }
     case "values": return values(client, app);
     case "unsendable": {
       const tries = { date: new Date(0), map: new Map(), set: new Set(), function: () => {}, symbol: Symbol("s"), regexp: /x/ };
