@@ -91,9 +91,10 @@ export default async function serve(request, response) {
       response.end(JSON.stringify({ result: await call(first, second) }));
     }
     else if (kind === "stream") {
-      // The headers leave in the turn in which the call arrives, so a client that has them knows its place.
+      // The call arrives first and the headers leave then, so a client that has them knows its place.
+      const steps = call(first, second)[Symbol.asyncIterator]();
       if (url.searchParams.has("early")) response.flushHeaders();
-      for await (const chunk of call(first, second)) response.write(chunk);
+      for await (const chunk of { [Symbol.asyncIterator]: () => steps }) response.write(chunk);
       response.end("done");
     }
     else { response.statusCode = 404; response.end(); }
