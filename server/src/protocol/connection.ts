@@ -28,6 +28,7 @@ export class Connection {
   private readonly events: ConnectionEvents;
   private readonly writer = new FrameWriter();
   private scheduled = false;
+  private turnScheduled = false;
   /** Nothing more is sent: a write after the end would destroy the socket with all that it still holds. */
   private closing = false;
   private over = false;
@@ -88,14 +89,19 @@ export class Connection {
   }
 
   /**
-   * Sends a CHUNK.
+   * Sends a CHUNK, at the end of this turn of the event loop.
    * @returns the frame's size in bytes.
    * @throws DirtyProtocolError when the value cannot cross; nothing is sent then.
    */
   sendChunk(id: RequestId, data: unknown): number {
     if (this.closing) return 0;
     const size = this.writer.chunk(MSG.CHUNK, id, data);
-    this.schedule();
+    // Not on the next tick: Node runs ticks after each single timer, and the tokens of many paced streams, each
+    // with its timer, would leave in a write each.
+    if (!this.turnScheduled) {
+      this.turnScheduled = true;
+      setImmediate(this.flushTurn);
+    }
     return size;
   }
 
@@ -177,6 +183,11 @@ export class Connection {
     this.scheduled = true;
     process.nextTick(this.flushScheduled);
   }
+
+  private readonly flushTurn = (): void => {
+    this.turnScheduled = false;
+    this.flush();
+  };
 
   private readonly flushScheduled = (): void => {
     this.scheduled = false;

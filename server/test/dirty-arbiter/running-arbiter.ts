@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { ListeningSocket } from "../../src/arbiter/listening-socket.ts";
 import { DirtyArbiter, type DirtyArbiterOptions } from "../../src/dirty-arbiter/dirty-arbiter.ts";
 import { monotonicMs } from "../../src/process/clock.ts";
+import { getLogger } from "../../src/process/logger.ts";
 import { MSG, type ReadyApp, type Role } from "../../src/protocol/messages.ts";
 import { until, WirePeer } from "../dirty/wire-peer.ts";
 
@@ -44,6 +45,8 @@ export class RunningArbiter {
   }
 
   static async open(options: Partial<DirtyArbiterOptions> = {}): Promise<RunningArbiter> {
+    // What these tests provoke fills pages of log.
+    getLogger().level = "silent";
     const folder = mkdtempSync(join(tmpdir(), "ts-"));
     const listening = await ListeningSocket.bindPath(join(folder, "a"));
     const running = new RunningArbiter(folder, listening, options);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { DirtyApp } from "../../src/dirty/app.ts";
 import { AppClass } from "../../src/dirty-worker/app-host.ts";
 import { DirtyWorker } from "../../src/dirty-worker/dirty-worker.ts";
+import { getLogger } from "../../src/process/logger.ts";
 import { MSG } from "../../src/protocol/messages.ts";
 import { slotId } from "../../src/protocol/slot.ts";
 import { Listener } from "../dirty/stand-in.ts";
@@ -120,6 +121,8 @@ export class Stage {
 
   /** Loads apps, as app:App and so on, in a worker, and registers it. */
   static async open(apps: Record<string, new () => DirtyApp>): Promise<Stage> {
+    // What these tests provoke fills pages of log.
+    getLogger().level = "silent";
     const folder = mkdtempSync(join(tmpdir(), "ts-"));
     const listener = await new Listener(join(folder, "a")).open();
     const hosts = await Promise.all(

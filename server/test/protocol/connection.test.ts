@@ -70,13 +70,40 @@ describe("what is sent", () => {
     expect(write.mock.calls.length).toBeLessThanOrEqual(2);
   });
 
-  test("leaves when the turn's own code is done, not a turn of the event loop later", async () => {
+  test("leaves when the code that sent it is done", async () => {
     const { owned, peer } = await sockets.connection();
     const write = vi.spyOn(owned.socket, "write");
-    owned.connection.sendChunk(1, "a");
+    owned.connection.send(MSG.STARTED, 1);
     await new Promise<void>((resolve) => process.nextTick(resolve));
     expect(write).toHaveBeenCalledTimes(1);
     await until("the frame", () => peer.frames.length === 1);
+  });
+
+  test("as chunks, in a turn of many timers, leaves in one write at its end", async () => {
+    const { owned, peer } = await sockets.connection();
+    const write = vi.spyOn(owned.socket, "write");
+    // Node runs ticks after each timer, so only the end of the turn is late enough for all of them.
+    await Promise.all(
+      [1, 2, 3].map(
+        (id) =>
+          new Promise<void>((done) =>
+            setTimeout(() => done(owned.connection.sendChunk(id, "a") && undefined), 5),
+          ),
+      ),
+    );
+    await turn();
+    expect(write).toHaveBeenCalledTimes(1);
+    await until("the frames", () => peer.frames.length === 3);
+  });
+
+  test("is not held back behind chunks", async () => {
+    const { owned, peer } = await sockets.connection();
+    const write = vi.spyOn(owned.socket, "write");
+    owned.connection.sendChunk(1, "a");
+    owned.connection.send(MSG.END, 1);
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    expect(write).toHaveBeenCalledTimes(1);
+    await until("both frames", () => peer.frames.length === 2);
   });
 
   test("in two turns is two writes: nothing is held back for the next turn", async () => {
