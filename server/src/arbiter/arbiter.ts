@@ -281,6 +281,7 @@ export class Arbiter {
     child.ready = true;
     child.readyAt = Date.now();
     crew.everReady = true;
+    crew.backoff.started();
     this.log.info(
       `${title(child.kind)} ${child.pid} is ready${child.apps.length > 0 ? ` with ${child.apps.join(", ")}` : ""}`,
     );
@@ -293,6 +294,7 @@ export class Arbiter {
     for (const child of this.crews["dirty-worker"].children) {
       if (child.id !== id) continue;
       this.log.error(`dirty worker ${child.pid} is replaced: ${reason}`);
+      child.replaced = true;
       child.kill();
     }
   }
@@ -306,7 +308,7 @@ export class Arbiter {
     }
     if (child.stopping || this.stopping !== "no")
       this.log.info(`${title(child.kind)} ${child.pid} has stopped`);
-    else this.failed(crew, child);
+    else if (!child.replaced) this.failed(crew, child);
     this.converge();
   }
 

@@ -33,6 +33,8 @@ export class Child {
   readyAt = 0;
   /** It was asked to stop, or killed on purpose: its end is no failure. */
   stopping = false;
+  /** It is killed for a request that hung it: that says nothing about how its kind starts. */
+  replaced = false;
   /** When it was last heard (heartbeat), ms since the epoch. */
   heardAt = Date.now();
   /** Why it could not start, in its own words. */

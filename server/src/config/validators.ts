@@ -6,8 +6,9 @@ import { z } from "zod";
 import { parseAppSpec } from "./app-spec.ts";
 import { formatBindAddress, parseBindAddress } from "./bind-address.ts";
 
-/** The longest duration, in whole seconds. Node's timers count milliseconds in 31 bits; past that they fire at once. */
-const MAX_SECONDS = 2_147_483;
+// Node's timers count milliseconds in 31 bits and fire at once past that, so the sum of two durations must fit.
+/** The longest duration, in seconds: eleven days. */
+const MAX_SECONDS = 1_000_000;
 
 /** A whole number within limits, both included. */
 export function wholeNumber(min: number, max: number): z.ZodType<number> {

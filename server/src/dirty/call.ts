@@ -70,8 +70,6 @@ const MAX_REFUSED = 10;
 // for those that cannot tell: a worker that spins or is stopped, a dirty arbiter that is gone.
 const QUEUE_BACKSTOP_MS = 1000;
 const RUN_BACKSTOP_MS = 100;
-/** Node's timers count in 31 bits; one that is longer fires at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** Seconds after which to come back where the dirty arbiter did not say: the most that it ever says. */
 const RETRY_AFTER_SILENCE = 30;
 
@@ -258,7 +256,7 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
 
   private limit(ms: number): void {
     clearTimeout(this.timer);
-    this.timer = setTimeout(Call.expire, Math.min(ms, LONGEST_TIMER_MS), this);
+    this.timer = setTimeout(Call.expire, ms, this);
   }
 
   private static expire(call: Call): void {

@@ -58,4 +58,14 @@ describe("Backoff", () => {
     backoff.failed(2000, 0);
     expect(backoff.notBefore).toBe(2000);
   });
+
+  test("children that could start and died later are no loop, but have their pauses", () => {
+    const backoff = new Backoff();
+    for (let i = 0; i < 5; i++) {
+      backoff.started();
+      backoff.failed(0, 10);
+    }
+    expect(backoff.looping).toBe(false);
+    expect(backoff.notBefore).toBe(800);
+  });
 });

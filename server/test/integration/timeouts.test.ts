@@ -199,3 +199,18 @@ describe("a long stream", () => {
     }
   });
 });
+
+describe("requests that hang their worker, one after the other", () => {
+  withServer();
+
+  test("do not shut the others out", async () => {
+    for (let round = 0; round < 4; round++) {
+      const pid = await worker();
+      const { error } = await server.call({ app: "Many", action: "deaf", timeout: 0.1 });
+      expect(error?.code).toBe("DIRTY_TIMEOUT");
+      await replaced(pid);
+    }
+    // A worker that was killed for its request is no worker that cannot start: no pause grows.
+    expect(server.running.log()).not.toMatch(/the next starts in/);
+  });
+});
