@@ -131,18 +131,20 @@ function logAccess(requestId: string, request: IncomingMessage, response: Server
   const { method, url } = request;
   const remote = request.socket.remoteAddress;
   response.once("close", () => {
+    const ms = Math.round(performance.now() - began);
+    const complete = response.writableFinished;
     getLogger().info(
       {
         requestId,
         method,
         url,
         status: response.statusCode,
-        ms: Math.round(performance.now() - began),
+        ms,
         remote,
         agent: request.headers["user-agent"],
-        complete: response.writableFinished,
+        complete,
       },
-      `${method} ${url} ${response.statusCode}`,
+      `${method} ${url} ${response.statusCode} in ${ms} ms${complete ? "" : ", cut short"}`,
     );
   });
 }

@@ -33,7 +33,9 @@ export async function setUpLogger({ level, format, role }: LoggerOptions): Promi
       sync: true,
       colorize: process.stdout.isTTY === true,
       translateTime: "SYS:HH:MM:ss.l",
-      ignore: "pid,role",
+      // One line a message: what the access log's message says already is not said again behind it.
+      singleLine: true,
+      ignore: "pid,role,method,url,status,ms,remote,agent,complete",
       messageFormat: "{role} {pid}: {msg}",
     });
     slot[KEY] = pino(options, stream);

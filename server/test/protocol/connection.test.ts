@@ -83,14 +83,16 @@ describe("what is sent", () => {
     const { owned, peer } = await sockets.connection();
     const write = vi.spyOn(owned.socket, "write");
     // Node runs ticks after each timer, so only the end of the turn is late enough for all of them.
-    await Promise.all(
-      [1, 2, 3].map(
-        (id) =>
-          new Promise<void>((done) =>
-            setTimeout(() => done(owned.connection.sendChunk(id, "a") && undefined), 5),
-          ),
-      ),
+    const sent = [1, 2, 3].map(
+      (id) =>
+        new Promise<void>((resolve) => {
+          setTimeout(() => {
+            owned.connection.sendChunk(id, "a");
+            resolve();
+          }, 5);
+        }),
     );
+    await Promise.all(sent);
     await turn();
     expect(write).toHaveBeenCalledTimes(1);
     await until("the frames", () => peer.frames.length === 3);
