@@ -299,7 +299,7 @@ describe("time", () => {
   });
 
   test("in a queue may be as long as a setting can say", async () => {
-    await open({ queueTimeout: 2_147_483 });
+    await open({ queueTimeout: 1_000_000 });
     const result = outcome(client.execute(APP, "waits"));
     const arbiter = await side.arbiter();
     const { id, at } = await arbiter.next(MSG.PLACE);
