@@ -260,7 +260,7 @@ export class Arbiter {
           .filter((other) => other !== child)
           .map((other) => other.apps);
         child.apps = chooseApps(message.apps, others);
-        child.tell({ type: "assign", apps: child.apps });
+        child.tell({ type: "assign", apps: child.apps, env: {} });
         return;
       }
       case "ready":

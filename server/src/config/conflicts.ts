@@ -32,6 +32,11 @@ const RULES: readonly Rule[] = [
     find: ({ dirtyBind }) => (dirtyBind === undefined ? [] : tooLong(dirtyBind)),
   },
   {
+    about: "controlSocket",
+    needs: ["controlSocket"],
+    find: ({ controlSocket }) => (controlSocket === undefined ? [] : tooLong(controlSocket)),
+  },
+  {
     about: "headersTimeout",
     needs: ["headersTimeout", "requestTimeout"],
     find: ({ headersTimeout, requestTimeout }) =>

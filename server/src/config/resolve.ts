@@ -127,7 +127,10 @@ function makePathsAbsolute(found: Found, chdirSource: Source | undefined, place:
   found.chdir = chdir;
   found.config = configFile;
   if (found.app !== undefined) found.app = path.resolve(chdir, found.app);
-  if (found.dirtyBind !== undefined) found.dirtyBind = path.resolve(chdir, found.dirtyBind);
+  for (const name of ["dirtyBind", "controlSocket", "pidfile", "logFile"] as const) {
+    const given = found[name];
+    if (given !== undefined) found[name] = path.resolve(chdir, given);
+  }
   found.bind = found.bind?.map((text) => {
     const address = parseBindAddress(text);
     if (address.kind === "tcp") return text;

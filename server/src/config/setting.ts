@@ -1,7 +1,7 @@
 import type { z } from "zod";
 
 /** The headings under which `--help` and the docs list settings, in that order. */
-export const SECTIONS = ["App", "HTTP workers", "HTTP limits", "Dirty workers", "Logs"] as const;
+export const SECTIONS = ["App", "HTTP workers", "HTTP limits", "Dirty workers", "Operation", "Logs"] as const;
 
 /** What a computed default may look at. */
 export interface DefaultContext {

@@ -10,6 +10,7 @@ import {
   appSpecs,
   filePath,
   oneOf,
+  resourcePools,
   seconds,
   socketPath,
   text,
@@ -104,6 +105,24 @@ const table = {
     validator: seconds(0),
     default: 30,
   }),
+  maxRequests: setting<number>({
+    section: "HTTP workers",
+    description:
+      "Number of requests after which an HTTP worker is replaced, once its successor is ready; 0 for never.",
+    metavar: "N",
+    kind: "number",
+    validator: wholeNumber(0, 1_000_000_000),
+    default: 0,
+  }),
+  maxRequestsJitter: setting<number>({
+    section: "HTTP workers",
+    description:
+      "Most requests that are added to maxRequests, at random for each worker, so that not all are replaced at once.",
+    metavar: "N",
+    kind: "number",
+    validator: wholeNumber(0, 1_000_000_000),
+    default: 0,
+  }),
 
   keepalive: setting<number>({
     section: "HTTP limits",
@@ -128,6 +147,15 @@ const table = {
     metavar: "SEC",
     kind: "number",
     validator: seconds(0.001),
+    default: 60,
+  }),
+  stallTimeout: setting<number>({
+    section: "HTTP limits",
+    description:
+      "Seconds that a client may take nothing of an answer that waits for it before its connection is closed; 0 for never.",
+    metavar: "SEC",
+    kind: "number",
+    validator: seconds(0),
     default: 60,
   }),
   maxHeaderSize: setting<number>({
@@ -206,6 +234,52 @@ const table = {
     validator: seconds(0),
     default: 2,
   }),
+  dirtyMaxRequests: setting<number>({
+    section: "Dirty workers",
+    description:
+      "Number of runs after which a dirty worker is replaced, once its successor is ready; 0 for never.",
+    metavar: "N",
+    kind: "number",
+    validator: wholeNumber(0, 1_000_000_000),
+    default: 0,
+  }),
+  dirtyMaxRequestsJitter: setting<number>({
+    section: "Dirty workers",
+    description:
+      "Most runs that are added to dirtyMaxRequests, at random for each worker, so that not all are replaced at once.",
+    metavar: "N",
+    kind: "number",
+    validator: wholeNumber(0, 1_000_000_000),
+    default: 0,
+  }),
+  streamGrace: setting<number>({
+    section: "Dirty workers",
+    description: "Seconds that a resumable run goes on without a reader.",
+    metavar: "SEC",
+    kind: "number",
+    validator: seconds(0),
+    default: 30,
+  }),
+  migrationLimit: setting<number>({
+    section: "Dirty workers",
+    description:
+      "Number of times that a run whose worker died is continued by another, where its action can continue.",
+    metavar: "N",
+    kind: "number",
+    validator: wholeNumber(0, 100),
+    default: 3,
+  }),
+  resources: setting<Record<string, string[]>>({
+    section: "Dirty workers",
+    description:
+      "What apps may ask for with static resources, as NAME=ID,ID: a worker with such an app gets units of it for itself (gpu: in CUDA_VISIBLE_DEVICES); may be given several times.",
+    metavar: "NAME=IDS",
+    kind: "list",
+    validator: resourcePools(),
+    default: () => ({}),
+    defaultText: "none",
+    flag: "resource",
+  }),
   dirtyBind: setting<string | undefined>({
     section: "Dirty workers",
     description: "Path of the dirty arbiter's unix socket, relative to chdir.",
@@ -214,6 +288,35 @@ const table = {
     validator: socketPath(),
     default: undefined,
     defaultText: "in a private folder",
+  }),
+
+  pidfile: setting<string | undefined>({
+    section: "Operation",
+    description: "Path of a file that holds the arbiter's process id while it runs, relative to chdir.",
+    metavar: "PATH",
+    kind: "text",
+    validator: filePath(),
+    default: undefined,
+    defaultText: "none",
+    letter: "p",
+  }),
+  controlSocket: setting<string | undefined>({
+    section: "Operation",
+    description: "Path of the unix socket that tsunicorn ctl speaks to, relative to chdir.",
+    metavar: "PATH",
+    kind: "text",
+    validator: socketPath(),
+    default: undefined,
+    defaultText: "in a private folder, where tsunicorn ctl finds it",
+  }),
+  reload: setting<boolean>({
+    section: "Operation",
+    description:
+      "For development: watch the files that workers loaded, and restart the workers that loaded a changed one.",
+    metavar: "",
+    kind: "boolean",
+    validator: yesOrNo(),
+    default: false,
   }),
 
   logLevel: setting<"debug" | "info" | "warn" | "error">({
@@ -232,6 +335,16 @@ const table = {
     kind: "text",
     validator: oneOf(["auto", "pretty", "json"]),
     default: "auto",
+  }),
+  logFile: setting<string | undefined>({
+    section: "Logs",
+    description:
+      "Path of a file that the log is appended to, relative to chdir; SIGUSR1 and tsunicorn ctl reopen open it again.",
+    metavar: "PATH",
+    kind: "text",
+    validator: filePath(),
+    default: undefined,
+    defaultText: "standard output",
   }),
   accessLog: setting<boolean>({
     section: "Logs",

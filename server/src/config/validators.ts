@@ -74,6 +74,51 @@ export function appSpecs(): z.ZodType<string[]> {
   return z.array(spec, { error: "is not a list" });
 }
 
+/** Units of resources by name, given as objects (`{ gpu: ["0", "1"] }`) or as text (`gpu=0,1`). */
+export function resourcePools(): z.ZodType<Record<string, string[]>> {
+  const pool = z.custom<unknown>().transform((value, context) => {
+    try {
+      return typeof value === "string" ? parsePool(value) : checkPools(value);
+    } catch (error) {
+      context.addIssue({ code: "custom", message: error instanceof Error ? error.message : String(error) });
+      return z.NEVER;
+    }
+  });
+  return z.array(pool, { error: "is not a list" }).transform((pools, context) => {
+    const all = pools.flatMap((one) => Object.entries(one));
+    const twice = all.find(([name], index) => all.findIndex(([other]) => other === name) !== index);
+    if (twice === undefined) return Object.fromEntries(all);
+    context.addIssue({ code: "custom", message: `names the resource ${twice[0]} more than once` });
+    return z.NEVER;
+  });
+}
+
+const RESOURCE_NAME = /^[a-z][a-z0-9_]*$/;
+const RESOURCE_UNIT = /^[\w.:-]+$/;
+
+function parsePool(text: string): Record<string, string[]> {
+  const [name = "", units = "", ...rest] = text.split("=");
+  if (units === "" || rest.length > 0) throw new Error("is not of the form NAME=ID,ID");
+  return checkPools({ [name]: units.split(",") });
+}
+
+function checkPools(value: unknown): Record<string, string[]> {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new Error("is neither an object nor text of the form NAME=ID,ID");
+  return Object.fromEntries(
+    Object.entries(value).map(([name, units]: [string, unknown]) => {
+      if (!RESOURCE_NAME.test(name))
+        throw new Error(`has "${name}" where a resource's name belongs: small letters, digits and _`);
+      if (!Array.isArray(units)) throw new Error(`has no list of units for ${name}`);
+      const ids = units.map(String);
+      const bad = ids.find((id) => !RESOURCE_UNIT.test(id));
+      if (bad !== undefined) throw new Error(`has "${bad}" where a unit of ${name} belongs`);
+      if (new Set(ids).size !== ids.length) throw new Error(`names a unit of ${name} more than once`);
+      return [name, ids];
+    }),
+  );
+}
+
 /** Text that `read` understands and may rewrite; what `read` throws is the problem. */
 function checked(read: (value: string) => string): z.ZodType<string> {
   return z.string({ error: "is not text" }).transform((value, context) => {

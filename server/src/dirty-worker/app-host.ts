@@ -31,7 +31,7 @@ export class AppClass {
 
   /** What the arbiter needs to know to place the app. @throws Error when a static is no positive integer. */
   describe(): AppStatics {
-    return { app: this.name, workers: this.workersInSpec ?? this.count("workers") };
+    return { app: this.name, workers: this.workersInSpec ?? this.count("workers"), resources: {} };
   }
 
   /** Makes the app and runs its `init`. */

@@ -48,12 +48,23 @@ export interface AppStatics {
   app: string;
   /** The most workers that load it; undefined: all. */
   workers: number | undefined;
+  /** Units of each resource that the app needs in a worker. */
+  resources: Record<string, number>;
 }
 
 /** Arbiter → child. */
 export type ToChild =
   | { type: "boot"; boot: Boot }
-  | { type: "assign"; apps: string[] }
+  /** The apps that a dirty worker runs, and what its environment gets for the resources that they asked for. */
+  | { type: "assign"; apps: string[]; env: Record<string, string> }
+  /** A dirty worker takes new requests for these apps only. */
+  | { type: "retire"; keep: string[] }
+  /** To the dirty arbiter, after a reload: the apps that can be placed, and the new limits. */
+  | { type: "configure"; apps: string[]; settings: Settings }
+  /** The log file was moved away. */
+  | { type: "reopenLogs" }
+  /** Asks for a report of what the child is doing, for `tsunicorn ctl`. */
+  | { type: "report"; id: number }
   | { type: "stop"; graceful: boolean }
   | { type: "workerGone"; worker: number }
   | { type: "dirtyWorkersFailing"; reason: string | null };
@@ -63,6 +74,14 @@ export type FromChild =
   | { type: "loaded"; apps: AppStatics[] }
   | { type: "ready" }
   | { type: "heartbeat" }
+  /** The child has served as many requests as it may, and wants a successor. */
+  | { type: "wornOut" }
+  /** So many dirty workers more, or fewer: a signal to the dirty arbiter, or MANAGE. */
+  | { type: "scale"; by: number }
+  /** What `report` asked for; its shape is the kind's own. */
+  | { type: "report"; id: number; report: unknown }
+  /** Files that the child has loaded, told as they are loaded, where the setting `reload` is on. */
+  | { type: "loadedFiles"; files: string[] }
   | { type: "bootFailed"; reason: string }
   | { type: "kill"; worker: number; reason: string };
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { chooseApps } from "../../src/arbiter/app-allocation.ts";
 
-const app = (name: string, workers?: number) => ({ app: name, workers });
+const app = (name: string, workers?: number) => ({ app: name, workers, resources: {} });
 
 describe("chooseApps", () => {
   test("apps without a limit are in every worker", () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { run } from "../../src/cli/run.ts";
 import { loadConfig } from "../../src/config/load.ts";
+import { SETTING_NAMES } from "../../src/config/settings.ts";
 import { folderWith } from "../config/folder.ts";
 
 /** Runs the command in a folder with these files. In what it printed, `@` stands for the folder. */
@@ -82,7 +83,7 @@ test("--print-config shows every setting, its value and where it came from", asy
   });
   expect(code).toBe(0);
   const rows = out.trimEnd().split("\n");
-  expect(rows).toHaveLength(25);
+  expect(rows).toHaveLength(SETTING_NAMES.length);
   expect(rows.map((row) => row.split(/ {2,}/))).toEqual(
     expect.arrayContaining([
       ["app", '"@/main.ts"', "argument APP"],

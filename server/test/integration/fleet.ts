@@ -130,7 +130,7 @@ export class Fleet {
     this.workers.push(worker);
     worker.process.on("exit", () => this.arbiter.tell({ type: "workerGone", worker: worker.id }));
     await worker.says("loaded");
-    worker.tell({ type: "assign", apps: ["app:App"] });
+    worker.tell({ type: "assign", apps: ["app:App"], env: {} });
     await worker.says("ready");
     return worker;
   }
