@@ -3,29 +3,25 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { parseAppSpec } from "../config/app-spec.ts";
 import type { Settings } from "../config/settings.ts";
-import type { Boot, FromChild, Kind } from "../process/channel.ts";
-import { chooseApps } from "./app-allocation.ts";
-import { HEALTHY_MS } from "./backoff.ts";
+import type { Boot, FromChild, Kind, ToChild } from "../process/channel.ts";
+import { explain } from "../process/explain.ts";
+import { Assignments } from "./assignments.ts";
 import { Child, FIRST_FD } from "./child.ts";
 import { Crew } from "./crew.ts";
-import { ListeningSocket } from "./listening-socket.ts";
+import { Generations, type ReloadedKind } from "./generations.ts";
+import { ServerSockets } from "./server-sockets.ts";
+import { StopOrder } from "./stop-order.ts";
 
 const TICK_MS = 500;
 /** An arbiter that has not looked at its children for so long was itself stopped. */
 const AWAY_MS = 2 * TICK_MS;
-/** Seconds that an HTTP worker may take to load its app. */
-const HTTP_START_TIMEOUT = 60;
-/** Seconds that the dirty arbiter may take to start; it loads nothing. */
-const DIRTY_ARBITER_START_TIMEOUT = 30;
-/** ms that a child gets to end when it was told to do so at once. */
-const QUICK_MS = 3000;
-/** ms beyond its own graceful timeout before a child is killed: it ends itself first where it can. */
-const KILL_MARGIN_MS = 1000;
 
 /** Exit code of a start that failed because a kind of child cannot start, as Gunicorn's. */
 export const BOOT_ERROR = 3;
+
+/** Settings that hold from the start of the arbiter to its end. */
+const FIXED: readonly (keyof Settings)[] = ["dirtyBind", "controlSocket", "pidfile"];
 
 /** How the server ended. */
 export interface ArbiterEnd {
@@ -34,42 +30,67 @@ export interface ArbiterEnd {
   reason?: string;
 }
 
+/** What an arbiter is made of. */
+export interface ArbiterOptions {
+  settings: Settings;
+  log: Logger;
+  /** Reads the config again, for a reload. @throws Error that says what is wrong with it. */
+  reread(): Promise<Settings>;
+}
+
 /**
  * The supervisor: binds every socket, keeps every other process alive, carries no traffic and loads no user
  * code. All it does about children is in `converge`: time out, stop surplus, start missing.
  */
 export class Arbiter {
-  private readonly settings: Settings;
+  private readonly options: ArbiterOptions;
   private readonly log: Logger;
   private readonly token = randomBytes(32).toString("hex");
-  private readonly crews: Record<Kind, Crew>;
+  private readonly sockets = new ServerSockets();
+  private readonly dirtyArbiter: Crew;
+  private readonly generations: Generations;
+  private readonly assignments: Assignments;
+  private readonly stopOrder: StopOrder;
   private readonly finished: (end: ArbiterEnd) => void;
   /** Resolves when every process is gone and everything was cleaned up. */
   readonly ended: Promise<ArbiterEnd>;
   private folder = "";
-  private http: ListeningSocket[] = [];
-  private dirty: ListeningSocket | undefined;
   private ticker: NodeJS.Timeout | undefined;
   private lastId = 0;
   private announced = false;
   private lookedAt = Date.now();
-  private stopping: "no" | "http" | "dirty-workers" | "dirty-arbiter" | "done" = "no";
+  private stopping = false;
+  private done = false;
   private graceful = true;
   private end: ArbiterEnd = { code: 0 };
 
-  constructor(settings: Settings, log: Logger) {
-    this.settings = settings;
+  constructor(options: ArbiterOptions) {
+    const { settings, log } = options;
+    this.options = options;
     this.log = log;
-    this.crews = {
-      "dirty-arbiter": new Crew("dirty-arbiter", 1, DIRTY_ARBITER_START_TIMEOUT),
-      "dirty-worker": new Crew("dirty-worker", settings.dirtyWorkers, settings.dirtyInitTimeout),
-      "http-worker": new Crew("http-worker", settings.workers, HTTP_START_TIMEOUT),
-    };
+    this.dirtyArbiter = new Crew("dirty-arbiter", 1, settings);
+    this.generations = new Generations(settings, {
+      appsChanged: () => this.configureDirtyArbiter(),
+      committed: () => this.sockets.keep(this.settings.bind),
+      abandoned: (_generation, reason) =>
+        this.log.error(`the reload is given up, and the old workers go on serving: ${reason}`),
+    });
+    this.assignments = new Assignments(settings.resources, (crew) => this.yielders(crew), log);
+    this.stopOrder = new StopOrder([
+      () => this.generations.httpCrews,
+      () => this.generations.dirtyCrews,
+      () => [this.dirtyArbiter],
+    ]);
     let finished: (end: ArbiterEnd) => void = () => {};
     this.ended = new Promise((resolve) => {
       finished = resolve;
     });
     this.finished = finished;
+  }
+
+  /** The settings that hold now. */
+  private get settings(): Settings {
+    return this.generations.current.settings;
   }
 
   /**
@@ -79,11 +100,8 @@ export class Arbiter {
   async start(): Promise<void> {
     this.folder = mkdtempSync(join(tmpdir(), "tsunicorn-"));
     try {
-      this.dirty = await ListeningSocket.bindPath(
-        this.settings.dirtyBind ?? join(this.folder, "dirty.sock"),
-        0o600,
-      );
-      for (const bind of this.settings.bind) this.http.push(await ListeningSocket.bind(bind));
+      await this.sockets.openDirty(this.settings.dirtyBind ?? join(this.folder, "dirty.sock"));
+      await this.sockets.open(this.settings.bind);
     } catch (error) {
       this.cleanUp();
       throw error;
@@ -93,58 +111,105 @@ export class Arbiter {
   }
 
   /**
+   * Reads the config again and replaces all workers: new ones start beside the old, and when they are ready the
+   * old ones drain. A second reload gives up one that is under way.
+   * @returns what was done, in words.
+   * @throws Error with the reason for which the old workers go on serving.
+   */
+  async reload(): Promise<string> {
+    this.log.info("reloading: the config is read again");
+    let settings: Settings;
+    try {
+      settings = { ...(await this.options.reread()) };
+      for (const name of FIXED) this.keepFixed(settings, name);
+      await this.sockets.open(settings.bind);
+    } catch (error) {
+      this.log.error(`the reload is given up, and the old workers go on serving: ${explain(error)}`);
+      throw error;
+    }
+    return this.replace(settings, ["dirty-worker", "http-worker"]);
+  }
+
+  /**
+   * Replaces the workers of some kinds as a reload does, with the settings that hold.
+   * @throws Error with the reason for which the old ones go on serving.
+   */
+  async restart(kinds: readonly ReloadedKind[]): Promise<string> {
+    return this.replace(this.settings, kinds);
+  }
+
+  /**
    * Stops the server: HTTP workers first, then dirty workers, then the dirty arbiter, so that whoever drains
    * is served to the last.
    * @param graceful whether requests in progress may finish.
    */
   stop(graceful: boolean): void {
-    if (this.stopping === "done") return;
-    if (this.stopping !== "no" && (graceful || !this.graceful)) return;
-    this.graceful = graceful;
-    this.log.info(graceful ? "stopping: requests in progress may finish" : "stopping at once");
-    this.stopping = this.stopping === "no" ? "http" : this.stopping;
-    for (const socket of this.http) socket.close();
-    this.http = [];
-    if (!graceful) {
-      // Those that were draining are told again: now it is urgent.
-      for (const child of this.allChildren()) if (child.stopping) child.stop(false, QUICK_MS);
-    }
+    if (this.done) return;
+    if (this.stopping && (graceful || !this.graceful)) return;
+    this.beginStop(graceful, graceful ? "stopping: requests in progress may finish" : "stopping at once");
+    if (!graceful) for (const crew of this.crews) crew.hurry();
     this.converge();
   }
 
   /** Kills every child. */
   force(): void {
-    this.log.warn("stopping by force");
-    this.stopping = "http";
-    this.graceful = false;
-    for (const socket of this.http) socket.close();
-    this.http = [];
-    for (const crew of Object.values(this.crews)) crew.target = 0;
-    for (const child of this.allChildren()) {
-      child.stopping = true;
-      child.kill();
+    this.beginStop(false, "stopping by force");
+    for (const crew of this.crews) {
+      crew.target = 0;
+      for (const child of crew.children) {
+        child.stopping = true;
+        child.kill();
+      }
     }
     this.converge();
   }
 
-  /** Changes the number of HTTP workers by `by`; there is always one. */
-  scaleHttp(by: number): void {
-    const crew = this.crews["http-worker"];
-    crew.target = Math.max(1, crew.target + by);
-    this.log.info(`${crew.target} HTTP workers from now on`);
-    this.converge();
+  /**
+   * Changes the number of HTTP workers by `by`; there is always one.
+   * @returns how many there are from now on.
+   */
+  scaleHttp(by: number): number {
+    const { http } = this.generations.current;
+    return this.scale(http, Math.max(1, http.target + by));
+  }
+
+  /**
+   * Changes the number of dirty workers by `by`, never below what the apps' `workers` need.
+   * @returns how many there are from now on.
+   */
+  scaleDirty(by: number): number {
+    const { dirty } = this.generations.current;
+    if (dirty.target === 0) return 0;
+    const needed = Math.max(1, ...dirty.statics.map(({ workers }) => workers ?? 1));
+    // Where there were fewer from the start, they are not made more by asking for fewer.
+    return this.scale(dirty, Math.max(Math.min(needed, dirty.target), dirty.target + by));
+  }
+
+  private get crews(): Crew[] {
+    return [...this.generations.httpCrews, ...this.generations.dirtyCrews, this.dirtyArbiter];
+  }
+
+  private get children(): Child[] {
+    return this.crews.flatMap((crew) => [...crew.children]);
   }
 
   // The one place where children are timed out, stopped and started; called after every event and on a tick.
   private converge(): void {
     // Until every socket is bound a stop can only be noted: what is bound after it must be let go as well.
-    if (this.ticker === undefined || this.stopping === "done") return;
+    if (this.ticker === undefined || this.done) return;
     this.comeBack();
-    this.advanceStop();
-    for (const crew of Object.values(this.crews)) {
+    if (!this.stopping) this.generations.advance();
+    else if (this.stopOrder.advance()) {
+      this.finish();
+      return;
+    }
+    for (const crew of this.crews) {
       this.timeOut(crew);
-      this.stopSurplus(crew);
-      if (this.stopping === "no") this.startMissing(crew);
+      for (const child of crew.surplus()) crew.letGo(child, this.graceful);
+    }
+    this.assignments.settle();
+    if (!this.stopping) {
+      for (const crew of this.crews) crew.startMissing(Date.now(), () => this.spawn(crew));
     }
     this.announce();
   }
@@ -152,78 +217,30 @@ export class Arbiter {
   // After a suspend, a pause or a step of the clock nobody was heard for long, and nobody is to blame.
   private comeBack(): void {
     const now = Date.now();
-    if (now - this.lookedAt > AWAY_MS) for (const child of this.allChildren()) child.heardAt = now;
+    if (now - this.lookedAt > AWAY_MS) for (const child of this.children) child.heardAt = now;
     this.lookedAt = now;
   }
 
-  /** While stopping: empties one crew after the other, and ends when all are empty. */
-  private advanceStop(): void {
-    const next = {
-      http: "dirty-workers",
-      "dirty-workers": "dirty-arbiter",
-      "dirty-arbiter": "done",
-    } as const;
-    const crewOf = {
-      http: "http-worker",
-      "dirty-workers": "dirty-worker",
-      "dirty-arbiter": "dirty-arbiter",
-    } as const;
-    while (this.stopping !== "no" && this.stopping !== "done") {
-      const crew = this.crews[crewOf[this.stopping]];
-      crew.target = 0;
-      if (crew.children.size > 0) return;
-      this.stopping = next[this.stopping];
-    }
-    if (this.stopping === "done") {
-      clearInterval(this.ticker);
-      this.cleanUp();
-      this.finished(this.end);
-    }
-  }
-
   private timeOut(crew: Crew): void {
-    const now = Date.now();
-    const { timeout } = this.settings;
-    // Only a full crew proves anything: while one is missing, it is the pause before its next start that runs.
-    const served = crew.active.filter((child) => child.ready && now - child.readyAt > HEALTHY_MS).length;
-    if (served >= crew.target) crew.backoff.succeeded();
-    for (const child of crew.active) {
-      if (!child.ready && now - child.startedAt > crew.startTimeout * 1000) {
-        child.failure = `it was not ready after ${crew.startTimeout} s`;
-        child.kill();
-      } else if (
-        child.ready &&
-        crew.kind === "http-worker" &&
-        timeout > 0 &&
-        now - child.heardAt > timeout * 1000
-      ) {
-        this.log.error(`http worker ${child.pid} was silent for ${timeout} s and is replaced`);
-        child.kill();
-      }
+    for (const { child, reason } of crew.overdue(Date.now())) {
+      this.log.error(`${title(crew.kind)} ${child.pid} ${reason} and is replaced`);
+      if (!child.ready) child.failure = `it ${reason}`;
+      child.kill();
+      // What took all of its time once will take it again.
+      if (!child.ready && this.generations.isUpcoming(crew))
+        this.generations.abandon(`a ${title(crew.kind)} ${reason}`);
     }
   }
 
-  private stopSurplus(crew: Crew): void {
-    const surplus = crew.active.length - crew.target;
-    if (surplus <= 0) return;
-    const { gracefulTimeout, dirtyGracefulTimeout, dirtyAbortGrace } = this.settings;
-    const grace = crew.kind === "http-worker" ? gracefulTimeout : dirtyGracefulTimeout + dirtyAbortGrace;
-    const ms = this.graceful ? grace * 1000 + KILL_MARGIN_MS : QUICK_MS;
-    for (const child of crew.active.slice(0, surplus)) child.stop(this.graceful, ms);
-  }
-
-  private startMissing(crew: Crew): void {
-    if (Date.now() < crew.backoff.notBefore) return;
-    for (let missing = crew.target - crew.active.length; missing > 0; missing--) {
-      crew.children.add(this.spawn(crew.kind));
-      // A kind that fails again and again is tried one at a time.
-      if (crew.backoff.looping) return;
-    }
-  }
-
-  private spawn(kind: Kind): Child {
-    const { settings, dirty } = this;
-    const sockets = kind === "http-worker" ? this.http : kind === "dirty-arbiter" && dirty ? [dirty] : [];
+  private spawn(crew: Crew): Child {
+    const { kind, settings } = crew;
+    const { dirty } = this.sockets;
+    const sockets =
+      kind === "http-worker"
+        ? this.sockets.of(settings.bind)
+        : kind === "dirty-arbiter" && dirty
+          ? [dirty]
+          : [];
     const dirtySocket = dirty?.file?.path ?? "";
     const boot: Boot = {
       kind,
@@ -233,11 +250,12 @@ export class Arbiter {
       folder: this.folder,
       dirtySocket,
       listeners: sockets.map((socket, index) => ({ fd: FIRST_FD + index, bind: socket.address })),
-      apps: settings.dirtyApps.map((spec) => parseAppSpec(spec, settings.chdir).name),
-      httpWorkers: this.crews["http-worker"].active.filter((child) => child.ready).map((child) => child.id),
-      socketFiles: [...this.http, ...(dirty ? [dirty] : [])].flatMap(({ file }) =>
-        file === undefined ? [] : [file],
-      ),
+      apps: this.generations.apps,
+      httpWorkers: this.generations.httpCrews
+        .flatMap((http) => http.active)
+        .filter((child) => child.ready)
+        .map((child) => child.id),
+      socketFiles: this.sockets.files,
     };
     const child = new Child(
       {
@@ -246,25 +264,23 @@ export class Arbiter {
         env: { ...process.env, TSUNICORN_DIRTY_SOCKET: dirtySocket },
         cwd: settings.chdir,
       },
-      { message: (from, message) => this.hear(from, message), exited: (from) => this.reap(from) },
+      {
+        message: (from, message) => this.hear(crew, from, message),
+        exited: (from) => this.reap(crew, from),
+      },
     );
     this.log.debug(`${title(kind)} ${child.pid} started`);
     return child;
   }
 
-  private hear(child: Child, message: FromChild): void {
+  private hear(crew: Crew, child: Child, message: FromChild): void {
     child.heardAt = Date.now();
     switch (message.type) {
-      case "loaded": {
-        const others = this.crews["dirty-worker"].active
-          .filter((other) => other !== child)
-          .map((other) => other.apps);
-        child.apps = chooseApps(message.apps, others);
-        child.tell({ type: "assign", apps: child.apps, env: {} });
+      case "loaded":
+        this.assignments.loaded(crew, child, message.apps);
         return;
-      }
       case "ready":
-        this.becameReady(child);
+        this.becameReady(crew, child);
         return;
       case "bootFailed":
         child.failure = message.reason;
@@ -272,12 +288,21 @@ export class Arbiter {
       case "kill":
         this.killDirtyWorker(message.worker, message.reason);
         return;
+      case "wornOut":
+        child.wornOut = true;
+        this.log.info(
+          `${title(child.kind)} ${child.pid} has served as many requests as it may; its successor starts`,
+        );
+        this.converge();
+        return;
+      case "scale":
+        this.scaleDirty(message.by);
+        return;
       case "heartbeat":
     }
   }
 
-  private becameReady(child: Child): void {
-    const crew = this.crews[child.kind];
+  private becameReady(crew: Crew, child: Child): void {
     child.ready = true;
     child.readyAt = Date.now();
     crew.everReady = true;
@@ -285,29 +310,34 @@ export class Arbiter {
     this.log.info(
       `${title(child.kind)} ${child.pid} is ready${child.apps.length > 0 ? ` with ${child.apps.join(", ")}` : ""}`,
     );
+    const keep = this.generations.kept(crew);
+    if (keep !== undefined) child.tell({ type: "retire", keep });
     if (child.kind === "dirty-worker") this.tellDirtyArbiter({ type: "dirtyWorkersFailing", reason: null });
-    if (child.kind === "dirty-arbiter") this.reportFailing();
+    if (child.kind === "dirty-arbiter") {
+      // A reload may have come while it started.
+      this.configureDirtyArbiter();
+      this.reportFailing();
+    }
     this.converge();
   }
 
   private killDirtyWorker(id: number, reason: string): void {
-    for (const child of this.crews["dirty-worker"].children) {
-      if (child.id !== id) continue;
+    for (const child of this.children) {
+      if (child.kind !== "dirty-worker" || child.id !== id) continue;
       this.log.error(`dirty worker ${child.pid} is replaced: ${reason}`);
       child.replaced = true;
       child.kill();
     }
   }
 
-  private reap(child: Child): void {
-    const crew = this.crews[child.kind];
+  private reap(crew: Crew, child: Child): void {
     crew.children.delete(child);
     if (child.kind === "dirty-worker") {
+      this.assignments.gone(child);
       this.tellDirtyArbiter({ type: "workerGone", worker: child.id });
       rmSync(join(this.folder, `w${child.id}.sock`), { force: true });
     }
-    if (child.stopping || this.stopping !== "no")
-      this.log.info(`${title(child.kind)} ${child.pid} has stopped`);
+    if (child.stopping || this.stopping) this.log.info(`${title(child.kind)} ${child.pid} has stopped`);
     else if (!child.replaced) this.failed(crew, child);
     this.converge();
   }
@@ -320,7 +350,7 @@ export class Arbiter {
     this.log.error(
       `${title(child.kind)} ${child.pid} failed: ${crew.lastFailure}; the next starts ${pause === 0 ? "now" : `in ${pause / 1000} s`}`,
     );
-    if (!crew.backoff.looping) return;
+    if (!crew.backoff.looping || this.generations.isUpcoming(crew)) return;
     if (!crew.everReady) {
       this.end = { code: BOOT_ERROR, reason: `The ${title(crew.kind)} cannot start: ${crew.lastFailure}` };
       this.stop(false);
@@ -331,31 +361,81 @@ export class Arbiter {
 
   // Requests for apps that no worker runs must not wait for workers that keep failing.
   private reportFailing(): void {
-    const crew = this.crews["dirty-worker"];
-    if (!crew.backoff.looping || crew.readyCount > 0) return;
-    this.tellDirtyArbiter({ type: "dirtyWorkersFailing", reason: crew.lastFailure });
+    const { dirty } = this.generations.current;
+    const ready = this.generations.dirtyCrews.some((crew) => crew.readyCount > 0);
+    if (!dirty.backoff.looping || ready) return;
+    this.tellDirtyArbiter({ type: "dirtyWorkersFailing", reason: dirty.lastFailure });
   }
 
-  private allChildren(): Child[] {
-    return Object.values(this.crews).flatMap((crew) => [...crew.children]);
+  private async replace(settings: Settings, kinds: readonly ReloadedKind[]): Promise<string> {
+    if (this.stopping) throw new Error("the server is stopping");
+    this.assignments.configure(settings.resources);
+    const began = Date.now();
+    const serves = this.generations.begin(settings, new Set(kinds));
+    this.log.info(`starting new ${kinds.map((kind) => `${title(kind)}s`).join(" and ")} beside the old`);
+    // Not in this turn: whoever gives up at once rejects what nobody awaits yet.
+    setImmediate(() => this.converge());
+    await serves;
+    const done = `reloaded in ${((Date.now() - began) / 1000).toFixed(1)} s: the new workers serve, the old ones drain`;
+    this.log.info(done);
+    return done;
   }
 
-  private tellDirtyArbiter(message: Parameters<Child["tell"]>[0]): void {
-    for (const child of this.crews["dirty-arbiter"].active) child.tell(message);
+  private keepFixed<Name extends keyof Settings>(settings: Settings, name: Name): void {
+    if (settings[name] === this.settings[name]) return;
+    this.log.warn(`the setting ${name} stays as it is: only a restart of the server changes it`);
+    settings[name] = this.settings[name];
+  }
+
+  // Those whose units a new worker of this crew may have: of older generations, and the worn out of its own.
+  private yielders(crew: Crew): { crew: Crew; child: Child }[] {
+    return this.generations.dirtyCrews.flatMap((other) =>
+      [...other.children]
+        .filter((child) => other !== crew || child.wornOut)
+        .map((child) => ({ crew: other, child })),
+    );
+  }
+
+  private scale(crew: Crew, target: number): number {
+    crew.target = target;
+    this.log.info(`${target} ${crew.kind === "http-worker" ? "HTTP" : "dirty"} workers from now on`);
+    this.converge();
+    return target;
+  }
+
+  private configureDirtyArbiter(): void {
+    this.dirtyArbiter.settings = this.settings;
+    this.tellDirtyArbiter({ type: "configure", apps: this.generations.apps, settings: this.settings });
+  }
+
+  private tellDirtyArbiter(message: ToChild): void {
+    for (const child of this.dirtyArbiter.active) child.tell(message);
+  }
+
+  private beginStop(graceful: boolean, message: string): void {
+    this.log.info(message);
+    this.stopping = true;
+    this.graceful = graceful;
+    this.generations.abandon("the server is stopping");
+    this.sockets.keep([]);
   }
 
   private announce(): void {
-    if (this.announced || this.stopping !== "no") return;
-    if (!Object.values(this.crews).every((crew) => crew.readyCount >= crew.target)) return;
+    if (this.announced || this.stopping) return;
+    if (!this.crews.every((crew) => crew.readyCount >= crew.target)) return;
     this.announced = true;
-    this.log.info(`listening on ${this.http.map((socket) => socket.url).join(", ")}`);
+    this.log.info(`listening on ${this.sockets.urls.join(", ")}`);
+  }
+
+  private finish(): void {
+    this.done = true;
+    clearInterval(this.ticker);
+    this.cleanUp();
+    this.finished(this.end);
   }
 
   private cleanUp(): void {
-    for (const socket of this.http) socket.close();
-    this.http = [];
-    this.dirty?.close();
-    this.dirty = undefined;
+    this.sockets.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -27,12 +27,17 @@ const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
 export class Child {
   readonly id: number;
   readonly kind: Kind;
-  readonly startedAt = Date.now();
+  /** When its time to become ready began, ms since the epoch. */
+  startedAt = Date.now();
   /** It said that it serves. */
   ready = false;
   readyAt = 0;
   /** It was asked to stop, or killed on purpose: its end is no failure. */
   stopping = false;
+  /** It has served as many requests as it may: it is stopped once its successor is ready. */
+  wornOut = false;
+  /** It has loaded its apps' modules and waits for resources, which is no fault of its own. */
+  waiting = false;
   /** It is killed for a request that hung it: that says nothing about how its kind starts. */
   replaced = false;
   /** When it was last heard (heartbeat), ms since the epoch. */

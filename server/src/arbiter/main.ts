@@ -2,7 +2,8 @@
  * Entry of the arbiter: the process of the `tsunicorn` command itself. Signals only enqueue; one loop carries
  * them out, one after the other.
  */
-import type { Settings } from "../config/settings.ts";
+import type { LoadedConfig } from "../config/load.ts";
+import { loadConfigApart } from "../config/load-apart.ts";
 import { explain } from "../process/explain.ts";
 import { setUpLogger } from "../process/logger.ts";
 import { Arbiter } from "./arbiter.ts";
@@ -25,10 +26,15 @@ type Signal = (typeof SIGNALS)[number];
  * Runs the server until it has stopped, and ends the process: with 0 after an orderly stop, 1 when an address
  * cannot be bound, 3 when a kind of child cannot start.
  */
-export async function runArbiter(settings: Settings): Promise<never> {
+export async function runArbiter(loaded: LoadedConfig): Promise<never> {
+  const { settings } = loaded;
   process.title = settings.name === "" ? "tsunicorn: arbiter" : `tsunicorn: arbiter [${settings.name}]`;
   const log = await setUpLogger({ level: settings.logLevel, format: settings.logFormat, role: "arbiter" });
-  const arbiter = new Arbiter(settings, log);
+  const arbiter = new Arbiter({
+    settings,
+    log,
+    reread: async () => (await loadConfigApart(loaded.argv, loaded.env, loaded.cwd)).settings,
+  });
   let interruptedAt = 0;
   const handlers: Record<Signal, () => void> = {
     SIGINT: () => {
@@ -44,7 +50,8 @@ export async function runArbiter(settings: Settings): Promise<never> {
     SIGTERM: () => arbiter.stop(true),
     SIGTTIN: () => arbiter.scaleHttp(1),
     SIGTTOU: () => arbiter.scaleHttp(-1),
-    SIGHUP: () => log.warn("SIGHUP: reloading is not there yet; restart the server instead"),
+    // Why a reload was given up is in the log already.
+    SIGHUP: () => void arbiter.reload().catch(() => {}),
     SIGUSR1: () => log.debug("SIGUSR1: there is no log file to open again"),
     SIGUSR2: () => log.debug("SIGUSR2 means nothing here"),
   };

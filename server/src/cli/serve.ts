@@ -2,6 +2,6 @@ import { runArbiter } from "../arbiter/main.ts";
 import type { LoadedConfig } from "../config/load.ts";
 
 /** Runs the server in this process, until it has stopped. */
-export async function serve({ settings }: LoadedConfig): Promise<void> {
-  await runArbiter(settings);
+export async function serve(loaded: LoadedConfig): Promise<void> {
+  await runArbiter(loaded);
 }

@@ -49,6 +49,9 @@ export interface DirtyArbiterOptions {
   kill(worker: number, reason: string): void;
 }
 
+/** What a reload can change. */
+export type Limits = Pick<DirtyArbiterOptions, "apps" | "queueSize" | "queueTimeout" | "abortGrace">;
+
 /** A client's or a worker's connection that said HELLO. */
 interface Peer {
   readonly hello: Hello;
@@ -106,6 +109,16 @@ export class DirtyArbiter {
       this.server.once("error", reject);
       // Node reads the backlog of an inherited socket from its argument, and ignores the option of that name.
       this.server.listen({ fd: this.options.fd }, this.options.backlog, resolve);
+    });
+  }
+
+  /** Takes over the apps and the limits of a reload. Times are in seconds. */
+  configure({ apps, queueSize, queueTimeout, abortGrace }: Limits): void {
+    this.placement.configure({
+      apps,
+      queueSize,
+      queueTimeoutMs: queueTimeout * 1000,
+      abortGraceMs: abortGrace * 1000,
     });
   }
 

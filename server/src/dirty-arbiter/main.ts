@@ -3,16 +3,21 @@
  * waits the graceful timeout, kills what is still connected, and removes what the arbiter left behind.
  */
 import { rmSync, statSync } from "node:fs";
+import type { Settings } from "../config/settings.ts";
 import { type Boot, onArbiterMessage, type ToChild, tellArbiter } from "../process/channel.ts";
 import { getLogger, setUpLogger } from "../process/logger.ts";
 import { onParentGone } from "../process/parent-watch.ts";
-import { DirtyArbiter } from "./dirty-arbiter.ts";
+import { DirtyArbiter, type Limits } from "./dirty-arbiter.ts";
 
 process.title = "tsunicorn: dirty arbiter";
 // The arbiter says when to stop: this process serves the others to the last.
 for (const signal of ["SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const) {
   process.on(signal, () => {});
 }
+
+// As Gunicorn's dirty arbiter has it: one dirty worker more, one less. The arbiter decides.
+process.on("SIGTTIN", () => tellArbiter({ type: "scale", by: 1 }));
+process.on("SIGTTOU", () => tellArbiter({ type: "scale", by: -1 }));
 
 const POLL_MS = 50;
 let boot: Boot | undefined;
@@ -39,6 +44,9 @@ async function handle(message: ToChild): Promise<void> {
     case "dirtyWorkersFailing":
       arbiter?.setFailing(message.reason);
       return;
+    case "configure":
+      arbiter?.configure(limits(message.apps, message.settings));
+      return;
     case "stop":
       arbiter?.close();
       // The answers to those that still waited leave first.
@@ -56,16 +64,23 @@ async function open({ settings, listeners, dirtySocket, token, id, apps, httpWor
     path: dirtySocket,
     token,
     id,
-    apps,
+    ...limits(apps, settings),
     httpWorkers,
-    queueSize: settings.dirtyQueueSize,
-    queueTimeout: settings.dirtyQueueTimeout,
-    abortGrace: settings.dirtyAbortGrace,
     timeout: settings.dirtyTimeout,
     kill: (worker, reason) => tellArbiter({ type: "kill", worker, reason }),
   });
   await arbiter.open();
   tellArbiter({ type: "ready" });
+}
+
+function limits(apps: string[], settings: Settings): Limits {
+  const { dirtyQueueSize, dirtyQueueTimeout, dirtyAbortGrace } = settings;
+  return {
+    apps,
+    queueSize: dirtyQueueSize,
+    queueTimeout: dirtyQueueTimeout,
+    abortGrace: dirtyAbortGrace,
+  };
 }
 
 function outlive(): void {

@@ -78,15 +78,10 @@ export class Placement {
 
   /** @param holding whether grants wait for `release()`, so that requests of all clients are ordered first. */
   constructor(options: PlacementOptions, events: PlacementEvents, holding = false) {
-    this.options = options;
+    this.options = { ...options };
     this.events = events;
     this.holding = holding;
-    this.apps = new Map(
-      options.apps.map((name) => [
-        name,
-        { name, queue: new AppQueue<PlaceRequest>(), rate: new DrainRate() },
-      ]),
-    );
+    this.apps = new Map(options.apps.map((name) => [name, newApp(name)]));
   }
 
   /** Whether anything is leased or waits: without either, no clock needs to tick. */
@@ -99,6 +94,23 @@ export class Placement {
   /** The apps and how many workers are ready for each. */
   states(): AppState[] {
     return [...this.apps.keys()].map((app) => ({ app, workers: this.readyWorkers(app) }));
+  }
+
+  /**
+   * Other apps can be placed from now on, or other limits hold. Requests that wait for an app which is not there any
+   * more are rejected; its runs go on.
+   */
+  configure({ apps, ...limits }: Omit<PlacementOptions, "epoch" | "now">): void {
+    Object.assign(this.options, limits);
+    for (const [name, app] of this.apps) {
+      if (apps.includes(name)) continue;
+      this.apps.delete(name);
+      for (let request = app.queue.take(); request !== undefined; request = app.queue.take())
+        this.events.rejected(request, notFound(name));
+    }
+    for (const name of apps) if (!this.apps.has(name)) this.apps.set(name, newApp(name));
+    this.events.appsChanged();
+    this.dispatchAll();
   }
 
   /** Begins to grant, in the order of arrival. */
@@ -124,12 +136,7 @@ export class Placement {
   place(request: PlaceRequest): void {
     const app = this.apps.get(request.app);
     if (app === undefined) {
-      this.events.rejected(
-        request,
-        new DirtyAppNotFoundError(`No dirty app ${request.app} is configured.`, {
-          details: { app_path: request.app },
-        }),
-      );
+      this.events.rejected(request, notFound(request.app));
       return;
     }
     if (this.failing !== undefined && this.readyWorkers(app.name) === 0) {
@@ -391,4 +398,12 @@ export class Placement {
       },
     );
   }
+}
+
+function newApp(name: string): App {
+  return { name, queue: new AppQueue<PlaceRequest>(), rate: new DrainRate() };
+}
+
+function notFound(app: string): DirtyError {
+  return new DirtyAppNotFoundError(`No dirty app ${app} is configured.`, { details: { app_path: app } });
 }

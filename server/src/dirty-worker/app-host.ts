@@ -29,9 +29,13 @@ export class AppClass {
     this.workersInSpec = workersInSpec;
   }
 
-  /** What the arbiter needs to know to place the app. @throws Error when a static is no positive integer. */
+  /** What the arbiter needs to know to place the app. @throws Error when a static is none of its kind. */
   describe(): AppStatics {
-    return { app: this.name, workers: this.workersInSpec ?? this.count("workers"), resources: {} };
+    return {
+      app: this.name,
+      workers: this.workersInSpec ?? this.count("workers"),
+      resources: this.resources(),
+    };
   }
 
   /** Makes the app and runs its `init`. */
@@ -39,6 +43,24 @@ export class AppClass {
     const app = new this.type();
     await app.init();
     return new AppHost(this.name, app, this.count("concurrency") ?? 1);
+  }
+
+  private resources(): Record<string, number> {
+    const value = this.statics["resources"] ?? {};
+    if (typeof value !== "object" || value === null) throw this.badResources(value);
+    return Object.fromEntries(
+      Object.entries(value).map(([name, count]: [string, unknown]) => {
+        if (typeof count !== "number" || !Number.isInteger(count) || count < 0)
+          throw this.badResources(count);
+        return [name, count];
+      }),
+    );
+  }
+
+  private badResources(found: unknown): Error {
+    return new Error(
+      `static resources of the dirty app ${this.name} has ${String(found)}; it must name whole numbers of units, as { gpu: 1 }.`,
+    );
   }
 
   private count(key: string): number | undefined {

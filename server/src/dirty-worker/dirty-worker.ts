@@ -53,6 +53,8 @@ export class DirtyWorker implements RegistrationOwner {
   private readonly connections = new Set<Connection>();
   private registration: Registration | undefined;
   private draining = false;
+  /** The apps that it takes new requests for; undefined: all that it has loaded. */
+  private kept: readonly string[] | undefined;
   private emptied: (() => void) | undefined;
   private deserted: (() => void) | undefined;
 
@@ -72,6 +74,12 @@ export class DirtyWorker implements RegistrationOwner {
     });
     chmodSync(socket, 0o600);
     this.registration = new Registration(dirtySocket, hello, this);
+  }
+
+  /** Takes new requests for these apps only: its successors serve the others. */
+  retire(keep: readonly string[]): void {
+    this.kept = keep;
+    this.registration?.announce();
   }
 
   /** Takes nothing new; resolves when the last run has settled, or after `ms`. */
@@ -122,7 +130,7 @@ export class DirtyWorker implements RegistrationOwner {
     const now = monotonicMs();
     return {
       socket: this.options.socket,
-      apps: this.draining ? [] : [...this.hosts.values()].map((host) => host.describe()),
+      apps: [...this.hosts.values()].filter((host) => this.takes(host)).map((host) => host.describe()),
       running: [...this.running.values()].map((run) => ({
         slot: run.slot,
         app: run.host.name,
@@ -145,6 +153,10 @@ export class DirtyWorker implements RegistrationOwner {
     } else if (cancel) {
       run.abort(new DirtyWorkerError("The client is gone."));
     }
+  }
+
+  private takes(host: AppHost): boolean {
+    return !this.draining && (this.kept?.includes(host.name) ?? true);
   }
 
   private settled(run: Run): void {
@@ -213,7 +225,7 @@ export class DirtyWorker implements RegistrationOwner {
     if (
       typeof id !== "number" ||
       host === undefined ||
-      this.draining ||
+      !this.takes(host) ||
       host.running >= host.concurrency ||
       this.running.has(slot) ||
       this.revokedSlots.has(slot) ||

@@ -56,7 +56,10 @@ async function handle(message: ToChild): Promise<void> {
     classes = await Promise.all(settings.dirtyApps.map(importApp));
     tellArbiter({ type: "loaded", apps: classes.map((app) => app.describe()) });
   } else if (message.type === "assign" && boot !== undefined) {
+    Object.assign(process.env, message.env);
     await serve(boot, message.apps);
+  } else if (message.type === "retire") {
+    worker?.retire(message.keep);
   } else if (message.type === "stop") {
     await stop(message.graceful);
   }

@@ -18,6 +18,12 @@ export abstract class DirtyApp {
   static workers?: number;
   /** How many requests one worker runs at once for this app. Default: 1. */
   static concurrency?: number;
+  /**
+   * Units of each resource that the app needs for itself in every worker that loads it, as `{ gpu: 1 }`. They come
+   * from the setting `resources`, are in the worker's environment before `init` (gpu: `CUDA_VISIBLE_DEVICES`, any
+   * other: `RESOURCE_NAME`), and go back when the worker's process ends. Default: none.
+   */
+  static resources?: Readonly<Record<string, number>>;
 
   /**
    * The request that the running action serves; each of many that run at once sees its own, also after

@@ -1,7 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { chooseApps } from "../../src/arbiter/app-allocation.ts";
+import { chooseApps as allocate } from "../../src/arbiter/app-allocation.ts";
+import { ResourcePool } from "../../src/arbiter/resource-pool.ts";
+import type { AppStatics } from "../../src/process/channel.ts";
 
-const app = (name: string, workers?: number) => ({ app: name, workers, resources: {} });
+const app = (name: string, workers?: number, resources: Record<string, number> = {}) => ({
+  app: name,
+  workers,
+  resources,
+});
+const chooseApps = (statics: AppStatics[], taken: string[][]) => allocate(statics, taken, () => true).apps;
 
 describe("chooseApps", () => {
   test("apps without a limit are in every worker", () => {
@@ -34,5 +41,18 @@ describe("chooseApps", () => {
 
   test("workers that were told nothing yet take nothing from anyone", () => {
     expect(chooseApps([app("one", 1)], [[], []])).toEqual(["one"]);
+  });
+
+  test("an app is left out where its resources are not free, and what it needs is added up", () => {
+    const pool = new ResourcePool({ gpu: ["0", "1", "2"], tpu: ["a"] });
+    const statics = [
+      app("two", undefined, { gpu: 2 }),
+      app("more", undefined, { gpu: 2 }),
+      app("one", 1, { gpu: 1, tpu: 1 }),
+    ];
+    const { apps, needs, lacking } = allocate(statics, [], (wanted) => pool.has(wanted));
+    expect(apps).toEqual(["two", "one"]);
+    expect(needs).toEqual({ gpu: 3, tpu: 1 });
+    expect(lacking.map((one) => one.app)).toEqual(["more"]);
   });
 });

@@ -5,7 +5,6 @@ import { pino } from "pino";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Arbiter } from "../../src/arbiter/arbiter.ts";
 import { loadConfig } from "../../src/config/load.ts";
-import type { Settings } from "../../src/config/settings.ts";
 
 let folder: string;
 
@@ -19,14 +18,15 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function settings(bind: string[]): Promise<Settings> {
+async function arbiterOn(bind: string[]): Promise<Arbiter> {
   const binds = bind.flatMap((address) => ["--bind", address]);
-  return (await loadConfig(["main.js", "--chdir", folder, ...binds], {}, folder)).settings;
+  const { settings } = await loadConfig(["main.js", "--chdir", folder, ...binds], {}, folder);
+  return new Arbiter({ settings, log: pino({ enabled: false }), reread: async () => settings });
 }
 
 test("a stop that comes while the sockets are being bound leaves none of them behind", async () => {
   const web = join(folder, "web.sock");
-  const arbiter = new Arbiter(await settings(["localhost:0", `unix:${web}`]), pino({ enabled: false }));
+  const arbiter = await arbiterOn(["localhost:0", `unix:${web}`]);
   const started = arbiter.start();
   arbiter.stop(true);
   await started;
@@ -38,7 +38,7 @@ test("a stop that comes while the sockets are being bound leaves none of them be
 test("a start that fails leaves nothing behind", async () => {
   const missing = join(folder, "missing", "web.sock");
   const web = join(folder, "web.sock");
-  const arbiter = new Arbiter(await settings([`unix:${web}`, `unix:${missing}`]), pino({ enabled: false }));
+  const arbiter = await arbiterOn([`unix:${web}`, `unix:${missing}`]);
   await expect(arbiter.start()).rejects.toThrow(`Cannot listen on unix:${missing}`);
   expect(readdirSync(folder)).toEqual([]);
 });

@@ -82,7 +82,9 @@ describe("the public API", () => {
   // The compiler checks these: `npm run check` fails where one is wrong.
   test("has these members", () => {
     expectTypeOf<keyof api.DirtyApp>().toEqualTypeOf<"request" | "init" | "close">();
-    expectTypeOf<keyof typeof api.DirtyApp>().toEqualTypeOf<"prototype" | "workers" | "concurrency">();
+    expectTypeOf<keyof typeof api.DirtyApp>().toEqualTypeOf<
+      "prototype" | "workers" | "concurrency" | "resources"
+    >();
     expectTypeOf<keyof api.DirtyClient>().toEqualTypeOf<"execute" | "stream" | "with" | "status">();
     expectTypeOf<Exclude<keyof api.DirtyError, keyof Error>>().toEqualTypeOf<
       "code" | "details" | "retryAfter"

@@ -18,6 +18,8 @@ export interface StartOptions {
   env?: NodeJS.ProcessEnv;
   /** What the log must say before the start is over. Default: `listening on`; empty: nothing. */
   until?: string | RegExp;
+  /** Leaves the address to the config file. */
+  bindInConfig?: boolean;
   /** Starts it in a process group of its own, as a terminal does. */
   ownGroup?: boolean;
 }
@@ -102,9 +104,10 @@ export async function startServer({
   env = {},
   until = "listening on",
   ownGroup = false,
+  bindInConfig = false,
 }: StartOptions): Promise<RunningServer> {
   const port = await freePort();
-  const bind = args.includes("--bind") ? [] : ["--bind", `127.0.0.1:${port}`];
+  const bind = args.includes("--bind") || bindInConfig ? [] : ["--bind", `127.0.0.1:${port}`];
   const temp = mkdtempSync(join(tmpdir(), "tsurun-"));
   // The mark finds every process of this server, also one that lost its parent.
   const mark = `TSUTEST_MARK_${port}_${process.pid}`;

@@ -1,0 +1,192 @@
+import { parseAppSpec } from "../config/app-spec.ts";
+import type { Settings } from "../config/settings.ts";
+import type { Kind } from "../process/channel.ts";
+import { Crew } from "./crew.ts";
+
+/** The kinds of children that a reload replaces. The dirty arbiter runs no user code and is told of changes. */
+export type ReloadedKind = Exclude<Kind, "dirty-arbiter">;
+
+/** The workers that were started with the same config and code. */
+export interface Generation {
+  readonly number: number;
+  readonly settings: Settings;
+  readonly http: Crew;
+  readonly dirty: Crew;
+}
+
+/** What the arbiter does about changes of generations. */
+export interface GenerationEvents {
+  /** Other apps can be placed from now on, or other limits hold. */
+  appsChanged(): void;
+  /** The next generation serves; the one before it drains. */
+  committed(generation: Generation): void;
+  /** The next generation was given up. */
+  abandoned(generation: Generation, reason: string): void;
+}
+
+/** The next generation while it starts, and who waits for its end. */
+interface Upcoming {
+  readonly generation: Generation;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * The generations of workers: the one that serves, at most one that starts, and those that drain. A reload starts
+ * the next one beside the current one, its dirty workers first, since its HTTP workers serve from their start; when
+ * all of it is ready, the old HTTP workers drain, and behind them the old dirty workers.
+ */
+export class Generations {
+  current: Generation;
+  private readonly events: GenerationEvents;
+  private upcoming: Upcoming | undefined;
+  private leaving: Generation[] = [];
+
+  constructor(settings: Settings, events: GenerationEvents) {
+    this.events = events;
+    this.current = {
+      number: 1,
+      settings,
+      http: new Crew("http-worker", settings.workers, settings),
+      dirty: new Crew("dirty-worker", settings.dirtyWorkers, settings),
+    };
+  }
+
+  /** The crews of HTTP workers, of every generation. */
+  get httpCrews(): Crew[] {
+    return this.crewsOf("http");
+  }
+
+  /** The crews of dirty workers, of every generation. */
+  get dirtyCrews(): Crew[] {
+    return this.crewsOf("dirty");
+  }
+
+  /** Canonical names of the apps that can be placed. */
+  get apps(): string[] {
+    const { upcoming } = this;
+    // The next generation's apps are announced when its dirty workers are ready: before, nobody could run them.
+    const next = upcoming?.generation.dirty.complete === true ? [upcoming.generation] : [];
+    // What drains needs its apps until its last HTTP worker has gone.
+    const old = this.leaving.filter(({ dirty }) => dirty.target > 0);
+    return [...new Set([this.current, ...next, ...old].flatMap(({ settings }) => appsOf(settings)))];
+  }
+
+  /** Whether a crew is of the generation that starts. */
+  isUpcoming(crew: Crew): boolean {
+    const next = this.upcoming?.generation;
+    return next !== undefined && crew !== this.current.http && crew !== this.current.dirty
+      ? next.http === crew || next.dirty === crew
+      : false;
+  }
+
+  /** The apps that a crew which drains still serves, for the HTTP workers of its generation. */
+  kept(crew: Crew): string[] | undefined {
+    const generation = this.leaving.find(({ dirty }) => dirty === crew);
+    if (generation === undefined) return undefined;
+    const served = appsOf(this.current.settings);
+    return appsOf(generation.settings).filter((app) => !served.includes(app));
+  }
+
+  /**
+   * Starts the next generation. One that is starting already is given up.
+   * @param kinds whose workers are replaced; the others stay.
+   * @returns when it serves.
+   * @throws Error with the reason for which it was given up.
+   */
+  begin(settings: Settings, kinds: ReadonlySet<ReloadedKind>): Promise<void> {
+    this.abandon("another reload was asked for meanwhile");
+    const { current } = this;
+    const number = current.number + 1;
+    const dirty = kinds.has("dirty-worker")
+      ? new Crew("dirty-worker", settings.dirtyWorkers, settings)
+      : current.dirty;
+    // None of its HTTP workers until its dirty workers are ready.
+    const http = kinds.has("http-worker") ? new Crew("http-worker", 0, settings) : current.http;
+    return new Promise((resolve, reject) => {
+      this.upcoming = { generation: { number, settings, http, dirty }, resolve, reject };
+    });
+  }
+
+  /** Gives up the generation that starts, if there is one. */
+  abandon(reason: string): void {
+    const { upcoming } = this;
+    if (upcoming === undefined) return;
+    this.upcoming = undefined;
+    const { generation, reject } = upcoming;
+    this.retire(generation);
+    const { dirty } = this.current;
+    dirty.target += dirty.yielded;
+    dirty.yielded = 0;
+    this.events.appsChanged();
+    this.events.abandoned(generation, reason);
+    reject(new Error(reason));
+  }
+
+  /** Goes on with whatever is under way. Called after every event. */
+  advance(): void {
+    this.drainLeaving();
+    const { upcoming } = this;
+    if (upcoming === undefined) return;
+    const { generation } = upcoming;
+    const failing = [generation.dirty, generation.http].find(
+      (crew) => this.isUpcoming(crew) && crew.backoff.looping,
+    );
+    if (failing !== undefined) {
+      this.abandon(`the ${failing.kind.replace("-", " ")} cannot start: ${failing.lastFailure}`);
+      return;
+    }
+    if (!generation.dirty.complete) return;
+    const { http, settings } = generation;
+    if (http !== this.current.http && http.target === 0) {
+      http.target = settings.workers;
+      this.events.appsChanged();
+    }
+    if (http.complete) this.commit(upcoming);
+  }
+
+  private commit({ generation, resolve }: Upcoming): void {
+    const old = this.current;
+    this.upcoming = undefined;
+    this.current = generation;
+    this.retire(old);
+    this.events.appsChanged();
+    this.events.committed(generation);
+    resolve();
+  }
+
+  // What both generations have stays.
+  private retire(old: Generation): void {
+    const { http, dirty } = this.current;
+    if (old.http !== http) old.http.target = 0;
+    if (old.dirty === dirty && old.http === http) return;
+    this.leaving.push(old);
+    if (old.dirty === dirty) return;
+    const keep = this.kept(old.dirty) ?? [];
+    if (keep.length === 0) old.dirty.target = 0;
+    else for (const child of old.dirty.active) child.tell({ type: "retire", keep });
+  }
+
+  private drainLeaving(): void {
+    this.leaving = this.leaving.filter((old) => {
+      const httpGone = old.http === this.current.http || old.http.children.size === 0;
+      if (!httpGone) return true;
+      if (old.dirty === this.current.dirty) return false;
+      if (old.dirty.target > 0) {
+        old.dirty.target = 0;
+        this.events.appsChanged();
+      }
+      return old.dirty.children.size > 0;
+    });
+  }
+
+  private crewsOf(kind: "http" | "dirty"): Crew[] {
+    const { upcoming, current, leaving } = this;
+    const all = [current, ...(upcoming === undefined ? [] : [upcoming.generation]), ...leaving];
+    return [...new Set(all.map((generation) => generation[kind]))];
+  }
+}
+
+function appsOf({ dirtyApps, chdir }: Settings): string[] {
+  return dirtyApps.map((spec) => parseAppSpec(spec, chdir).name);
+}

@@ -1,0 +1,72 @@
+import type { SocketFile } from "../process/channel.ts";
+import { ListeningSocket } from "./listening-socket.ts";
+
+/** Every socket that the server listens on. The arbiter holds them, so that they outlive each child. */
+export class ServerSockets {
+  private readonly http = new Map<string, ListeningSocket>();
+  private dirtySocket: ListeningSocket | undefined;
+
+  /** The dirty arbiter's socket. */
+  get dirty(): ListeningSocket | undefined {
+    return this.dirtySocket;
+  }
+
+  /** The addresses for people. */
+  get urls(): string[] {
+    return [...this.http.values()].map((socket) => socket.url);
+  }
+
+  /** The files of all unix sockets. */
+  get files(): SocketFile[] {
+    const all = [...this.http.values(), ...(this.dirtySocket ? [this.dirtySocket] : [])];
+    return all.flatMap(({ file }) => (file === undefined ? [] : [file]));
+  }
+
+  /** Binds the dirty arbiter's socket. @throws Error that says why it cannot be bound. */
+  async openDirty(path: string): Promise<void> {
+    this.dirtySocket = await ListeningSocket.bindPath(path, 0o600);
+  }
+
+  /**
+   * Binds those of the addresses that are not bound yet.
+   * @param binds as the setting `bind` has them.
+   * @throws Error that names the address which cannot be bound; what was bound before is as it was.
+   */
+  async open(binds: readonly string[]): Promise<void> {
+    const added: string[] = [];
+    try {
+      for (const bind of binds) {
+        if (this.http.has(bind)) continue;
+        this.http.set(bind, await ListeningSocket.bind(bind));
+        added.push(bind);
+      }
+    } catch (error) {
+      this.drop(added);
+      throw error;
+    }
+  }
+
+  /** The sockets of some addresses, those that are bound. */
+  of(binds: readonly string[]): ListeningSocket[] {
+    return binds.flatMap((bind) => this.http.get(bind) ?? []);
+  }
+
+  /** Closes all HTTP sockets but these. A connection to another is refused from now on. */
+  keep(binds: readonly string[]): void {
+    this.drop([...this.http.keys()].filter((bind) => !binds.includes(bind)));
+  }
+
+  /** Closes everything. */
+  close(): void {
+    this.keep([]);
+    this.dirtySocket?.close();
+    this.dirtySocket = undefined;
+  }
+
+  private drop(binds: readonly string[]): void {
+    for (const bind of binds) {
+      this.http.get(bind)?.close();
+      this.http.delete(bind);
+    }
+  }
+}
