@@ -1,13 +1,13 @@
-import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Settings } from "../config/settings.ts";
-import type { Boot, FromChild, Kind, ToChild } from "../process/channel.ts";
+import type { FromChild, Kind, ToChild } from "../process/channel.ts";
 import { explain } from "../process/explain.ts";
 import { Assignments } from "./assignments.ts";
-import { Child, FIRST_FD } from "./child.ts";
+import type { Child } from "./child.ts";
+import { ChildStarter } from "./child-starter.ts";
 import { Crew } from "./crew.ts";
 import { Generations, type ReloadedKind } from "./generations.ts";
 import { ServerSockets } from "./server-sockets.ts";
@@ -45,7 +45,6 @@ export interface ArbiterOptions {
 export class Arbiter {
   private readonly options: ArbiterOptions;
   private readonly log: Logger;
-  private readonly token = randomBytes(32).toString("hex");
   private readonly sockets = new ServerSockets();
   private readonly dirtyArbiter: Crew;
   private readonly generations: Generations;
@@ -55,8 +54,8 @@ export class Arbiter {
   /** Resolves when every process is gone and everything was cleaned up. */
   readonly ended: Promise<ArbiterEnd>;
   private folder = "";
+  private starter: ChildStarter | undefined;
   private ticker: NodeJS.Timeout | undefined;
-  private lastId = 0;
   private announced = false;
   private lookedAt = Date.now();
   private stopping = false;
@@ -106,6 +105,7 @@ export class Arbiter {
       this.cleanUp();
       throw error;
     }
+    this.starter = new ChildStarter(this.folder, this.sockets, this.generations);
     this.ticker = setInterval(() => this.converge(), TICK_MS);
     this.converge();
   }
@@ -196,7 +196,8 @@ export class Arbiter {
   // The one place where children are timed out, stopped and started; called after every event and on a tick.
   private converge(): void {
     // Until every socket is bound a stop can only be noted: what is bound after it must be let go as well.
-    if (this.ticker === undefined || this.done) return;
+    const { starter } = this;
+    if (starter === undefined || this.done) return;
     this.comeBack();
     if (!this.stopping) this.generations.advance();
     else if (this.stopOrder.advance()) {
@@ -209,7 +210,7 @@ export class Arbiter {
     }
     this.assignments.settle();
     if (!this.stopping) {
-      for (const crew of this.crews) crew.startMissing(Date.now(), () => this.spawn(crew));
+      for (const crew of this.crews) crew.startMissing(Date.now(), () => this.spawn(crew, starter));
     }
     this.announce();
   }
@@ -232,44 +233,12 @@ export class Arbiter {
     }
   }
 
-  private spawn(crew: Crew): Child {
-    const { kind, settings } = crew;
-    const { dirty } = this.sockets;
-    const sockets =
-      kind === "http-worker"
-        ? this.sockets.of(settings.bind)
-        : kind === "dirty-arbiter" && dirty
-          ? [dirty]
-          : [];
-    const dirtySocket = dirty?.file?.path ?? "";
-    const boot: Boot = {
-      kind,
-      id: ++this.lastId,
-      settings,
-      token: this.token,
-      folder: this.folder,
-      dirtySocket,
-      listeners: sockets.map((socket, index) => ({ fd: FIRST_FD + index, bind: socket.address })),
-      apps: this.generations.apps,
-      httpWorkers: this.generations.httpCrews
-        .flatMap((http) => http.active)
-        .filter((child) => child.ready)
-        .map((child) => child.id),
-      socketFiles: this.sockets.files,
-    };
-    const child = new Child(
-      {
-        boot,
-        fds: sockets.map((socket) => socket.fd),
-        env: { ...process.env, TSUNICORN_DIRTY_SOCKET: dirtySocket },
-        cwd: settings.chdir,
-      },
-      {
-        message: (from, message) => this.hear(crew, from, message),
-        exited: (from) => this.reap(crew, from),
-      },
-    );
-    this.log.debug(`${title(kind)} ${child.pid} started`);
+  private spawn(crew: Crew, starter: ChildStarter): Child {
+    const child = starter.start(crew, {
+      message: (from, message) => this.hear(crew, from, message),
+      exited: (from) => this.reap(crew, from),
+    });
+    this.log.debug(`${title(crew.kind)} ${child.pid} started`);
     return child;
   }
 

@@ -1,0 +1,58 @@
+import { randomBytes } from "node:crypto";
+import type { Boot } from "../process/channel.ts";
+import { Child, type ChildEvents, FIRST_FD } from "./child.ts";
+import type { Crew } from "./crew.ts";
+import type { Generations } from "./generations.ts";
+import type { ServerSockets } from "./server-sockets.ts";
+
+/** Starts children, each with all that it needs to begin. */
+export class ChildStarter {
+  private readonly token = randomBytes(32).toString("hex");
+  private readonly folder: string;
+  private readonly sockets: ServerSockets;
+  private readonly generations: Generations;
+  private lastId = 0;
+
+  /** @param folder the private folder, mode 0700. */
+  constructor(folder: string, sockets: ServerSockets, generations: Generations) {
+    this.folder = folder;
+    this.sockets = sockets;
+    this.generations = generations;
+  }
+
+  /** Starts a child of a crew. It is not in the crew yet. */
+  start(crew: Crew, events: ChildEvents): Child {
+    const { kind, settings } = crew;
+    const { dirty } = this.sockets;
+    const dirtySocket = dirty?.file?.path ?? "";
+    const sockets = {
+      "http-worker": this.sockets.of(settings.bind),
+      "dirty-arbiter": [dirty],
+      "dirty-worker": [],
+    }[kind].flatMap((socket) => socket ?? []);
+    const boot: Boot = {
+      kind,
+      id: ++this.lastId,
+      settings,
+      token: this.token,
+      folder: this.folder,
+      dirtySocket,
+      listeners: sockets.map((socket, index) => ({ fd: FIRST_FD + index, bind: socket.address })),
+      apps: this.generations.apps,
+      httpWorkers: this.generations.httpCrews
+        .flatMap((http) => http.active)
+        .filter((child) => child.ready)
+        .map((child) => child.id),
+      socketFiles: this.sockets.files,
+    };
+    return new Child(
+      {
+        boot,
+        fds: sockets.map((socket) => socket.fd),
+        env: { ...process.env, TSUNICORN_DIRTY_SOCKET: dirtySocket },
+        cwd: settings.chdir,
+      },
+      events,
+    );
+  }
+}
