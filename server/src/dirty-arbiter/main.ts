@@ -5,7 +5,7 @@
 import { rmSync, statSync } from "node:fs";
 import type { Settings } from "../config/settings.ts";
 import { type Boot, onArbiterMessage, type ToChild, tellArbiter } from "../process/channel.ts";
-import { getLogger, setUpLogger } from "../process/logger.ts";
+import { getLogger, reopenLogs, setUpLogger } from "../process/logger.ts";
 import { onParentGone } from "../process/parent-watch.ts";
 import { DirtyArbiter, type Limits } from "./dirty-arbiter.ts";
 
@@ -47,6 +47,9 @@ async function handle(message: ToChild): Promise<void> {
     case "configure":
       arbiter?.configure(limits(message.apps, message.settings));
       return;
+    case "reopenLogs":
+      reopenLogs();
+      return;
     case "stop":
       arbiter?.close();
       // The answers to those that still waited leave first.
@@ -55,7 +58,12 @@ async function handle(message: ToChild): Promise<void> {
 }
 
 async function open({ settings, listeners, dirtySocket, token, id, apps, httpWorkers }: Boot): Promise<void> {
-  await setUpLogger({ level: settings.logLevel, format: settings.logFormat, role: "dirty arbiter" });
+  await setUpLogger({
+    level: settings.logLevel,
+    format: settings.logFormat,
+    file: settings.logFile,
+    role: "dirty arbiter",
+  });
   const [listener] = listeners;
   if (listener === undefined) throw new Error("The dirty arbiter got no listening socket.");
   arbiter = new DirtyArbiter({

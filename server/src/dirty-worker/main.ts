@@ -8,7 +8,7 @@ import { requestStorage } from "../dirty/request.ts";
 import { type Boot, onArbiterMessage, type ToChild, tellArbiter } from "../process/channel.ts";
 import { explain } from "../process/explain.ts";
 import { loadModule } from "../process/load-module.ts";
-import { getLogger, setUpLogger } from "../process/logger.ts";
+import { getLogger, reopenLogs, setUpLogger } from "../process/logger.ts";
 import { onParentGone } from "../process/parent-watch.ts";
 import { AppClass } from "./app-host.ts";
 import { DirtyWorker } from "./dirty-worker.ts";
@@ -52,7 +52,12 @@ async function handle(message: ToChild): Promise<void> {
   if (message.type === "boot") {
     boot = message.boot;
     const { settings } = boot;
-    await setUpLogger({ level: settings.logLevel, format: settings.logFormat, role: "dirty worker" });
+    await setUpLogger({
+      level: settings.logLevel,
+      format: settings.logFormat,
+      file: settings.logFile,
+      role: "dirty worker",
+    });
     classes = await Promise.all(settings.dirtyApps.map(importApp));
     tellArbiter({ type: "loaded", apps: classes.map((app) => app.describe()) });
   } else if (message.type === "assign" && boot !== undefined) {
@@ -60,6 +65,8 @@ async function handle(message: ToChild): Promise<void> {
     await serve(boot, message.apps);
   } else if (message.type === "retire") {
     worker?.retire(message.keep);
+  } else if (message.type === "reopenLogs") {
+    reopenLogs();
   } else if (message.type === "stop") {
     await stop(message.graceful);
   }

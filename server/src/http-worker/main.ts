@@ -5,7 +5,7 @@
 import { setUpDirtyClient } from "../dirty/client.ts";
 import { type Boot, onArbiterMessage, type ToChild, tellArbiter } from "../process/channel.ts";
 import { explain } from "../process/explain.ts";
-import { getLogger, setUpLogger } from "../process/logger.ts";
+import { getLogger, reopenLogs, setUpLogger } from "../process/logger.ts";
 import { onParentGone } from "../process/parent-watch.ts";
 import { HttpWorker } from "./http-worker.ts";
 import { loadWebApp } from "./web-app.ts";
@@ -44,13 +44,20 @@ async function handle(message: ToChild): Promise<void> {
   if (message.type === "boot") {
     boot = message.boot;
     await serve(boot);
+  } else if (message.type === "reopenLogs") {
+    reopenLogs();
   } else if (message.type === "stop") {
     await stop(message.graceful);
   }
 }
 
 async function serve({ id, settings, token, dirtySocket, listeners }: Boot): Promise<void> {
-  await setUpLogger({ level: settings.logLevel, format: settings.logFormat, role: "http worker" });
+  await setUpLogger({
+    level: settings.logLevel,
+    format: settings.logFormat,
+    file: settings.logFile,
+    role: "http worker",
+  });
   const dirty = setUpDirtyClient({
     socket: dirtySocket,
     hello: { token, role: "http-worker", id, pid: process.pid },
