@@ -1,5 +1,5 @@
 import { lookup } from "node:dns/promises";
-import { chmodSync, rmSync, statSync } from "node:fs";
+import { chmodSync, readFileSync, readlinkSync, rmSync, statSync } from "node:fs";
 import net, { isIP } from "node:net";
 import { getSystemErrorName } from "node:util";
 import { formatBindAddress, MAX_SOCKET_PATH_BYTES, parseBindAddress } from "../config/bind-address.ts";
@@ -9,13 +9,14 @@ import type { SocketFile } from "../process/channel.ts";
 interface Handle {
   readonly fd: number;
   getsockname?(result: { address?: string; port?: number }): number;
+  getpeername?(result: object): number;
   close(): void;
 }
 
 type CreateHandle = (
-  address: string,
-  port: number,
-  addressType: number,
+  address: string | null,
+  port: number | null,
+  addressType: number | null,
   fd?: number,
   flags?: number,
 ) => Handle | number;
@@ -23,6 +24,11 @@ type CreateHandle = (
 // The one use of what Node does not document. `listen()` would accept here, in the arbiter; this only binds, so
 // that connections wait in the kernel for a child. Works on Node 20 to 26.
 const createHandle = (net as unknown as { _createServerHandle: CreateHandle })._createServerHandle;
+
+/** A row of /proc/net/unix: its flags, inode and path. */
+const UNIX_SOCKET_ROW = /^\S+ +\S+ +\S+ +(\S+) +\S+ +\S+ +(\d+)(?: (.+))?$/;
+/** `__SO_ACCEPTCON` of the kernel. */
+const ACCEPTS_CONNECTIONS = 0x10000;
 
 /** A bound socket that children listen on. The arbiter holds it, so it outlives each of them. */
 export class ListeningSocket {
@@ -92,11 +98,58 @@ export class ListeningSocket {
     return new ListeningSocket(handle, `unix:${path}`, `unix:${path}`, { path, inode: statSync(path).ino });
   }
 
+  /**
+   * Takes over a listening socket that this process was started with. Whoever bound it keeps it, so its file
+   * is never removed here.
+   * @param fd its file descriptor.
+   * @param name what errors call it.
+   * @throws Error that says why it cannot be listened on.
+   */
+  static inherited(fd: number, name: string): ListeningSocket {
+    const refused = (why: string) => new Error(`Cannot listen on the inherited socket ${name}: it ${why}.`);
+    const handle = createHandle(null, null, null, fd);
+    if (typeof handle === "number") throw refused("is no stream socket, or not open");
+    try {
+      if (handle.getsockname === undefined) {
+        const { isListening, path = name } = describeUnixSocket(fd);
+        if (!isListening) throw refused("is not listening");
+        return new ListeningSocket(handle, `unix:${path}`, `unix:${path}`, undefined);
+      }
+      const bound: { address?: string; port?: number } = {};
+      const failed = handle.getsockname(bound);
+      if (failed !== 0) throw refused(`has no address, ${describe(failed)}`);
+      if (handle.getpeername?.({}) === 0) throw refused("is a connection; write Accept=no in its unit");
+      const address = formatBindAddress({ kind: "tcp", host: bound.address, port: bound.port ?? 0 });
+      return new ListeningSocket(handle, address, `http://${address}`, undefined);
+    } catch (error) {
+      handle.close();
+      throw error;
+    }
+  }
+
   /** Lets go of the socket and removes its file; children that listen on it go on until they close theirs. */
   close(): void {
     this.handle.close();
     if (this.file !== undefined) rmSync(this.file.path, { force: true });
   }
+}
+
+/**
+ * What the kernel knows of a unix socket, since Node does not ask. Its table (proc(5)) has only the sockets of
+ * the same network namespace; of any other it is believed that it listens.
+ */
+function describeUnixSocket(fd: number): { isListening: boolean; path?: string } {
+  const link = readlinkSync(`/proc/self/fd/${fd}`);
+  const inode = /^socket:\[(\d+)\]$/.exec(link)?.[1];
+  if (inode === undefined) return { isListening: false };
+  const rows = readFileSync("/proc/net/unix", "utf8").split("\n");
+  for (const row of rows) {
+    const [, flags = "", number, path] = UNIX_SOCKET_ROW.exec(row) ?? [];
+    if (number !== inode) continue;
+    const isListening = (Number.parseInt(flags, 16) & ACCEPTS_CONNECTIONS) !== 0;
+    return path === undefined ? { isListening } : { isListening, path };
+  }
+  return { isListening: true };
 }
 
 // A server that was killed leaves its file behind; only a connection tells it from one that lives.
