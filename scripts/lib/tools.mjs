@@ -31,6 +31,13 @@ const TOOLS = [
         (path) => path && answers(path, ["-c", "import sys; sys.exit(sys.version_info < (3, 9))"]),
       ),
   },
+  {
+    // The server itself looks for it in PATH, and so do its tests.
+    name: "systemd-notify",
+    variable: "SYSTEMD_NOTIFY",
+    package: "systemd",
+    find: () => ["systemd-notify"].find((path) => answers(path, ["--version"])),
+  },
 ];
 
 function mayInstall() {
@@ -51,8 +58,8 @@ async function aptInstall(names) {
 }
 
 /**
- * Finds the programs that tests need. The tests learn of them by the variables CHROMIUM and PYTHON, and skip
- * with a reason where one is unset.
+ * Finds the programs that tests need. The tests learn of Chromium and Python by the variables CHROMIUM and
+ * PYTHON, find systemd's commands themselves, and skip with a reason where one is missing.
  * @param {{ install: boolean }} options install: try Debian's packages for what is missing
  * @returns {Promise<Record<string, string>>} the variables of what was found
  */
