@@ -128,8 +128,17 @@ describe("the README's server of one's own", () => {
 
 describe("docs/deployment.md", () => {
   it("starts the chat with settings that are good", async () => {
-    const [start, ...others] = commandsOf(page("docs/deployment.md"));
+    const [start, ...others] = commandsOf(section("docs/deployment.md", "Without a container"));
     expect(others).toEqual([]);
     expect(await shell(`${start} --check-config`, repository)).toBe("configuration is valid\n");
+  });
+});
+
+describe("deploy/systemd/tsunicorn.service", () => {
+  it("starts the chat with settings that are good", async () => {
+    const unit = page("deploy/systemd/tsunicorn.service").replaceAll("\\\n", "");
+    const start = /^ExecStart=(.+)$/m.exec(unit)?.[1] ?? "";
+    const here = start.replace("/usr/bin/node", process.execPath).replaceAll("/opt/tsunicorn", repository);
+    expect(await shell(`${here} --check-config`, repository)).toBe("configuration is valid\n");
   });
 });
