@@ -3,13 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Settings } from "../config/settings.ts";
-import type { FromChild, Kind, ToChild } from "../process/channel.ts";
+import type { FromChild, Kind, SocketFile, ToChild } from "../process/channel.ts";
 import { explain } from "../process/explain.ts";
+import { reopenLogs } from "../process/logger.ts";
 import { Assignments } from "./assignments.ts";
 import type { Child } from "./child.ts";
 import { ChildStarter } from "./child-starter.ts";
 import { Crew } from "./crew.ts";
 import { Generations, type ReloadedKind } from "./generations.ts";
+import type { ListeningSocket } from "./listening-socket.ts";
 import { ServerSockets } from "./server-sockets.ts";
 import { StopOrder } from "./stop-order.ts";
 
@@ -36,6 +38,23 @@ export interface ArbiterOptions {
   log: Logger;
   /** Reads the config again, for a reload. @throws Error that says what is wrong with it. */
   reread(): Promise<Settings>;
+  /** Sockets of a service manager, which replace those of `bind`. */
+  inherited?: readonly ListeningSocket[];
+  /** Files beside the sockets that the last process to go removes when the arbiter was killed. */
+  files?: () => readonly SocketFile[];
+  events?: Partial<ArbiterEvents>;
+}
+
+/** What others want to know of the arbiter. */
+export interface ArbiterEvents {
+  /** The server serves: as many processes are ready as should be. */
+  listening(status: string): void;
+  /** A reload has begun. */
+  reloading(): void;
+  /** A reload has ended: the new generation serves, or it was given up. */
+  reloaded(status: string): void;
+  /** The server has begun to stop. */
+  stopping(status: string): void;
 }
 
 /**
@@ -45,7 +64,8 @@ export interface ArbiterOptions {
 export class Arbiter {
   private readonly options: ArbiterOptions;
   private readonly log: Logger;
-  private readonly sockets = new ServerSockets();
+  private readonly events: Partial<ArbiterEvents>;
+  private readonly sockets: ServerSockets;
   private readonly dirtyArbiter: Crew;
   private readonly generations: Generations;
   private readonly assignments: Assignments;
@@ -67,6 +87,8 @@ export class Arbiter {
     const { settings, log } = options;
     this.options = options;
     this.log = log;
+    this.events = options.events ?? {};
+    this.sockets = new ServerSockets(options.inherited ?? []);
     this.dirtyArbiter = new Crew("dirty-arbiter", 1, settings);
     this.generations = new Generations(settings, {
       appsChanged: () => this.configureDirtyArbiter(),
@@ -105,7 +127,12 @@ export class Arbiter {
       this.cleanUp();
       throw error;
     }
-    this.starter = new ChildStarter(this.folder, this.sockets, this.generations);
+    this.starter = new ChildStarter(
+      this.folder,
+      this.sockets,
+      this.generations,
+      this.options.files ?? (() => []),
+    );
     this.ticker = setInterval(() => this.converge(), TICK_MS);
     this.converge();
   }
@@ -118,16 +145,13 @@ export class Arbiter {
    */
   async reload(): Promise<string> {
     this.log.info("reloading: the config is read again");
-    let settings: Settings;
+    this.events.reloading?.();
     try {
-      settings = { ...(await this.options.reread()) };
-      for (const name of FIXED) this.keepFixed(settings, name);
-      await this.sockets.open(settings.bind);
-    } catch (error) {
-      this.log.error(`the reload is given up, and the old workers go on serving: ${explain(error)}`);
-      throw error;
+      const settings = await this.reread();
+      return await this.replace(settings, ["dirty-worker", "http-worker"]);
+    } finally {
+      this.events.reloaded?.(this.status);
     }
-    return this.replace(settings, ["dirty-worker", "http-worker"]);
   }
 
   /**
@@ -183,6 +207,17 @@ export class Arbiter {
     const needed = Math.max(1, ...dirty.statics.map(({ workers }) => workers ?? 1));
     // Where there were fewer from the start, they are not made more by asking for fewer.
     return this.scale(dirty, Math.max(Math.min(needed, dirty.target), dirty.target + by));
+  }
+
+  /** Opens the log file again, in every process. */
+  reopenLogs(): void {
+    if (this.settings.logFile === undefined) {
+      this.log.debug("there is no log file to open again");
+      return;
+    }
+    reopenLogs();
+    for (const child of this.children) child.tell({ type: "reopenLogs" });
+    this.log.info("the log file is opened again");
   }
 
   private get crews(): Crew[] {
@@ -336,6 +371,18 @@ export class Arbiter {
     this.tellDirtyArbiter({ type: "dirtyWorkersFailing", reason: dirty.lastFailure });
   }
 
+  private async reread(): Promise<Settings> {
+    try {
+      const settings = { ...(await this.options.reread()) };
+      for (const name of FIXED) this.keepFixed(settings, name);
+      await this.sockets.open(settings.bind);
+      return settings;
+    } catch (error) {
+      this.log.error(`the reload is given up, and the old workers go on serving: ${explain(error)}`);
+      throw error;
+    }
+  }
+
   private async replace(settings: Settings, kinds: readonly ReloadedKind[]): Promise<string> {
     if (this.stopping) throw new Error("the server is stopping");
     this.assignments.configure(settings.resources);
@@ -386,14 +433,20 @@ export class Arbiter {
     this.stopping = true;
     this.graceful = graceful;
     this.generations.abandon("the server is stopping");
-    this.sockets.keep([]);
+    this.sockets.closeHttp();
+    this.events.stopping?.(message);
   }
 
   private announce(): void {
     if (this.announced || this.stopping) return;
     if (!this.crews.every((crew) => crew.readyCount >= crew.target)) return;
     this.announced = true;
-    this.log.info(`listening on ${this.sockets.urls.join(", ")}`);
+    this.log.info(this.status);
+    this.events.listening?.(this.status);
+  }
+
+  private get status(): string {
+    return `listening on ${this.sockets.urls.join(", ")}`;
   }
 
   private finish(): void {

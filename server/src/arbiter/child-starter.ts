@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Boot } from "../process/channel.ts";
+import type { Boot, SocketFile } from "../process/channel.ts";
 import { Child, type ChildEvents, FIRST_FD } from "./child.ts";
 import type { Crew } from "./crew.ts";
 import type { Generations } from "./generations.ts";
@@ -11,13 +11,23 @@ export class ChildStarter {
   private readonly folder: string;
   private readonly sockets: ServerSockets;
   private readonly generations: Generations;
+  private readonly files: () => readonly SocketFile[];
   private lastId = 0;
 
-  /** @param folder the private folder, mode 0700. */
-  constructor(folder: string, sockets: ServerSockets, generations: Generations) {
+  /**
+   * @param folder the private folder, mode 0700.
+   * @param files what else the last process to go removes when the arbiter was killed.
+   */
+  constructor(
+    folder: string,
+    sockets: ServerSockets,
+    generations: Generations,
+    files: () => readonly SocketFile[],
+  ) {
     this.folder = folder;
     this.sockets = sockets;
     this.generations = generations;
+    this.files = files;
   }
 
   /** Starts a child of a crew. It is not in the crew yet. */
@@ -43,7 +53,7 @@ export class ChildStarter {
         .flatMap((http) => http.active)
         .filter((child) => child.ready)
         .map((child) => child.id),
-      socketFiles: this.sockets.files,
+      socketFiles: [...this.sockets.files, ...this.files()],
     };
     return new Child(
       {

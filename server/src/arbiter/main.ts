@@ -2,11 +2,18 @@
  * Entry of the arbiter: the process of the `tsunicorn` command itself. Signals only enqueue; one loop carries
  * them out, one after the other.
  */
+
+import type { Logger } from "pino";
+import { describeSource } from "../config/layer.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { loadConfigApart } from "../config/load-apart.ts";
 import { explain } from "../process/explain.ts";
 import { setUpLogger } from "../process/logger.ts";
 import { Arbiter } from "./arbiter.ts";
+import type { ListeningSocket } from "./listening-socket.ts";
+import { Pidfile } from "./pidfile.ts";
+import { ServiceNotify } from "./service-notify.ts";
+import { takeInheritedSockets, unmatchedBinds } from "./socket-activation.ts";
 
 const SIGNALS = [
   "SIGINT",
@@ -29,11 +36,29 @@ type Signal = (typeof SIGNALS)[number];
 export async function runArbiter(loaded: LoadedConfig): Promise<never> {
   const { settings } = loaded;
   process.title = settings.name === "" ? "tsunicorn: arbiter" : `tsunicorn: arbiter [${settings.name}]`;
-  const log = await setUpLogger({ level: settings.logLevel, format: settings.logFormat, role: "arbiter" });
+  const log = await setUpLogger({
+    level: settings.logLevel,
+    format: settings.logFormat,
+    file: settings.logFile,
+    role: "arbiter",
+  });
+  const service = new ServiceNotify(process.env, log);
+  const inherited = beforeStart(() => takeInheritedSockets(process.env));
+  if (inherited.length > 0) describeInherited(loaded, inherited, log);
+  const pidfile =
+    settings.pidfile === undefined ? undefined : beforeStart(() => Pidfile.write(settings.pidfile ?? ""));
   const arbiter = new Arbiter({
     settings,
     log,
     reread: async () => (await loadConfigApart(loaded.argv, loaded.env, loaded.cwd)).settings,
+    inherited,
+    files: () => (pidfile === undefined ? [] : [{ path: pidfile.path, inode: pidfile.inode }]),
+    events: {
+      listening: (status) => service.ready(status),
+      reloading: () => service.reloading("reloading"),
+      reloaded: (status) => service.ready(status),
+      stopping: (status) => service.stopping(status),
+    },
   });
   let interruptedAt = 0;
   const handlers: Record<Signal, () => void> = {
@@ -52,7 +77,7 @@ export async function runArbiter(loaded: LoadedConfig): Promise<never> {
     SIGTTOU: () => arbiter.scaleHttp(-1),
     // Why a reload was given up is in the log already.
     SIGHUP: () => void arbiter.reload().catch(() => {}),
-    SIGUSR1: () => log.debug("SIGUSR1: there is no log file to open again"),
+    SIGUSR1: () => arbiter.reopenLogs(),
     SIGUSR2: () => log.debug("SIGUSR2 means nothing here"),
   };
   const queue: Signal[] = [];
@@ -68,12 +93,42 @@ export async function runArbiter(loaded: LoadedConfig): Promise<never> {
   try {
     await arbiter.start();
   } catch (error) {
-    // One clear line where whoever started it looks; the log has nothing to add.
-    process.stderr.write(`tsunicorn: ${explain(error)}\n`);
-    process.exit(1);
+    pidfile?.remove();
+    endStart(error);
   }
   const { code, reason } = await arbiter.ended;
   if (reason !== undefined) process.stderr.write(`tsunicorn: ${reason}\n`);
+  pidfile?.remove();
   log.info("stopped");
+  await service.close();
   process.exit(code);
+}
+
+function beforeStart<T>(step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    endStart(error);
+  }
+}
+
+// One clear line where whoever started it looks; the log has nothing to add.
+function endStart(error: unknown): never {
+  process.stderr.write(`tsunicorn: ${explain(error)}\n`);
+  process.exit(1);
+}
+
+function describeInherited(
+  { settings, sources }: LoadedConfig,
+  inherited: readonly ListeningSocket[],
+  log: Logger,
+): void {
+  log.info(`inherited instead of bind: ${inherited.map((socket) => socket.url).join(", ")}`);
+  // What a config file or the default has, the service manager was meant to replace.
+  const { kind } = sources.bind;
+  const unmatched = unmatchedBinds(kind === "flag" || kind === "environment" ? settings.bind : [], inherited);
+  if (unmatched.length === 0) return;
+  log.warn(
+    `${unmatched.join(", ")} (from ${describeSource(sources.bind)}) is no inherited socket, so nobody listens there`,
+  );
 }

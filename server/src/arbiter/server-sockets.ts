@@ -4,7 +4,14 @@ import { ListeningSocket } from "./listening-socket.ts";
 /** Every socket that the server listens on. The arbiter holds them, so that they outlive each child. */
 export class ServerSockets {
   private readonly http = new Map<string, ListeningSocket>();
+  private readonly inherited: readonly ListeningSocket[];
   private dirtySocket: ListeningSocket | undefined;
+
+  /** @param inherited sockets of a service manager, which replace whatever `bind` says for good. */
+  constructor(inherited: readonly ListeningSocket[]) {
+    this.inherited = inherited;
+    for (const socket of inherited) this.http.set(socket.address, socket);
+  }
 
   /** The dirty arbiter's socket. */
   get dirty(): ListeningSocket | undefined {
@@ -33,6 +40,7 @@ export class ServerSockets {
    * @throws Error that names the address which cannot be bound; what was bound before is as it was.
    */
   async open(binds: readonly string[]): Promise<void> {
+    if (this.inherited.length > 0) return;
     const added: string[] = [];
     try {
       for (const bind of binds) {
@@ -48,17 +56,23 @@ export class ServerSockets {
 
   /** The sockets of some addresses, those that are bound. */
   of(binds: readonly string[]): ListeningSocket[] {
+    if (this.inherited.length > 0) return [...this.http.values()];
     return binds.flatMap((bind) => this.http.get(bind) ?? []);
   }
 
   /** Closes all HTTP sockets but these. A connection to another is refused from now on. */
   keep(binds: readonly string[]): void {
-    this.drop([...this.http.keys()].filter((bind) => !binds.includes(bind)));
+    if (this.inherited.length === 0) this.drop([...this.http.keys()].filter((bind) => !binds.includes(bind)));
+  }
+
+  /** Closes all HTTP sockets: nothing new is accepted. */
+  closeHttp(): void {
+    this.drop([...this.http.keys()]);
   }
 
   /** Closes everything. */
   close(): void {
-    this.keep([]);
+    this.closeHttp();
     this.dirtySocket?.close();
     this.dirtySocket = undefined;
   }

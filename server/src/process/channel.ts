@@ -26,11 +26,11 @@ export interface Boot {
   apps: string[];
   /** HTTP workers that live as this child starts: a new dirty arbiter waits for their HELLO. */
   httpWorkers: number[];
-  /** Socket files that the last process to go removes when the arbiter was killed. */
+  /** Socket files, and the pidfile, that the last process to go removes when the arbiter was killed. */
   socketFiles: SocketFile[];
 }
 
-/** A socket's file. By its inode it is told from the one that another server has put there since. */
+/** A socket's file, or the pidfile. By its inode it is told from the one that another server has put there since. */
 export interface SocketFile {
   path: string;
   inode: number;

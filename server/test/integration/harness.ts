@@ -22,6 +22,8 @@ export interface StartOptions {
   bindInConfig?: boolean;
   /** Starts it in a process group of its own, as a terminal does. */
   ownGroup?: boolean;
+  /** Listening sockets that it is started with, as systemd does it; `--bind` is not added then. */
+  inherits?: number[];
 }
 
 /** A server that a test started with the real command. */
@@ -105,24 +107,27 @@ export async function startServer({
   until = "listening on",
   ownGroup = false,
   bindInConfig = false,
+  inherits = [],
 }: StartOptions): Promise<RunningServer> {
   const port = await freePort();
-  const bind = args.includes("--bind") || bindInConfig ? [] : ["--bind", `127.0.0.1:${port}`];
+  const bound = args.includes("--bind") || bindInConfig || inherits.length > 0;
+  const bind = bound ? [] : ["--bind", `127.0.0.1:${port}`];
   const temp = mkdtempSync(join(tmpdir(), "tsurun-"));
   // The mark finds every process of this server, also one that lost its parent.
   const mark = `TSUTEST_MARK_${port}_${process.pid}`;
-  const child = spawn(process.execPath, [BIN, ...args, ...bind], {
+  const [command = "", ...rest] = [...activation(inherits), process.execPath, BIN, ...args, ...bind];
+  const child = spawn(command, rest, {
     cwd,
     env: { ...process.env, TMPDIR: temp, TSUNICORN_LOG_FORMAT: "json", [mark]: "1", ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", "pipe", ...inherits],
     detached: ownGroup,
   });
   let output = "";
   let errors = "";
-  child.stdout.on("data", (data: Buffer) => {
+  child.stdout?.on("data", (data: Buffer) => {
     output += data.toString();
   });
-  child.stderr.on("data", (data: Buffer) => {
+  child.stderr?.on("data", (data: Buffer) => {
     output += data.toString();
     errors += data.toString();
   });
@@ -177,6 +182,12 @@ export async function startServer({
     throw error;
   }
   return server;
+}
+
+// The variables name the process that they are meant for, whose id only a shell can know beforehand.
+function activation(fds: number[]): string[] {
+  if (fds.length === 0) return [];
+  return ["/bin/sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=${fds.length} exec "$@"`, "sh"];
 }
 
 function processesWith(mark: string): number[] {
