@@ -4,7 +4,7 @@
 export { defineConfig } from "./config/define-config.ts";
 export type { Settings, TsunicornConfig } from "./config/settings.ts";
 export { DirtyApp } from "./dirty/app.ts";
-export type { CallOptions } from "./dirty/call.ts";
+export type { CallOptions, ResumeOptions } from "./dirty/call-options.ts";
 export { type DirtyAppStatus, DirtyClient, type DirtyStatus, getDirtyClient } from "./dirty/client.ts";
 export type { DirtyRequest } from "./dirty/request.ts";
 export { dirty } from "./dirty/typed-client.ts";
@@ -13,6 +13,7 @@ export { getLogger } from "./process/logger.ts";
 export {
   DirtyAppError,
   DirtyAppNotFoundError,
+  DirtyCancelledError,
   DirtyConnectionError,
   DirtyDrainingError,
   DirtyError,
@@ -20,6 +21,9 @@ export {
   DirtyProtocolError,
   DirtyQueueFullError,
   DirtyQueueTimeoutError,
+  DirtyStreamGoneError,
+  DirtyStreamNotFoundError,
   DirtyTimeoutError,
   DirtyWorkerError,
 } from "./protocol/errors.ts";
+export { createStreamId } from "./protocol/stream-id.ts";

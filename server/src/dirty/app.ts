@@ -24,6 +24,12 @@ export abstract class DirtyApp {
    * other: `RESOURCE_NAME`), and go back when the worker's process ends. Default: none.
    */
   static resources?: Readonly<Record<string, number>>;
+  /**
+   * Generator actions that can go on where another worker stopped: when a worker dies in mid-stream, the action is
+   * called again with the same arguments, `this.request.emitted` holds the chunks that were delivered, and it
+   * yields what comes behind them. Default: none.
+   */
+  static continues?: readonly string[];
 
   /**
    * The request that the running action serves; each of many that run at once sees its own, also after

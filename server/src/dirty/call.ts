@@ -1,7 +1,7 @@
 import { monotonicMs } from "../process/clock.ts";
 import {
   DirtyConnectionError,
-  type DirtyError,
+  DirtyError,
   DirtyQueueTimeoutError,
   DirtyTimeoutError,
   DirtyWorkerError,
@@ -9,36 +9,9 @@ import {
 import type { Placed } from "../protocol/messages.ts";
 import { WINDOW } from "../protocol/window.ts";
 import type { ArbiterLink, PlaceListener } from "./arbiter-link.ts";
+import type { CallOptions } from "./call-options.ts";
 import { type BatchStep, Inbox, type InboxOwner, type Step } from "./inbox.ts";
 import type { RunListener, WorkerLink, WorkerLinks } from "./worker-link.ts";
-
-/** What a call is made with besides its arguments. */
-export interface CallOptions {
-  /** Aborting it cancels the call, and rejects it with the signal's reason. */
-  signal?: AbortSignal;
-  /** The most seconds that the run may take. Default and upper bound: `dirtyTimeout`. */
-  timeout?: number;
-  /** The id that the run's logs carry and `this.request.id` shows. Default: one of its own. */
-  requestId?: string;
-}
-
-/**
- * Looks at options before anything is made of them. A value of a wrong kind would be refused at the other end
- * of a connection that all calls of this process share, and end it for all of them.
- * @throws TypeError that names the option.
- */
-export function checkOptions(options: CallOptions): CallOptions {
-  const { timeout, requestId }: { timeout?: unknown; requestId?: unknown } = options;
-  if (timeout !== undefined && (typeof timeout !== "number" || Number.isNaN(timeout))) {
-    throw new TypeError(
-      `The timeout of a dirty call is ${describe(timeout)}; it must be a number of seconds.`,
-    );
-  }
-  if (requestId !== undefined && typeof requestId !== "string") {
-    throw new TypeError(`The requestId of a dirty call is ${describe(requestId)}; it must be a string.`);
-  }
-  return options;
-}
 
 /** What is called. */
 export interface CallTarget {
@@ -97,6 +70,9 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
   private readonly inbox = new Inbox(this);
   private uncredited = 0;
   private finished = false;
+  private acceptance: { promise: Promise<void>; resolve(): void; reject(error: unknown): void } | undefined;
+  private taken = false;
+  private failure: { error: unknown } | undefined;
   /** Whether the action turned out to stream; undefined until that is known. */
   streams: boolean | undefined;
 
@@ -146,6 +122,26 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
     this.inbox.leave();
   }
 
+  /**
+   * Resolves when the call waits in its app's queue or has a slot; rejects with what ended it before that.
+   */
+  accepted(): Promise<void> {
+    if (this.acceptance === undefined) {
+      let resolve = (): void => {};
+      let reject = (_error: unknown): void => {};
+      const promise = new Promise<void>((accept, refuse) => {
+        resolve = accept;
+        reject = refuse;
+      });
+      // Who only iterates gets the error there.
+      promise.catch(() => {});
+      this.acceptance = { promise, resolve, reject };
+      if (this.taken) resolve();
+      else if (this.finished) reject(this.failure?.error ?? new DirtyError("The call was given up."));
+    }
+    return this.acceptance.promise;
+  }
+
   /** The abort signal's listener. */
   handleEvent(): void {
     this.cancel(this.options.signal?.reason);
@@ -175,6 +171,7 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
     }
     this.placeId = undefined;
     this.link = link;
+    this.accept();
     this.limit(timeout + RUN_BACKSTOP_MS);
   }
 
@@ -183,7 +180,9 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
     this.fail(error);
   }
 
-  queued(): void {}
+  queued(): void {
+    this.accept();
+  }
 
   started(): void {
     this.begun = true;
@@ -238,6 +237,11 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
     } else {
       this.place();
     }
+  }
+
+  private accept(): void {
+    this.taken = true;
+    this.acceptance?.resolve();
   }
 
   private timeoutMs(): number {
@@ -305,7 +309,9 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
 
   private finish(failure?: { error: unknown }): void {
     if (this.finished) return;
+    this.failure = failure;
     this.release();
+    this.acceptance?.reject(failure?.error);
     this.inbox.end(failure);
   }
 
@@ -315,8 +321,4 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
     clearTimeout(this.timer);
     this.options.signal?.removeEventListener("abort", this);
   }
-}
-
-function describe(value: unknown): string {
-  return typeof value === "number" ? String(value) : Array.isArray(value) ? "a list" : `a ${typeof value}`;
 }

@@ -1,6 +1,7 @@
 import { getLogger } from "../process/logger.ts";
 import { DirtyError } from "../protocol/errors.ts";
-import { Call, type CallContext, type CallOptions, type CallTarget } from "./call.ts";
+import { Call, type CallContext, type CallTarget } from "./call.ts";
+import type { CallOptions } from "./call-options.ts";
 
 const UNUSED_AFTER_MS = 5000;
 
@@ -13,6 +14,7 @@ export class DirtyCall implements AsyncIterable<unknown> {
   private readonly label: string;
   private result: Promise<unknown> | undefined;
   private used = false;
+  private started = false;
 
   constructor(context: CallContext, target: CallTarget, options: CallOptions) {
     this.call = new Call(context, target, options);
@@ -53,6 +55,12 @@ export class DirtyCall implements AsyncIterable<unknown> {
         return new CallIterator<unknown[]>(this.call, () => this.call.nextBatch());
       },
     };
+  }
+
+  /** Starts the call, and resolves when it waits in its app's queue or has a slot. */
+  accepted(): Promise<void> {
+    this.start();
+    return this.call.accepted();
   }
 
   /** Says, for the log, that nobody used the call in time. */
@@ -96,6 +104,12 @@ export class DirtyCall implements AsyncIterable<unknown> {
 
   private use(): void {
     this.used = true;
+    this.start();
+  }
+
+  private start(): void {
+    if (this.started) return;
+    this.started = true;
     unused.delete(this);
     this.call.start();
   }

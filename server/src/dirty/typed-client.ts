@@ -1,6 +1,6 @@
 import { parseAppSpec } from "../config/app-spec.ts";
 import type { DirtyApp } from "./app.ts";
-import { type CallOptions, checkOptions } from "./call.ts";
+import { type CallOptions, checkOptions } from "./call-options.ts";
 import { host } from "./client.ts";
 import { DirtyCall } from "./dirty-call.ts";
 import type { DirtyAppClient } from "./types.ts";

@@ -1,5 +1,5 @@
 import type { DirtyApp } from "./app.ts";
-import type { CallOptions } from "./call.ts";
+import type { CallOptions } from "./call-options.ts";
 
 /** A plain action's call: await it. Iterated, it yields its one result. */
 export interface DirtyResult<T> extends Promise<T>, AsyncIterable<T> {}
@@ -14,6 +14,11 @@ export interface DirtyStream<T> extends AsyncIterable<T> {
    * each read instead of one for each chunk. Its use is the call's one iteration.
    */
   batches(): AsyncIterable<T[]>;
+  /**
+   * Starts the call, and resolves when it waits in its app's queue or has a slot, before its first chunk; rejects
+   * with the call's error when it failed before that. Iterate the stream then, as ever.
+   */
+  accepted(): Promise<void>;
   then: (aStreamCannotBeAwaited: never) => never;
 }
 
@@ -40,7 +45,7 @@ export type DirtyActions<A extends DirtyApp> = {
 /** The typed client of an app. */
 export type DirtyAppClient<A extends DirtyApp> = DirtyActions<A> & {
   /**
-   * The same client with a signal, a timeout in seconds or a request id bound to its calls.
+   * The same client with a signal, a timeout in seconds, a request id or a stream id bound to its calls.
    * @throws TypeError when one of them is of a wrong kind.
    */
   with(options: CallOptions): DirtyAppClient<A>;

@@ -15,6 +15,9 @@
  * | DirtyQueueFullError | DIRTY_QUEUE_FULL | the app's queue is full |
  * | DirtyQueueTimeoutError | DIRTY_QUEUE_TIMEOUT | the request waited too long for a slot |
  * | DirtyDrainingError | DIRTY_DRAINING | the server is shutting down and takes nothing new |
+ * | DirtyStreamNotFoundError | DIRTY_STREAM_NOT_FOUND | no resumable stream has that id, or not any more |
+ * | DirtyStreamGoneError | DIRTY_STREAM_GONE | the chunks asked for are not kept any more, or went with their worker |
+ * | DirtyCancelledError | DIRTY_CANCELLED | somebody ended the stream by its id |
  */
 
 /** What `details` of an error may hold: plain data that the wire carries. */
@@ -114,6 +117,21 @@ export class DirtyDrainingError extends DirtyError {
   override readonly code = "DIRTY_DRAINING";
 }
 
+/** No resumable stream has that id: nobody made it, it was cancelled, or its time is over. */
+export class DirtyStreamNotFoundError extends DirtyError {
+  override readonly code = "DIRTY_STREAM_NOT_FOUND";
+}
+
+/** The chunks that were asked for are not kept any more, or the worker that kept them died. */
+export class DirtyStreamGoneError extends DirtyError {
+  override readonly code = "DIRTY_STREAM_GONE";
+}
+
+/** Somebody ended the stream by its id. */
+export class DirtyCancelledError extends DirtyError {
+  override readonly code = "DIRTY_CANCELLED";
+}
+
 const BY_NAME = new Map<string, new (message: string, options?: DirtyErrorOptions) => DirtyError>(
   [
     DirtyError,
@@ -127,6 +145,9 @@ const BY_NAME = new Map<string, new (message: string, options?: DirtyErrorOption
     DirtyQueueFullError,
     DirtyQueueTimeoutError,
     DirtyDrainingError,
+    DirtyStreamNotFoundError,
+    DirtyStreamGoneError,
+    DirtyCancelledError,
   ].map((type) => [type.name, type]),
 );
 

@@ -31,6 +31,7 @@ describe("the public API", () => {
       "DirtyApp",
       "DirtyAppError",
       "DirtyAppNotFoundError",
+      "DirtyCancelledError",
       "DirtyClient",
       "DirtyConnectionError",
       "DirtyDrainingError",
@@ -39,8 +40,11 @@ describe("the public API", () => {
       "DirtyProtocolError",
       "DirtyQueueFullError",
       "DirtyQueueTimeoutError",
+      "DirtyStreamGoneError",
+      "DirtyStreamNotFoundError",
       "DirtyTimeoutError",
       "DirtyWorkerError",
+      "createStreamId",
       "defineConfig",
       "dirty",
       "getDirtyClient",
@@ -58,6 +62,7 @@ describe("the public API", () => {
       "DirtyResult",
       "DirtyStatus",
       "DirtyStream",
+      "ResumeOptions",
       "Settings",
       "TsunicornConfig",
     ]);
@@ -76,6 +81,9 @@ describe("the public API", () => {
       DirtyQueueFullError: "DIRTY_QUEUE_FULL",
       DirtyQueueTimeoutError: "DIRTY_QUEUE_TIMEOUT",
       DirtyDrainingError: "DIRTY_DRAINING",
+      DirtyStreamNotFoundError: "DIRTY_STREAM_NOT_FOUND",
+      DirtyStreamGoneError: "DIRTY_STREAM_GONE",
+      DirtyCancelledError: "DIRTY_CANCELLED",
     });
   });
 
@@ -83,9 +91,11 @@ describe("the public API", () => {
   test("has these members", () => {
     expectTypeOf<keyof api.DirtyApp>().toEqualTypeOf<"request" | "init" | "close">();
     expectTypeOf<keyof typeof api.DirtyApp>().toEqualTypeOf<
-      "prototype" | "workers" | "concurrency" | "resources"
+      "prototype" | "workers" | "concurrency" | "resources" | "continues"
     >();
-    expectTypeOf<keyof api.DirtyClient>().toEqualTypeOf<"execute" | "stream" | "with" | "status">();
+    expectTypeOf<keyof api.DirtyClient>().toEqualTypeOf<
+      "execute" | "stream" | "resume" | "cancel" | "with" | "status"
+    >();
     expectTypeOf<Exclude<keyof api.DirtyError, keyof Error>>().toEqualTypeOf<
       "code" | "details" | "retryAfter"
     >();
@@ -95,7 +105,17 @@ describe("the public API", () => {
       signal?: AbortSignal;
       timeout?: number;
       requestId?: string;
+      streamId?: string;
     }>();
+    expectTypeOf<api.ResumeOptions>().toEqualTypeOf<{
+      after?: number;
+      signal?: AbortSignal;
+      requestId?: string;
+    }>();
+    expectTypeOf<keyof api.DirtyStream<string>>().toEqualTypeOf<
+      "accepted" | "batches" | "then" | typeof Symbol.asyncIterator
+    >();
+    expectTypeOf(api.createStreamId).toEqualTypeOf<() => string>();
     expectTypeOf<api.DirtyRequest>().toEqualTypeOf<{
       readonly id: string;
       readonly signal: AbortSignal;
@@ -134,7 +154,12 @@ describe("docs/dirty-apps.md", () => {
   });
 
   test("lists every option of a call", () => {
-    const options: Record<keyof api.CallOptions, true> = { signal: true, timeout: true, requestId: true };
+    const options: Record<keyof api.CallOptions, true> = {
+      signal: true,
+      timeout: true,
+      requestId: true,
+      streamId: true,
+    };
     expect(firstColumn("option", "meaning").sort()).toEqual(Object.keys(options).sort());
   });
 });

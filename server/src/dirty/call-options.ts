@@ -1,0 +1,71 @@
+import { isStreamId } from "../protocol/stream-id.ts";
+
+/** What a call is made with besides its arguments. */
+export interface CallOptions {
+  /** Aborting it cancels the call, and rejects it with the signal's reason. */
+  signal?: AbortSignal;
+  /** The most seconds that the run may take. Default and upper bound: `dirtyTimeout`. */
+  timeout?: number;
+  /** The id that the run's logs carry and `this.request.id` shows. Default: one of its own. */
+  requestId?: string;
+  /**
+   * Makes the stream resumable under this id, from `createStreamId()`, a new one for each call. Leaving it only
+   * takes its reader away: the run goes on for `streamGrace` seconds, and `resume` reads it on.
+   */
+  streamId?: string;
+}
+
+/** How a stream is read on. */
+export interface ResumeOptions {
+  /** The number of chunks that the reader has already. Default: 0, all of them again. */
+  after?: number;
+  /** Aborting it takes this reader away, and rejects with the signal's reason. */
+  signal?: AbortSignal;
+  /** The id that the log carries for this reader. The run keeps its own. */
+  requestId?: string;
+}
+
+/**
+ * Looks at options before anything is made of them. A value of a wrong kind would be refused at the other end
+ * of a connection that all calls of this process share, and end it for all of them.
+ * @throws TypeError that names the option.
+ */
+export function checkOptions(options: CallOptions): CallOptions {
+  const { timeout, requestId, streamId }: { timeout?: unknown; requestId?: unknown; streamId?: unknown } =
+    options;
+  if (timeout !== undefined && (typeof timeout !== "number" || Number.isNaN(timeout))) {
+    throw new TypeError(
+      `The timeout of a dirty call is ${describe(timeout)}; it must be a number of seconds.`,
+    );
+  }
+  checkRequestId(requestId);
+  if (streamId !== undefined && (typeof streamId !== "string" || !isStreamId(streamId))) {
+    throw new TypeError("The streamId of a dirty call is none that createStreamId() made.");
+  }
+  return options;
+}
+
+/**
+ * Looks at the options of `resume`.
+ * @throws TypeError that names the option.
+ */
+export function checkResumeOptions(options: ResumeOptions): ResumeOptions {
+  const { after, requestId }: { after?: unknown; requestId?: unknown } = options;
+  if (after !== undefined && (typeof after !== "number" || !Number.isSafeInteger(after) || after < 0)) {
+    throw new TypeError(
+      `after is ${describe(after)}; it must be the number of chunks that are there already.`,
+    );
+  }
+  checkRequestId(requestId);
+  return options;
+}
+
+function checkRequestId(requestId: unknown): void {
+  if (requestId !== undefined && typeof requestId !== "string") {
+    throw new TypeError(`The requestId of a dirty call is ${describe(requestId)}; it must be a string.`);
+  }
+}
+
+function describe(value: unknown): string {
+  return typeof value === "number" ? String(value) : Array.isArray(value) ? "a list" : `a ${typeof value}`;
+}
