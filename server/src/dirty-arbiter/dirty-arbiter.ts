@@ -10,15 +10,18 @@ import {
   type Hello,
   MSG,
   readDict,
+  readFree,
   readHeartbeat,
   readHello,
   readPlace,
   readReady,
-  readSlot,
 } from "../protocol/messages.ts";
+import { readEndStream, readFind, readForget, STREAM_MSG } from "../protocol/stream-messages.ts";
 import { checkToken } from "../protocol/token.ts";
 import { GatewaySession } from "./gateway.ts";
 import { Placement, type PlaceRequest } from "./placement.ts";
+import { StreamDirectory } from "./stream-directory.ts";
+import type { Asker } from "./stream-entry.ts";
 
 const TICK_MS = 100;
 /** A new dirty arbiter grants nothing for so long, unless all live HTTP workers came earlier. */
@@ -45,6 +48,9 @@ export interface DirtyArbiterOptions {
   abortGrace: number;
   /** Seconds. */
   timeout: number;
+  /** Seconds. */
+  streamGrace: number;
+  migrationLimit: number;
   /** Has the arbiter kill a worker. */
   kill(worker: number, reason: string): void;
 }
@@ -62,6 +68,7 @@ interface Peer {
 export class DirtyArbiter {
   private readonly options: DirtyArbiterOptions;
   private readonly placement: Placement;
+  private readonly streams: StreamDirectory;
   private readonly server: Server;
   private readonly peers = new Set<Peer>();
   private readonly foreign = new Set<Connection>();
@@ -85,9 +92,18 @@ export class DirtyArbiter {
         now: monotonicMs,
       },
       {
-        granted: (request, placed) => peerOf(request).connection.send(MSG.PLACED, request.id, placed),
-        rejected: (request, error) => peerOf(request).connection.sendError(request.id, error),
-        queued: (request, position) => peerOf(request).connection.send(MSG.QUEUED, request.id, { position }),
+        granted: (request, placed) => {
+          if (this.streams.owns(request)) this.streams.granted(request, placed);
+          else peerOf(request).connection.send(MSG.PLACED, request.id, placed);
+        },
+        rejected: (request, error) => {
+          if (this.streams.owns(request)) this.streams.rejected(request, error);
+          else peerOf(request).connection.sendError(request.id, error);
+        },
+        queued: (request, position) => {
+          if (this.streams.owns(request)) this.streams.queued(request, position);
+          else peerOf(request).connection.send(MSG.QUEUED, request.id, { position });
+        },
         revoke: (worker, slot, cancel) =>
           this.workers.get(worker)?.connection.send(MSG.REVOKE, 0, { slot, cancel }),
         kill: options.kill,
@@ -95,10 +111,28 @@ export class DirtyArbiter {
       },
       this.awaited.size > 0,
     );
+    this.streams = new StreamDirectory(
+      { graceMs: options.streamGrace * 1000, queueTimeoutMs: options.queueTimeout * 1000, now: monotonicMs },
+      {
+        place: (request) => this.placement.place(request),
+        withdraw: (request) => this.placement.cancel(this.streams, request),
+        revoke: (worker, slot, cancel) => this.placement.revokeSlot(worker, slot, cancel),
+        placed: (asker, placed) => peerOf(asker).connection.send(MSG.PLACED, asker.id, placed),
+        found: (asker, found) => peerOf(asker).connection.send(STREAM_MSG.FOUND, asker.id, found),
+        queued: (asker, position) => peerOf(asker).connection.send(MSG.QUEUED, asker.id, { position }),
+        rejected: (asker, error) => peerOf(asker).connection.sendError(asker.id, error),
+        ended: (asker) => peerOf(asker).connection.send(MSG.RESPONSE, asker.id, { result: null }),
+        adopt: (worker, run) => this.workers.get(worker)?.connection.send(MSG.RUN, 0, run),
+      },
+      true,
+    );
     // What waits in the sockets is heard before the clock is looked at. After a pause of this process it may be the
     // FREE of a run that seems to be over its time, and its worker must not be killed for that.
     this.ticker = setInterval(() => setImmediate(() => this.tick()), TICK_MS);
-    this.hold = setTimeout(() => this.placement.release(), HOLD_MS);
+    this.hold = setTimeout(() => {
+      this.placement.release();
+      this.streams.settle();
+    }, HOLD_MS);
     this.server = createServer((socket) => this.accept(socket));
     this.server.maxConnections = MAX_CONNECTIONS;
   }
@@ -126,6 +160,7 @@ export class DirtyArbiter {
   workerGone(id: number): void {
     // What it sent last may still be unread here; nothing of it may bring the dead back.
     this.workers.get(id)?.connection.destroy();
+    this.streams.workerGone(id);
     this.placement.workerGone(id);
   }
 
@@ -152,6 +187,7 @@ export class DirtyArbiter {
 
   private tick(): void {
     if (!this.placement.idle) this.placement.tick();
+    if (!this.streams.idle) this.streams.tick();
   }
 
   private accept(socket: Socket): void {
@@ -212,19 +248,33 @@ export class DirtyArbiter {
       this.placement.workerDisconnected(peer.hello.id);
     } else {
       this.placement.ownerGone(peer);
+      this.streams.peerGone(peer);
     }
   }
 
   private fromWorker(worker: number, type: number, dict: Record<string, unknown>): void {
     switch (type) {
-      case MSG.READY:
-        this.placement.workerReady(worker, readReady(dict));
+      case MSG.READY: {
+        const ready = readReady(dict);
+        // First the streams: a request for one that is here must not be granted a slot.
+        this.streams.workerReady(worker, ready);
+        this.placement.workerReady(worker, ready);
         return;
-      case MSG.HEARTBEAT:
-        this.placement.heartbeat(worker, readHeartbeat(dict));
+      }
+      case MSG.HEARTBEAT: {
+        const started = readHeartbeat(dict);
+        this.streams.started(started);
+        this.placement.heartbeat(worker, started);
         return;
-      case MSG.FREE:
-        this.placement.free(worker, readSlot(dict));
+      }
+      case MSG.FREE: {
+        const { slot, unused } = readFree(dict);
+        this.streams.freed(slot, unused);
+        this.placement.free(worker, slot);
+        return;
+      }
+      case STREAM_MSG.FORGET:
+        this.streams.forgotten(worker, readForget(dict));
         return;
       default:
         throw new DirtyProtocolError(`A dirty worker may not send a message of type 0x${type.toString(16)}.`);
@@ -240,12 +290,24 @@ export class DirtyArbiter {
     end: number,
   ): void {
     if (typeof id !== "number") throw new DirtyProtocolError("A request's id must be below 2^53.");
-    if (type === MSG.PLACE) {
-      this.placement.place({ owner: peer, id, ...readPlace(readDict(buffer, start, end)) });
-    } else if (type === MSG.CANCEL) {
-      this.placement.cancel(peer, id);
-    } else {
-      throw new DirtyProtocolError(`A client may not send a message of type 0x${type.toString(16)}.`);
+    switch (type) {
+      case MSG.PLACE: {
+        const place = readPlace(readDict(buffer, start, end));
+        if (place.stream === undefined) this.placement.place({ owner: peer, id, ...place });
+        else this.streams.place(peer, id, place, end - start);
+        return;
+      }
+      case STREAM_MSG.FIND:
+        this.streams.find(peer, id, readFind(readDict(buffer, start, end)));
+        return;
+      case STREAM_MSG.END_STREAM:
+        this.streams.end(peer, id, readEndStream(readDict(buffer, start, end)));
+        return;
+      case MSG.CANCEL:
+        if (!this.streams.cancel(peer, id)) this.placement.cancel(peer, id);
+        return;
+      default:
+        throw new DirtyProtocolError(`A client may not send a message of type 0x${type.toString(16)}.`);
     }
   }
 
@@ -264,12 +326,13 @@ export class DirtyArbiter {
 
   private gatewayHost(): ClientHost {
     if (this.gateway === undefined) {
-      const { path, token, id, timeout, queueTimeout } = this.options;
+      const { path, token, id, timeout, queueTimeout, migrationLimit } = this.options;
       this.gateway = new ClientHost({
         socket: path,
         hello: { token, role: "gateway", id, pid: process.pid },
         dirtyTimeout: timeout,
         dirtyQueueTimeout: queueTimeout,
+        migrationLimit,
       });
     }
     return this.gateway;
@@ -278,7 +341,7 @@ export class DirtyArbiter {
 
 type FrameReceiver = (type: number, id: RequestId, buffer: Buffer, start: number, end: number) => void;
 
-function peerOf(request: PlaceRequest): Peer {
-  // The owner is what `place` was called with, a few lines above.
-  return request.owner as Peer;
+function peerOf(request: PlaceRequest | Asker): Peer {
+  // What `place` and its like were called with, a few lines above.
+  return ("owner" in request ? request.owner : request.peer) as Peer;
 }

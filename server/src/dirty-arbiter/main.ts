@@ -75,6 +75,8 @@ async function open({ settings, listeners, dirtySocket, token, id, apps, httpWor
     ...limits(apps, settings),
     httpWorkers,
     timeout: settings.dirtyTimeout,
+    streamGrace: settings.streamGrace,
+    migrationLimit: settings.migrationLimit,
     kill: (worker, reason) => tellArbiter({ type: "kill", worker, reason }),
   });
   await arbiter.open();

@@ -29,6 +29,8 @@ export interface PlaceRequest {
   /** ms that the run may take. */
   readonly timeout: number;
   readonly arrival: number;
+  /** Since when it waits, where that is not its arrival: it goes on from another run. */
+  readonly since?: number | undefined;
 }
 
 /** What placement decides, told to whoever has the sockets. */
@@ -144,7 +146,8 @@ export class Placement {
       return;
     }
     if (app.queue.size === 0 && this.grant(app, request)) return;
-    if (app.queue.size >= this.options.queueSize) {
+    // What goes on from another run was let in before.
+    if (app.queue.size >= this.options.queueSize && request.since === undefined) {
       const error = new DirtyQueueFullError(`${app.queue.size} requests wait for ${app.name} already.`, {
         details: { retry_after: app.rate.retryAfter(app.queue.size, this.options.now()) },
       });
@@ -165,6 +168,12 @@ export class Placement {
       const request = app.queue.all().find((one) => one.owner === owner && one.id === id);
       if (request !== undefined) app.queue.remove(request);
     }
+  }
+
+  /** Takes a slot back, with `cancel` also from a run that has begun. */
+  revokeSlot(worker: number, slot: number, cancel: boolean): void {
+    const lease = this.workers.get(worker)?.leases.get(slot);
+    if (lease !== undefined && (cancel || !lease.started)) this.revoke(lease, cancel);
   }
 
   /** A client is gone: what it waited for is dropped, what runs for it is cancelled. */
@@ -371,7 +380,7 @@ export class Placement {
   private expire(app: App, now: number): void {
     const limit = this.options.queueTimeoutMs;
     for (const request of app.queue.all()) {
-      if (now - request.arrival < limit) return;
+      if (now - (request.since ?? request.arrival) < limit) continue;
       const error = new DirtyQueueTimeoutError(`${app.name} had no free slot for ${limit / 1000} s.`, {
         details: { retry_after: app.rate.retryAfter(app.queue.size, now) },
       });

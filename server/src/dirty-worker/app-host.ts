@@ -31,6 +31,7 @@ export class AppClass {
 
   /** What the arbiter needs to know to place the app. @throws Error when a static is none of its kind. */
   describe(): AppStatics {
+    this.continues();
     return {
       app: this.name,
       workers: this.workersInSpec ?? this.count("workers"),
@@ -42,7 +43,25 @@ export class AppClass {
   async load(): Promise<AppHost> {
     const app = new this.type();
     await app.init();
-    return new AppHost(this.name, app, this.count("concurrency") ?? 1);
+    return new AppHost(this.name, app, this.count("concurrency") ?? 1, this.continues());
+  }
+
+  /** The actions that can go on from what was emitted. */
+  private continues(): string[] {
+    const value = this.statics["continues"] ?? [];
+    const prototype: object = this.type.prototype;
+    const unknown: unknown = Array.isArray(value)
+      ? value.find(
+          (name: unknown) =>
+            typeof name !== "string" || findAction(Object.create(prototype), name) === undefined,
+        )
+      : value;
+    if (!Array.isArray(value) || unknown !== undefined) {
+      throw new Error(
+        `static continues of the dirty app ${this.name} must be a list of names of its actions; it has ${show(unknown)}.`,
+      );
+    }
+    return value;
   }
 
   private resources(): Record<string, number> {
@@ -80,13 +99,16 @@ export class AppHost {
   readonly name: string;
   /** How many requests it runs at once. */
   readonly concurrency: number;
+  /** The actions that can go on from what was emitted. */
+  readonly continues: readonly string[];
   running = 0;
   private readonly app: App;
 
-  constructor(name: string, app: App, concurrency: number) {
+  constructor(name: string, app: App, concurrency: number, continues: readonly string[]) {
     this.name = name;
     this.app = app;
     this.concurrency = concurrency;
+    this.continues = continues;
   }
 
   /** The app's action of that name, bound to the app; undefined when it has none. */
@@ -96,13 +118,17 @@ export class AppHost {
 
   /** What the dirty arbiter is told. */
   describe(): ReadyApp {
-    return { app: this.name, concurrency: this.concurrency, continues: [] };
+    return { app: this.name, concurrency: this.concurrency, continues: [...this.continues] };
   }
 
   /** Runs the app's `close`. */
   async close(): Promise<void> {
     await this.app.close();
   }
+}
+
+function show(value: unknown): string {
+  return typeof value === "string" ? `"${value}", which is no action` : `a value of type ${typeof value}`;
 }
 
 function extendsBase(prototype: unknown): boolean {

@@ -4,22 +4,23 @@ import { monotonicMs } from "../process/clock.ts";
 import { getLogger } from "../process/logger.ts";
 import { Connection } from "../protocol/connection.ts";
 import { DirtyDrainingError, DirtyProtocolError, DirtyWorkerError } from "../protocol/errors.ts";
-import type { RequestId } from "../protocol/header.ts";
 import {
   type Hello,
   MSG,
   type Ready,
   type Revoke,
-  readBytes,
+  type Run as RunMessage,
   readDict,
   readHello,
-  readRun,
 } from "../protocol/messages.ts";
 import { epochOf } from "../protocol/slot.ts";
 import { checkToken } from "../protocol/token.ts";
 import type { AppHost } from "./app-host.ts";
+import { ClientSession, type ClientSessionOwner } from "./client-session.ts";
 import { Registration, type RegistrationOwner } from "./registration.ts";
-import { Run, type RunOwner } from "./run.ts";
+import { Run } from "./run.ts";
+import type { Incoming } from "./run-output.ts";
+import { StreamStore, type StreamStoreOptions } from "./stream-store.ts";
 import { Turn } from "./turn.ts";
 
 // Slots are never reused, so old revocations only have to be remembered until a late RUN can no longer come.
@@ -40,10 +41,13 @@ export interface DirtyWorkerOptions {
   hello: Hello;
   /** The loaded apps. */
   hosts: AppHost[];
+  /** Limits of its resumable streams. Default: a grace of 30 s. */
+  streams?: StreamStoreOptions;
 }
 
 /** The dirty worker itself: takes runs from clients, keeps the rules of slots, and reports to the dirty arbiter. */
-export class DirtyWorker implements RegistrationOwner {
+export class DirtyWorker implements RegistrationOwner, ClientSessionOwner {
+  readonly streams: StreamStore;
   private readonly turn = new Turn();
   private readonly options: DirtyWorkerOptions;
   private readonly hosts: Map<string, AppHost>;
@@ -55,12 +59,17 @@ export class DirtyWorker implements RegistrationOwner {
   private draining = false;
   /** The apps that it takes new requests for; undefined: all that it has loaded. */
   private kept: readonly string[] | undefined;
+  private closing = false;
   private emptied: (() => void) | undefined;
   private deserted: (() => void) | undefined;
 
   constructor(options: DirtyWorkerOptions) {
     this.options = options;
     this.hosts = new Map(options.hosts.map((host) => [host.name, host]));
+    this.streams = new StreamStore(options.streams ?? { graceMs: 30_000 }, {
+      forgotten: (kept) => this.registration?.forget(kept),
+      changed: () => this.lookIfEmpty(),
+    });
     this.server = createServer((socket) => this.accept(socket));
     this.server.maxConnections = MAX_CONNECTIONS;
   }
@@ -82,11 +91,14 @@ export class DirtyWorker implements RegistrationOwner {
     this.registration?.announce();
   }
 
-  /** Takes nothing new; resolves when the last run has settled, or after `ms`. */
+  /**
+   * Takes nothing new; resolves when the last run has settled and whoever reads a resumable stream has all of it, or
+   * after `ms`.
+   */
   async drain(ms: number): Promise<void> {
     this.draining = true;
     this.registration?.announce();
-    if (this.running.size === 0) return;
+    if (this.empty) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);
       this.emptied = () => {
@@ -112,7 +124,9 @@ export class DirtyWorker implements RegistrationOwner {
   async close(ms: number): Promise<void> {
     for (const run of this.running.values())
       run.abort(new DirtyDrainingError("The dirty worker is stopping."));
+    this.closing = true;
     await this.drain(ms);
+    this.streams.close();
     for (const host of this.hosts.values()) {
       try {
         await host.close();
@@ -136,6 +150,7 @@ export class DirtyWorker implements RegistrationOwner {
         app: run.host.name,
         ms_left: Math.max(0, run.deadline - now),
       })),
+      streams: this.streams.kept(),
     };
   }
 
@@ -149,7 +164,7 @@ export class DirtyWorker implements RegistrationOwner {
           break;
         }
       }
-      this.registration?.free(slot);
+      this.registration?.free(slot, true);
     } else if (cancel) {
       run.abort(new DirtyWorkerError("The client is gone."));
     }
@@ -159,71 +174,86 @@ export class DirtyWorker implements RegistrationOwner {
     return !this.draining && (this.kept?.includes(host.name) ?? true);
   }
 
+  // Once no client is connected, nobody is there who could read on.
+  private get empty(): boolean {
+    return this.running.size === 0 && (this.closing || this.connections.size === 0 || !this.streams.wanted);
+  }
+
+  private lookIfEmpty(): void {
+    if (this.emptied !== undefined && this.empty) this.emptied();
+  }
+
   private settled(run: Run): void {
     run.host.running--;
     this.running.delete(run.slot);
     this.registration?.free(run.slot);
-    if (this.running.size === 0) this.emptied?.();
+    this.lookIfEmpty();
   }
 
   private accept(socket: Socket): void {
-    const runs = new Map<RequestId, Run>();
-    const owner: RunOwner = {
-      turn: this.turn,
-      settled: (run) => {
-        runs.delete(run.id);
-        this.settled(run);
-      },
-    };
-    let trusted = false;
+    let session: ClientSession | undefined;
     const connection = new Connection(socket, {
       frame: (type, id, buffer, start, end) => {
-        if (!trusted) {
-          if (type !== MSG.HELLO)
-            throw new DirtyProtocolError("The first message to a dirty worker must be HELLO.");
-          checkToken(readHello(readDict(buffer, start, end)), this.options.hello.token);
-          trusted = true;
-          clearTimeout(limit);
+        if (session !== undefined) {
+          session.receive(type, id, buffer, start, end);
           return;
         }
-        switch (type) {
-          case MSG.RUN:
-            this.run(connection, owner, runs, id, readDict(buffer, start, end));
-            return;
-          case MSG.CANCEL:
-            runs.get(id)?.abort(new DirtyWorkerError("The call was cancelled."));
-            return;
-          case MSG.CREDIT:
-            runs.get(id)?.grant(readBytes(readDict(buffer, start, end)));
-            return;
-          default:
-            throw new DirtyProtocolError(`A dirty worker takes no message of type 0x${type.toString(16)}.`);
-        }
+        if (type !== MSG.HELLO)
+          throw new DirtyProtocolError("The first message to a dirty worker must be HELLO.");
+        checkToken(readHello(readDict(buffer, start, end)), this.options.hello.token);
+        session = new ClientSession(this, connection);
+        clearTimeout(limit);
       },
       closed: (error) => {
         clearTimeout(limit);
         this.connections.delete(connection);
         if (error !== undefined) getLogger().warn({ err: error }, "a connection to the dirty worker failed");
-        if (this.connections.size === 0) this.deserted?.();
-        for (const run of runs.values()) run.abort(new DirtyWorkerError("The client is gone."));
+        session?.closed();
+        if (this.connections.size > 0) return;
+        this.deserted?.();
+        this.lookIfEmpty();
       },
     });
     const limit = setTimeout(() => connection.destroy(), HELLO_MS);
     this.connections.add(connection);
   }
 
-  private run(
-    connection: Connection,
-    owner: RunOwner,
-    runs: Map<RequestId, Run>,
-    id: RequestId,
-    dict: Record<string, unknown>,
-  ): void {
-    const message = readRun(dict);
-    const { slot } = message;
-    const host = this.hosts.get(message.app);
+  take(message: RunMessage, connection: Connection, id: number, done: () => void): Incoming | undefined {
+    const host = this.admit(message);
+    if (host === undefined) {
+      connection.send(MSG.NACK, id);
+      return undefined;
+    }
+    if (message.stream !== undefined)
+      return this.begin(host, message, message.stream, { connection, id, done });
+    const run = new Run(
+      {
+        turn: this.turn,
+        settled: () => {
+          done();
+          this.settled(run);
+        },
+      },
+      host,
+      connection,
+      id,
+      message,
+    );
+    this.start(run);
+    return run;
+  }
+
+  adopted(message: RunMessage): void {
+    if (message.stream === undefined)
+      throw new DirtyProtocolError("A run without a stream has no reader here.");
+    const host = this.admit(message);
+    if (host !== undefined) this.begin(host, message, message.stream);
+  }
+
+  /** The app that serves a run; undefined: the slot is void, and the client will not use it again. */
+  private admit({ slot, app }: RunMessage): AppHost | undefined {
+    const host = this.hosts.get(app);
     if (
-      typeof id !== "number" ||
       host === undefined ||
       !this.takes(host) ||
       host.running >= host.concurrency ||
@@ -231,16 +261,44 @@ export class DirtyWorker implements RegistrationOwner {
       this.revokedSlots.has(slot) ||
       epochOf(slot) < (this.registration?.epoch ?? 0)
     ) {
-      connection.send(MSG.NACK, id);
-      // The client will not use this slot again, so it need not wait to be found unused.
-      if (!this.running.has(slot)) this.registration?.free(slot);
-      return;
+      // So it need not wait to be found unused.
+      if (!this.running.has(slot)) this.registration?.free(slot, true);
+      return undefined;
     }
-    const run = new Run(owner, host, connection, id, message);
-    host.running++;
-    this.running.set(slot, run);
-    runs.set(id, run);
-    this.registration?.began(slot);
+    return host;
+  }
+
+  private begin(
+    host: AppHost,
+    message: RunMessage,
+    id: string,
+    client?: { connection: Connection; id: number; done: () => void },
+  ): Incoming | undefined {
+    const stream = this.streams.create(message, id, host.continues.includes(message.action));
+    const run = new Run(
+      {
+        turn: this.turn,
+        settled: () => {
+          stream.settled();
+          this.settled(run);
+        },
+      },
+      host,
+      stream,
+      0,
+      message,
+    );
+    const reader = client && stream.open(client.connection, client.id, client.done);
+    stream.begin(run);
+    this.start(run);
+    this.streams.welcome(stream);
+    return reader;
+  }
+
+  private start(run: Run): void {
+    run.host.running++;
+    this.running.set(run.slot, run);
+    this.registration?.began(run.slot);
     run.start();
   }
 }

@@ -83,7 +83,7 @@ async function importApp(spec: string): Promise<AppClass> {
   }
 }
 
-async function serve({ id, folder, dirtySocket, token }: Boot, apps: string[]): Promise<void> {
+async function serve({ id, folder, dirtySocket, token, settings }: Boot, apps: string[]): Promise<void> {
   const mine = classes.filter((app) => apps.includes(app.name));
   process.title = `tsunicorn: dirty worker [${mine.map((app) => app.name.split(":")[1]).join(" ")}]`;
   const hosts = await Promise.all(
@@ -94,7 +94,8 @@ async function serve({ id, folder, dirtySocket, token }: Boot, apps: string[]): 
     ),
   );
   const hello = { token, role: "dirty-worker" as const, id, pid: process.pid };
-  worker = new DirtyWorker({ socket: join(folder, `w${id}.sock`), dirtySocket, hello, hosts });
+  const streams = { graceMs: settings.streamGrace * 1000 };
+  worker = new DirtyWorker({ socket: join(folder, `w${id}.sock`), dirtySocket, hello, hosts, streams });
   await worker.open();
   tellArbiter({ type: "ready" });
 }

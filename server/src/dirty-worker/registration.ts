@@ -2,13 +2,17 @@ import { connect } from "node:net";
 import { Connection } from "../protocol/connection.ts";
 import {
   type Hello,
+  type KeptStream,
   MSG,
   type Ready,
   type Revoke,
+  type Run,
   readDict,
   readRevoke,
+  readRun,
   readWelcome,
 } from "../protocol/messages.ts";
+import { STREAM_MSG } from "../protocol/stream-messages.ts";
 
 const RECONNECT_MS = 50;
 const HEARTBEAT_MS = 250;
@@ -19,6 +23,8 @@ export interface RegistrationOwner {
   ready(): Ready;
   /** A slot is taken back. */
   revoked(revoke: Revoke): void;
+  /** The dirty arbiter sends a resumable request itself: its client died while it waited. */
+  adopted(message: Run): void;
 }
 
 /**
@@ -56,9 +62,14 @@ export class Registration {
     this.started.push(slot);
   }
 
-  /** Gives a slot back. */
-  free(slot: number): void {
-    this.connection?.send(MSG.FREE, 0, { slot });
+  /** Gives a slot back; `unused` when its request never ran here. */
+  free(slot: number, unused = false): void {
+    this.connection?.send(MSG.FREE, 0, unused ? { slot, unused } : { slot });
+  }
+
+  /** Says that a resumable stream cannot be read any more. */
+  forget(kept: KeptStream): void {
+    this.connection?.send(STREAM_MSG.FORGET, 0, kept);
   }
 
   /** Closes for good. */
@@ -77,6 +88,8 @@ export class Registration {
           this.announce();
         } else if (type === MSG.REVOKE) {
           this.owner.revoked(readRevoke(readDict(buffer, start, end)));
+        } else if (type === MSG.RUN) {
+          this.owner.adopted(readRun(readDict(buffer, start, end)));
         }
       },
       closed: () => {

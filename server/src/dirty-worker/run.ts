@@ -2,11 +2,11 @@ import type { Logger } from "pino";
 import { RequestContext, requestStorage } from "../dirty/request.ts";
 import { monotonicMs } from "../process/clock.ts";
 import { getLogger } from "../process/logger.ts";
-import type { Connection } from "../protocol/connection.ts";
 import { DirtyAppNotFoundError, DirtyTimeoutError } from "../protocol/errors.ts";
 import { MSG, type Run as RunMessage } from "../protocol/messages.ts";
 import { WINDOW } from "../protocol/window.ts";
 import type { AppHost } from "./app-host.ts";
+import type { Incoming, RunOutput } from "./run-output.ts";
 import type { Turn } from "./turn.ts";
 
 /** What a run needs of its worker. */
@@ -20,13 +20,13 @@ export interface RunOwner {
  * One request while an app serves it: from the call of its action until the action's code has ended. Its
  * caller may be gone long before that; the slot is free only after it.
  */
-export class Run {
+export class Run implements Incoming {
   readonly slot: number;
   readonly id: number;
   readonly host: AppHost;
   readonly deadline: number;
   private readonly owner: RunOwner;
-  private readonly connection: Connection;
+  private readonly output: RunOutput;
   private readonly message: RunMessage;
   private readonly context: RequestContext;
   private readonly timer: NodeJS.Timeout;
@@ -35,10 +35,10 @@ export class Run {
   private aborted = false;
   private answered = false;
 
-  constructor(owner: RunOwner, host: AppHost, connection: Connection, id: number, message: RunMessage) {
+  constructor(owner: RunOwner, host: AppHost, output: RunOutput, id: number, message: RunMessage) {
     this.owner = owner;
     this.host = host;
-    this.connection = connection;
+    this.output = output;
     this.id = id;
     this.message = message;
     this.slot = message.slot;
@@ -55,8 +55,8 @@ export class Run {
   start(): void {
     // The caller must know that the run began before the action can do harm: a request whose worker dies
     // earlier than this is placed again.
-    this.connection.send(MSG.STARTED, this.id);
-    this.connection.flush();
+    this.output.send(MSG.STARTED, this.id);
+    this.output.flush();
     requestStorage().run(this.context, () => void this.pump());
   }
 
@@ -80,7 +80,7 @@ export class Run {
     const error = new DirtyTimeoutError(`${run.label} took longer than ${seconds} s.`, {
       details: { timeout: seconds },
     });
-    if (!run.aborted) run.connection.sendError(run.id, error);
+    if (!run.aborted) run.output.sendError(run.id, error);
     run.abort(error);
     run.log.warn(error.message);
   }
@@ -117,7 +117,7 @@ export class Run {
   }
 
   private async stream(iterator: AsyncIterator<unknown> | Iterator<unknown>): Promise<void> {
-    const { connection, id, owner } = this;
+    const { output, id, owner } = this;
     const { turn } = owner;
     let first = true;
     while (!this.aborted) {
@@ -129,14 +129,14 @@ export class Run {
       }
       if (this.aborted) break;
       try {
-        this.credit -= connection.sendChunk(id, step.value ?? null);
+        this.credit -= output.sendChunk(id, step.value ?? null);
       } catch (error) {
         this.fail(error);
         break;
       }
       if (first) {
         first = false;
-        connection.flush();
+        output.flush();
       }
       if (this.credit <= 0) await this.moreCredit();
       else if (turn.over()) await turn.next();
@@ -146,7 +146,7 @@ export class Run {
 
   private async moreCredit(): Promise<void> {
     while (this.credit <= 0 && !this.aborted) {
-      this.connection.flush();
+      this.output.flush();
       await new Promise<void>((resolve) => {
         this.wake = resolve;
       });
@@ -160,7 +160,7 @@ export class Run {
   }
 
   private answer(type: number, value?: unknown): void {
-    if (!this.aborted) this.connection.send(type, this.id, value);
+    if (!this.aborted) this.output.send(type, this.id, value);
   }
 
   private fail(error: unknown): void {
@@ -170,7 +170,7 @@ export class Run {
       return;
     }
     if (!(error instanceof DirtyAppNotFoundError)) this.log.error({ err: error }, `${this.label} failed`);
-    this.connection.sendError(this.id, error, { app_path: this.host.name, action: this.message.action });
+    this.output.sendError(this.id, error, { app_path: this.host.name, action: this.message.action });
     // One answer is all that the caller gets, also when the generator's own end fails too.
     this.answered = true;
   }

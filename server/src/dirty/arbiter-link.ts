@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import { Connection } from "../protocol/connection.ts";
-import { type DirtyError, fromWireError } from "../protocol/errors.ts";
+import { DirtyError, fromWireError } from "../protocol/errors.ts";
 import type { RequestId } from "../protocol/header.ts";
 import {
   type AppState,
@@ -14,6 +14,7 @@ import {
   readPlaced,
   readPosition,
 } from "../protocol/messages.ts";
+import { type EndStream, type Find, type Found, readFound, STREAM_MSG } from "../protocol/stream-messages.ts";
 
 const RECONNECT_MS = 50;
 
@@ -21,6 +22,10 @@ const RECONNECT_MS = 50;
 export interface PlaceListener {
   /** A slot is there. */
   placed(placed: Placed): void;
+  /** A worker has the stream's run already. */
+  found(found: Found): void;
+  /** The stream was ended while it waited. */
+  ended(): void;
   /** No slot will come. */
   placeFailed(error: DirtyError): void;
   /** The request waits in its app's queue, with so many before it. */
@@ -28,7 +33,8 @@ export interface PlaceListener {
 }
 
 interface Waiting {
-  place: Place;
+  type: number;
+  message: Place | Find | EndStream;
   listener: PlaceListener;
 }
 
@@ -65,16 +71,22 @@ export class ArbiterLink {
     });
     this.connection = connection;
     connection.send(MSG.HELLO, 0, this.hello);
-    for (const [id, { place }] of this.waiting) connection.send(MSG.PLACE, id, place);
+    for (const [id, { type, message }] of this.waiting) this.send(type, id, message);
   }
 
   /** Asks for a slot. @returns the id to `cancel` it with. */
   place(place: Place, listener: PlaceListener): number {
-    const id = ++this.lastId;
-    this.waiting.set(id, { place, listener });
-    if (this.connection === undefined) this.open();
-    else this.connection.send(MSG.PLACE, id, place);
-    return id;
+    return this.ask(MSG.PLACE, place, listener);
+  }
+
+  /** Asks where a resumable stream is. @returns the id to `cancel` it with. */
+  find(find: Find, listener: PlaceListener): number {
+    return this.ask(STREAM_MSG.FIND, find, listener);
+  }
+
+  /** Ends a resumable stream that waits, or asks where it is. @returns the id to `cancel` it with. */
+  endStream(end: EndStream, listener: PlaceListener): number {
+    return this.ask(STREAM_MSG.END_STREAM, end, listener);
   }
 
   /** Gives up a request that waits, or a slot that was granted and will not be used. */
@@ -88,6 +100,26 @@ export class ArbiterLink {
     this.closed = true;
     clearTimeout(this.retry);
     this.connection?.close();
+  }
+
+  private ask(type: number, message: Waiting["message"], listener: PlaceListener): number {
+    const id = ++this.lastId;
+    this.waiting.set(id, { type, message, listener });
+    if (this.connection === undefined) this.open();
+    else this.send(type, id, message);
+    return id;
+  }
+
+  // What a resumable request is called with travels too, and may be something that cannot.
+  private send(type: number, id: number, message: Waiting["message"]): void {
+    try {
+      this.connection?.send(type, id, message);
+    } catch (error) {
+      if (!(error instanceof DirtyError)) throw error;
+      const { listener } = this.waiting.get(id) ?? {};
+      this.waiting.delete(id);
+      process.nextTick(() => listener?.placeFailed(error));
+    }
   }
 
   private receive(type: number, id: RequestId, buffer: Buffer, start: number, end: number): void {
@@ -109,6 +141,13 @@ export class ArbiterLink {
       const placed = readPlaced(dict);
       this.waiting.delete(id);
       waiting.listener.placed(placed);
+    } else if (type === STREAM_MSG.FOUND) {
+      const found = readFound(dict);
+      this.waiting.delete(id);
+      waiting.listener.found(found);
+    } else if (type === MSG.RESPONSE) {
+      this.waiting.delete(id);
+      waiting.listener.ended();
     } else if (type === MSG.ERROR) {
       this.waiting.delete(id);
       waiting.listener.placeFailed(fromWireError(readError(dict)));

@@ -1,15 +1,20 @@
 import { monotonicMs } from "../process/clock.ts";
-import {
-  DirtyConnectionError,
-  DirtyError,
-  DirtyQueueTimeoutError,
-  DirtyTimeoutError,
-  DirtyWorkerError,
-} from "../protocol/errors.ts";
-import type { Placed } from "../protocol/messages.ts";
+import { DirtyError, DirtyStreamNotFoundError } from "../protocol/errors.ts";
+import type { Place, Placed, RunPayload } from "../protocol/messages.ts";
+import { isStreamId } from "../protocol/stream-id.ts";
+import type { Attached, Found } from "../protocol/stream-messages.ts";
 import { WINDOW } from "../protocol/window.ts";
 import type { ArbiterLink, PlaceListener } from "./arbiter-link.ts";
+import {
+  diedBefore,
+  noAnswer,
+  refusedTooOften,
+  tookTooLong,
+  waitedTooLong,
+  workerDied,
+} from "./call-errors.ts";
 import type { CallOptions } from "./call-options.ts";
+import { Emitted } from "./emitted.ts";
 import { type BatchStep, Inbox, type InboxOwner, type Step } from "./inbox.ts";
 import type { RunListener, WorkerLink, WorkerLinks } from "./worker-link.ts";
 
@@ -31,6 +36,10 @@ export interface CallContext {
   readonly timeoutMs: number;
   /** `dirtyQueueTimeout` in ms. */
   readonly queueTimeoutMs: number;
+  /** `migrationLimit`. */
+  readonly migrationLimit: number;
+  /** `streamGrace` in ms. */
+  readonly graceMs: number;
   /** Makes an id for a call that was given none. */
   nextRequestId(): string;
 }
@@ -43,46 +52,64 @@ const MAX_REFUSED = 10;
 // for those that cannot tell: a worker that spins or is stopped, a dirty arbiter that is gone.
 const QUEUE_BACKSTOP_MS = 1000;
 const RUN_BACKSTOP_MS = 100;
-/** Seconds after which to come back where the dirty arbiter did not say: the most that it ever says. */
-const RETRY_AFTER_SILENCE = 30;
 
 /**
  * One request from its placement to its end. Every call is received as a stream of steps: a plain action
  * has one step, its result. It is told of events by the links, and settles once.
  *
+ * It outlives runs: when a worker dies in mid-stream and the action can continue, it is placed again with what was
+ * emitted. And its run may outlive it: where it has a stream id, leaving it only takes its reader away. Without a
+ * target it reads a stream that another call began, and learns from the worker what that is.
+ *
  * It is a class with methods where closures would do, because thousands of calls are open at once.
  */
 export class Call implements PlaceListener, RunListener, InboxOwner {
   private readonly context: CallContext;
-  private readonly app: string;
-  private readonly action: string;
-  private readonly args: unknown[];
-  private readonly kwargs: Record<string, unknown> | undefined;
   private readonly options: CallOptions;
+  private target: CallTarget | undefined;
+  private requestId: string | undefined;
   private arrival = 0;
   private timer: NodeJS.Timeout | undefined;
   private placeId: number | undefined;
   private link: WorkerLink | undefined;
   private runId = 0;
   private begun = false;
+  /** Of the last run: its slot, and when it is over its time on the machine's clock. */
+  private slot = 0;
+  private runEnds = 0;
+  /** Set for a run that goes on from an earlier one, whose time goes on too. */
+  private deadline: number | undefined;
+  private since: number | undefined;
   private lostBefore = 0;
   private refusals = 0;
+  private migrations = 0;
+  /** What was delivered, while the run can be continued. */
+  private emitted: Emitted | undefined;
+  private overflowed = false;
+  /** Chunks that the reader had before this call. */
+  private readonly after: number;
+  /** Reads a run that another call began, so leaving it leaves that alone. */
+  private attaching = false;
+  /** The reader is gone, and the call sees to it that the run begins all the same: until then. */
+  private detachedUntil: number | undefined;
   private readonly inbox = new Inbox(this);
   private uncredited = 0;
   private finished = false;
-  private acceptance: { promise: Promise<void>; resolve(): void; reject(error: unknown): void } | undefined;
-  private taken = false;
   private failure: { error: unknown } | undefined;
+  private taken = false;
+  private acceptance: { promise: Promise<void>; resolve(): void; reject(error: unknown): void } | undefined;
   /** Whether the action turned out to stream; undefined until that is known. */
   streams: boolean | undefined;
+  /** Whether the caller waits for one result: such a run is never continued. */
+  awaited = false;
 
-  constructor(context: CallContext, target: CallTarget, options: CallOptions) {
+  /** @param after for a call without target: how many chunks of the stream its reader has already. */
+  constructor(context: CallContext, target: CallTarget | undefined, options: CallOptions, after = 0) {
     this.context = context;
-    this.app = target.app;
-    this.action = target.action;
-    this.args = target.args;
-    this.kwargs = target.kwargs;
+    this.target = target;
     this.options = options;
+    this.after = after;
+    this.requestId = options.requestId;
   }
 
   /** Asks for a slot. Called once. */
@@ -92,9 +119,13 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
       this.fail(signal.reason);
       return;
     }
+    if (this.target === undefined && !isStreamId(this.options.streamId ?? "")) {
+      this.fail(new DirtyStreamNotFoundError("No stream has this id."));
+      return;
+    }
     signal?.addEventListener("abort", this, { once: true });
     this.arrival = monotonicMs();
-    this.place();
+    this.ask();
   }
 
   /** The next step: a chunk, or a plain action's result; or `done`. */
@@ -137,7 +168,7 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
       promise.catch(() => {});
       this.acceptance = { promise, resolve, reject };
       if (this.taken) resolve();
-      else if (this.finished) reject(this.failure?.error ?? new DirtyError("The call was given up."));
+      else if (this.finished) this.refuse();
     }
     return this.acceptance.promise;
   }
@@ -148,19 +179,32 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
   }
 
   placed(placed: Placed): void {
-    const { context } = this;
-    const timeout = this.timeoutMs();
+    const { context, target } = this;
+    if (target === undefined) return;
+    if (this.emitted === undefined) {
+      if (placed.continues && !this.awaited && !this.overflowed) this.emitted = new Emitted();
+    } else if (!placed.continues) {
+      if (this.emitted.length > 0) {
+        this.leave();
+        this.fail(workerDied(this.label, ", and the action cannot be continued any more"));
+        return;
+      }
+      this.emitted = undefined;
+    }
+    const timeout = this.msLeft();
     const link = context.workers.get(placed.socket);
     try {
       this.runId = link.run(
         {
           slot: placed.slot,
-          app: this.app,
-          action: this.action,
-          args: this.args,
-          kwargs: this.kwargs,
+          app: target.app,
+          action: target.action,
+          args: target.args,
+          kwargs: target.kwargs,
           ms_left: timeout,
-          request_id: this.options.requestId ?? context.nextRequestId(),
+          request_id: this.ownRequestId(),
+          emitted: this.emitted?.values,
+          stream: this.options.streamId,
         },
         this,
       );
@@ -169,10 +213,50 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
       this.fail(error);
       return;
     }
-    this.placeId = undefined;
-    this.link = link;
+    this.attaching = false;
+    this.reached(link, placed.slot);
+    this.runEnds = monotonicMs() + timeout;
     this.accept();
     this.limit(timeout + RUN_BACKSTOP_MS);
+  }
+
+  found(found: Found): void {
+    const { streamId: stream = "", requestId } = this.options;
+    // The run is there, which is all that a call without a reader wants.
+    if (this.detachedUntil !== undefined) {
+      this.retire();
+      return;
+    }
+    const link = this.context.workers.get(found.socket);
+    this.runId = link.attach(
+      {
+        stream,
+        slot: found.slot,
+        after: this.emitted?.length ?? this.after,
+        prefix: this.emitted === undefined && !this.overflowed,
+        request_id: requestId,
+      },
+      this,
+    );
+    this.attaching = true;
+    this.reached(link, found.slot);
+    this.limit(this.context.queueTimeoutMs + QUEUE_BACKSTOP_MS);
+  }
+
+  attached({ app, action, args, kwargs, request_id, ms_left, continues, emitted }: Attached): void {
+    this.begun = true;
+    this.target ??= kwargs === undefined ? { app, action, args } : { app, action, args, kwargs };
+    this.requestId = request_id;
+    if (!continues) this.emitted = undefined;
+    else if (emitted !== undefined && !this.awaited) this.emitted ??= new Emitted(emitted);
+    this.accept();
+    // A stream that has ended is only read: whoever reads it sets the pace.
+    if (ms_left === undefined) {
+      clearTimeout(this.timer);
+      return;
+    }
+    this.runEnds = monotonicMs() + ms_left;
+    this.limit(ms_left + RUN_BACKSTOP_MS);
   }
 
   placeFailed(error: DirtyError): void {
@@ -186,10 +270,15 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
 
   started(): void {
     this.begun = true;
+    if (this.detachedUntil === undefined) return;
+    // Now the worker counts the time without a reader.
+    this.link?.cancel(this.runId);
+    this.retire();
   }
 
   chunk(value: unknown, bytes: number): boolean {
     this.streams ??= true;
+    if (this.emitted !== undefined) this.keep(this.emitted, value, bytes);
     return this.inbox.push(value, bytes);
   }
 
@@ -216,78 +305,32 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
   }
 
   refused(): void {
-    this.link = undefined;
-    if (++this.refusals > MAX_REFUSED) {
-      this.fail(new DirtyWorkerError(`The workers of ${this.app} refused the request ${MAX_REFUSED} times.`));
-    } else {
-      this.place();
+    // It was there, and its worker gave it up.
+    if (this.begun) {
+      this.lost();
+      return;
     }
+    this.link = undefined;
+    if (++this.refusals > MAX_REFUSED) this.fail(refusedTooOften(this.app, MAX_REFUSED));
+    else this.ask();
   }
 
   lost(): void {
     this.link = undefined;
-    if (this.begun) {
-      this.fail(new DirtyWorkerError(`The dirty worker died while it ran ${this.app} ${this.action}.`));
-    } else if (++this.lostBefore >= MAX_LOST_BEFORE_START) {
-      this.fail(
-        new DirtyWorkerError(
-          `${MAX_LOST_BEFORE_START} dirty workers died before they began ${this.app} ${this.action}; it is not tried again.`,
-        ),
-      );
+    if (!this.begun) {
+      if (++this.lostBefore < MAX_LOST_BEFORE_START) this.ask();
+      else this.fail(diedBefore(this.label, MAX_LOST_BEFORE_START));
+    } else if (this.emitted === undefined) {
+      const why = this.overflowed ? ", and it had sent too much to be continued by another" : "";
+      this.fail(workerDied(this.label, why));
+    } else if (++this.migrations > this.context.migrationLimit) {
+      const times = this.context.migrationLimit + 1;
+      this.fail(workerDied(this.label, `; that was worker number ${times}, and it is not continued again`));
     } else {
-      this.place();
+      this.deadline ??= this.runEnds;
+      this.since = monotonicMs();
+      this.ask();
     }
-  }
-
-  private accept(): void {
-    this.taken = true;
-    this.acceptance?.resolve();
-  }
-
-  private timeoutMs(): number {
-    const { timeout } = this.options;
-    const most = this.context.timeoutMs;
-    return timeout === undefined ? most : Math.max(0, Math.min(timeout * 1000, most));
-  }
-
-  private place(): void {
-    this.limit(this.context.queueTimeoutMs + QUEUE_BACKSTOP_MS);
-    this.placeId = this.context.arbiter.place(
-      { app: this.app, action: this.action, timeout: this.timeoutMs(), arrival: this.arrival },
-      this,
-    );
-  }
-
-  private limit(ms: number): void {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(Call.expire, ms, this);
-  }
-
-  private static expire(call: Call): void {
-    const running = call.link !== undefined;
-    call.leave();
-    call.fail(
-      running
-        ? new DirtyTimeoutError(`${call.app} ${call.action} took longer than ${call.timeoutMs() / 1000} s.`, {
-            details: { timeout: call.timeoutMs() / 1000 },
-          })
-        : call.context.arbiter.connected
-          ? new DirtyQueueTimeoutError(
-              `${call.app} had no free slot for ${call.context.queueTimeoutMs / 1000} s.`,
-              { details: { retry_after: RETRY_AFTER_SILENCE } },
-            )
-          : new DirtyConnectionError(
-              "The dirty arbiter cannot be reached. It is started again by the arbiter; see its log.",
-            ),
-    );
-  }
-
-  /** Tells the other side that the call is not wanted any more. */
-  private leave(): void {
-    if (this.placeId !== undefined) this.context.arbiter.cancel(this.placeId);
-    this.link?.cancel(this.runId);
-    this.placeId = undefined;
-    this.link = undefined;
   }
 
   // The caller asks for more when it is done with what it has, so credit follows its pace.
@@ -303,22 +346,157 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
     return signal?.aborted === true ? { reason: signal.reason } : undefined;
   }
 
+  private get app(): string {
+    return this.target?.app ?? "the stream's app";
+  }
+
+  private get label(): string {
+    return this.target === undefined ? "the stream" : `${this.target.app} ${this.target.action}`;
+  }
+
+  private ownRequestId(): string {
+    this.requestId ??= this.context.nextRequestId();
+    return this.requestId;
+  }
+
+  /** The most that the run may take. */
+  private timeoutMs(): number {
+    const { timeout } = this.options;
+    const most = this.context.timeoutMs;
+    return timeout === undefined ? most : Math.max(0, Math.min(timeout * 1000, most));
+  }
+
+  /** What is left of it. */
+  private msLeft(): number {
+    return this.deadline === undefined ? this.timeoutMs() : Math.max(0, this.deadline - monotonicMs());
+  }
+
+  private ask(): void {
+    const { context, target } = this;
+    const { streamId } = this.options;
+    this.begun = false;
+    // What the last run was granted is void.
+    this.uncredited = 0;
+    const wait = context.queueTimeoutMs + QUEUE_BACKSTOP_MS;
+    this.limit(this.deadline === undefined ? wait : Math.min(wait, this.msLeft() + RUN_BACKSTOP_MS));
+    if (target === undefined) {
+      const find = { stream: streamId ?? "" };
+      this.placeId = context.arbiter.find(this.slot === 0 ? find : { ...find, lost: this.slot }, this);
+      return;
+    }
+    const place: Place = {
+      app: target.app,
+      action: target.action,
+      timeout: this.msLeft(),
+      arrival: this.arrival,
+    };
+    if (this.since !== undefined) place.since = this.since;
+    if (streamId !== undefined) {
+      place.stream = streamId;
+      place.run = this.payload(target);
+      if (this.slot !== 0) place.lost = this.slot;
+    }
+    this.placeId = context.arbiter.place(place, this);
+  }
+
+  private payload({ args, kwargs }: CallTarget): RunPayload {
+    const payload: RunPayload = { args, request_id: this.ownRequestId() };
+    if (kwargs !== undefined) payload.kwargs = kwargs;
+    if (this.emitted?.values !== undefined) payload.emitted = this.emitted.values;
+    return payload;
+  }
+
+  private reached(link: WorkerLink, slot: number): void {
+    this.placeId = undefined;
+    this.link = link;
+    this.slot = slot;
+  }
+
+  private keep(emitted: Emitted, value: unknown, bytes: number): void {
+    if (emitted.add(value, bytes)) return;
+    this.emitted = undefined;
+    this.overflowed = true;
+  }
+
+  private limit(ms: number): void {
+    clearTimeout(this.timer);
+    const most = this.detachedUntil === undefined ? ms : Math.min(ms, this.detachedUntil - monotonicMs());
+    this.timer = setTimeout(Call.expire, most, this);
+  }
+
+  private static expire(call: Call): void {
+    const { context, link, begun } = call;
+    const overTime = call.deadline !== undefined && call.deadline <= monotonicMs();
+    call.abandon();
+    if (overTime || (link !== undefined && (begun || !call.attaching))) {
+      call.fail(tookTooLong(call.label, call.timeoutMs() / 1000));
+    } else if (link !== undefined) {
+      call.fail(noAnswer(context.queueTimeoutMs / 1000));
+    } else {
+      call.fail(waitedTooLong(call.app, context.queueTimeoutMs / 1000, context.arbiter.connected));
+    }
+  }
+
+  /** The reader leaves. A resumable run that has not begun begins all the same: somebody may come back for it. */
+  private leave(): void {
+    if (this.detachedUntil !== undefined) return;
+    const pending = this.placeId !== undefined || (this.link !== undefined && !this.begun && !this.attaching);
+    if (this.options.streamId === undefined || this.target === undefined || !pending) {
+      this.abandon();
+      return;
+    }
+    this.detachedUntil = monotonicMs() + this.context.graceMs;
+    this.limit(this.context.graceMs);
+  }
+
+  /** Tells the other side that the call is not wanted any more. */
+  private abandon(): void {
+    if (this.placeId !== undefined) this.context.arbiter.cancel(this.placeId);
+    this.link?.cancel(this.runId);
+    this.retire();
+  }
+
+  /** Has nothing more to do with the other side. */
+  private retire(): void {
+    this.placeId = undefined;
+    this.link = undefined;
+    if (this.detachedUntil === undefined) return;
+    this.detachedUntil = undefined;
+    clearTimeout(this.timer);
+  }
+
+  private accept(): void {
+    this.taken = true;
+    this.acceptance?.resolve();
+  }
+
+  private refuse(): void {
+    this.acceptance?.reject(
+      this.failure === undefined
+        ? new DirtyError("The call was left before it was accepted.")
+        : this.failure.error,
+    );
+  }
+
   private fail(error: unknown): void {
     this.finish({ error });
   }
 
   private finish(failure?: { error: unknown }): void {
-    if (this.finished) return;
+    if (this.finished) {
+      this.retire();
+      return;
+    }
     this.failure = failure;
     this.release();
-    this.acceptance?.reject(failure?.error);
     this.inbox.end(failure);
   }
 
   /** Lets go of what the call holds while it goes on. */
   private release(): void {
     this.finished = true;
-    clearTimeout(this.timer);
+    if (this.detachedUntil === undefined) clearTimeout(this.timer);
     this.options.signal?.removeEventListener("abort", this);
+    this.refuse();
   }
 }

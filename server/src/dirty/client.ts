@@ -5,6 +5,7 @@ import { ArbiterLink } from "./arbiter-link.ts";
 import type { CallContext } from "./call.ts";
 import { type CallOptions, checkOptions, checkResumeOptions, type ResumeOptions } from "./call-options.ts";
 import { DirtyCall } from "./dirty-call.ts";
+import { endStream } from "./end-stream.ts";
 import type { DirtyResult, DirtyStream } from "./types.ts";
 import { WorkerLinks } from "./worker-link.ts";
 
@@ -61,8 +62,9 @@ export class DirtyClient {
    * @throws TypeError when an option is of a wrong kind.
    */
   resume<T = unknown>(streamId: string, options: ResumeOptions = {}): DirtyStream<T> {
-    checkResumeOptions(options);
-    throw new DirtyConnectionError(`Not there yet: ${streamId.length}.`);
+    const { after, ...rest } = checkResumeOptions(options);
+    const call = new DirtyCall(this.host.context, undefined, { ...rest, streamId }, after);
+    return call as unknown as DirtyStream<T>;
   }
 
   /**
@@ -70,8 +72,8 @@ export class DirtyClient {
    * DirtyCancelledError.
    * @throws DirtyStreamNotFoundError or DirtyStreamGoneError as `resume` does.
    */
-  async cancel(streamId: string): Promise<void> {
-    throw new DirtyConnectionError(`Not there yet: ${streamId.length}.`);
+  cancel(streamId: string): Promise<void> {
+    return endStream(this.host.context, streamId);
   }
 
   /** What the dirty side looks like right now. It asks nobody, so it costs nothing. */
@@ -109,6 +111,10 @@ export interface ClientSettings {
   dirtyTimeout: number;
   /** Seconds. */
   dirtyQueueTimeout: number;
+  /** How often a run is continued by another worker. Default: 3. */
+  migrationLimit?: number;
+  /** Seconds that a resumable run goes on without a reader. Default: 30. */
+  streamGrace?: number;
 }
 
 /** The connections behind all clients of a process. */
@@ -127,6 +133,8 @@ export class ClientHost {
       workers: this.workers,
       timeoutMs: settings.dirtyTimeout * 1000,
       queueTimeoutMs: settings.dirtyQueueTimeout * 1000,
+      migrationLimit: settings.migrationLimit ?? 3,
+      graceMs: (settings.streamGrace ?? 30) * 1000,
       nextRequestId: () => `${hello.id}-${(++this.calls).toString(36)}`,
     };
   }

@@ -16,9 +16,13 @@ export class DirtyCall implements AsyncIterable<unknown> {
   private used = false;
   private started = false;
 
-  constructor(context: CallContext, target: CallTarget, options: CallOptions) {
-    this.call = new Call(context, target, options);
-    this.label = `${target.app} ${target.action}`;
+  /**
+   * @param target undefined to read the stream of `options.streamId` on.
+   * @param after how many of its chunks are there already.
+   */
+  constructor(context: CallContext, target: CallTarget | undefined, options: CallOptions, after?: number) {
+    this.call = new Call(context, target, options, after);
+    this.label = target === undefined ? "a resumed stream" : `${target.app} ${target.action}`;
     watch(this);
   }
 
@@ -84,6 +88,7 @@ export class DirtyCall implements AsyncIterable<unknown> {
           new DirtyError(`The call of ${this.label} is being iterated; it cannot be awaited too.`),
         );
       }
+      this.call.awaited = true;
       this.use();
       this.result = this.receive();
     }

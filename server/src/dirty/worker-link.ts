@@ -3,11 +3,20 @@ import { Connection } from "../protocol/connection.ts";
 import { type DirtyError, fromWireError } from "../protocol/errors.ts";
 import { HEADER_SIZE, type RequestId } from "../protocol/header.ts";
 import { type Hello, MSG, type Run, readChunk, readDict, readError } from "../protocol/messages.ts";
+import {
+  type Attach,
+  type Attached,
+  type EndStream,
+  readAttached,
+  STREAM_MSG,
+} from "../protocol/stream-messages.ts";
 
 /** Who receives what a run sends. */
 export interface RunListener {
   /** The worker has taken the run and is about to call the action. */
   started(): void;
+  /** The worker has the stream, and sends what was asked for. */
+  attached(attached: Attached): void;
   /**
    * A chunk came; `bytes` is what it took of the stream's window.
    * @returns whether `deliver` is to be called when all that was read with it has been handed over.
@@ -54,13 +63,20 @@ export class WorkerLink {
    * @throws DirtyProtocolError when an argument cannot cross; nothing is sent then.
    */
   run(run: Run, listener: RunListener): number {
-    const id = ++this.lastId;
-    this.connection.send(MSG.RUN, id, run);
-    this.runs.set(id, listener);
-    return id;
+    return this.ask(MSG.RUN, run, listener);
   }
 
-  /** Ends a run; whatever it still sends is ignored. */
+  /** Reads a stream whose run is there. @returns the id that `cancel` and `credit` take. */
+  attach(attach: Attach, listener: RunListener): number {
+    return this.ask(STREAM_MSG.ATTACH, attach, listener);
+  }
+
+  /** Ends a stream by its name; `returned` says that it did. @returns the id that `cancel` takes. */
+  endStream(end: EndStream, listener: RunListener): number {
+    return this.ask(STREAM_MSG.END_STREAM, end, listener);
+  }
+
+  /** Ends a run, or a reading; whatever it still sends is ignored. */
   cancel(id: number): void {
     if (this.runs.delete(id)) this.connection.send(MSG.CANCEL, id);
   }
@@ -73,6 +89,13 @@ export class WorkerLink {
   /** Closes at once. */
   destroy(): void {
     this.connection.destroy();
+  }
+
+  private ask(type: number, message: Run | Attach | EndStream, listener: RunListener): number {
+    const id = ++this.lastId;
+    this.connection.send(type, id, message);
+    this.runs.set(id, listener);
+    return id;
   }
 
   private deliver(): void {
@@ -111,6 +134,9 @@ export class WorkerLink {
       case MSG.NACK:
         this.runs.delete(id);
         run.refused();
+        return;
+      case STREAM_MSG.ATTACHED:
+        run.attached(readAttached(readDict(buffer, start, end)));
     }
   }
 }

@@ -63,6 +63,8 @@ async function serve({ id, settings, token, dirtySocket, listeners }: Boot): Pro
     hello: { token, role: "http-worker", id, pid: process.pid },
     dirtyTimeout: settings.dirtyTimeout,
     dirtyQueueTimeout: settings.dirtyQueueTimeout,
+    migrationLimit: settings.migrationLimit,
+    streamGrace: settings.streamGrace,
   });
   dirty.open();
   worker = new HttpWorker(settings, await loadWebApp(settings.app));

@@ -106,6 +106,20 @@ export class Connection {
   }
 
   /**
+   * Sends a frame whose payload was encoded before, at the end of this turn of the event loop.
+   * @returns the frame's size in bytes.
+   */
+  sendEncoded(type: number, id: RequestId, payload: Buffer, start: number, end: number): number {
+    if (this.closing) return 0;
+    const size = this.writer.encoded(type, id, payload, start, end);
+    if (!this.turnScheduled) {
+      this.turnScheduled = true;
+      setImmediate(this.flushTurn);
+    }
+    return size;
+  }
+
+  /**
    * Sends an ERROR for anything that was thrown. Details that cannot cross are left out: the caller must
    * hear of the error all the same.
    */

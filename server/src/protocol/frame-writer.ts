@@ -55,6 +55,15 @@ export class FrameWriter extends TlvWriter {
     }
   }
 
+  /** Adds a frame whose payload was encoded before: the bytes of `payload` from `start` to `end`. */
+  encoded(type: number, id: RequestId, payload: Buffer, start: number, end: number): number {
+    this.begin();
+    this.reserve(end - start);
+    payload.copy(this.slab, this.position, start, end);
+    this.position += end - start;
+    return this.finish(type, id);
+  }
+
   /** Hands over all that was gathered, in order. */
   take(): Buffer[] {
     const result = this.full;

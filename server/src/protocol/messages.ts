@@ -19,25 +19,29 @@
  * | 0x20 | HELLO | client or worker → listener | `{token, role, id, pid}` |
  * | 0x21 | WELCOME | dirty arbiter → peer | `{epoch}` |
  * | 0x22 | APPS | dirty arbiter → client | `{apps: [{app, workers}]}` |
- * | 0x23 | PLACE | client → dirty arbiter | `{app, action, timeout, arrival}` |
+ * | 0x23 | PLACE | client → dirty arbiter | `{app, action, timeout, arrival, since?, stream?, lost?, run?}` |
  * | 0x24 | PLACED | dirty arbiter → client | `{slot, worker, socket, continues}` |
  * | 0x25 | QUEUED | dirty arbiter → client | `{position}` |
- * | 0x26 | RUN | client → dirty worker | `{slot, app, action, args, kwargs?, ms_left, request_id, emitted?}` |
+ * | 0x26 | RUN | client → dirty worker | `{slot, app, action, args, kwargs?, ms_left, request_id, emitted?, stream?}` |
  * | 0x27 | STARTED | dirty worker → client | empty |
  * | 0x28 | NACK | dirty worker → client | empty |
  * | 0x29 | CANCEL | client → either | empty |
  * | 0x2a | CREDIT | client → dirty worker | `{bytes}` |
- * | 0x2b | READY | dirty worker → dirty arbiter | `{socket, apps: [{app, concurrency, continues}], running: [{slot, app, ms_left}]}` |
+ * | 0x2b | READY | dirty worker → dirty arbiter | `{socket, apps: [{app, concurrency, continues}], running: [{slot, app, ms_left}], streams?: [{stream, slot}]}` |
  * | 0x2c | HEARTBEAT | dirty worker → dirty arbiter | `{started: [slot]}` |
- * | 0x2d | FREE | dirty worker → dirty arbiter | `{slot}` |
+ * | 0x2d | FREE | dirty worker → dirty arbiter | `{slot, unused?}` |
  * | 0x2e | REVOKE | dirty arbiter → dirty worker | `{slot, cancel}` |
+ *
+ * From 0x2f on: {@link STREAM_MSG}, for resumable streams.
  */
 
 import { CHUNK_PREFIX, startsAsChunk } from "./chunk.ts";
 import type { WireError } from "./errors.ts";
-import { DirtyProtocolError } from "./errors.ts";
+import { type Dict, dicts, isDict, list, number, readDict, record, text, wrong } from "./fields.ts";
 import { TLV } from "./tlv.ts";
 import { decodeString, decodeTlv } from "./tlv-reader.ts";
+
+export { readDict } from "./fields.ts";
 
 /** Bytes of a string before its text: type and length. */
 const STRING_HEAD = 5;
@@ -100,6 +104,17 @@ export interface Place {
   action: string;
   timeout: number;
   arrival: number;
+  /**
+   * Since when it waits, where that is not its arrival: a run that is continued stands where its arrival puts it,
+   * and may wait as long as any.
+   */
+  since?: number;
+  /** The id of a resumable stream. Where its run is there already, the answer is FOUND. */
+  stream?: string;
+  /** The slot of the stream's run that the caller cannot reach: it counts as dead. */
+  lost?: number;
+  /** What the dirty arbiter needs to run a resumable request itself when its client dies while it waits. */
+  run?: RunPayload;
 }
 
 /** PLACED: run it on that worker, at that socket. `continues`: the action can go on from `emitted`. */
@@ -110,16 +125,21 @@ export interface Placed {
   continues: boolean;
 }
 
-/** RUN: the request itself. */
-export interface Run {
-  slot: number;
-  app: string;
-  action: string;
+/** What an action is called with. */
+export interface RunPayload {
   args: unknown[];
-  ms_left: number;
   request_id: string;
   kwargs?: Record<string, unknown>;
   emitted?: unknown[];
+}
+
+/** RUN: the request itself; with `stream` it is resumable. */
+export interface Run extends RunPayload {
+  slot: number;
+  app: string;
+  action: string;
+  ms_left: number;
+  stream?: string;
 }
 
 /** An app as a worker runs it. `continues` names the actions that can go on from `emitted`. */
@@ -136,11 +156,24 @@ export interface RunningSlot {
   ms_left: number;
 }
 
+/** A resumable stream that a worker keeps, and the slot of its run, also when that has ended. */
+export interface KeptStream {
+  stream: string;
+  slot: number;
+}
+
 /** READY: what a worker runs, also after the dirty arbiter was replaced. */
 export interface Ready {
   socket: string;
   apps: ReadyApp[];
   running: RunningSlot[];
+  streams?: KeptStream[];
+}
+
+/** FREE: `unused` when the worker never ran the slot's request, and will not. */
+export interface Free {
+  slot: number;
+  unused: boolean;
 }
 
 /** REVOKE: `cancel` is false for a slot that seems unused: a run that did begin goes on. */
@@ -155,17 +188,6 @@ export interface Request {
   action: string;
   args: unknown[];
   kwargs: Record<string, unknown>;
-}
-
-type Dict = Record<string, unknown>;
-
-/** Reads a payload that must be a dict. */
-export function readDict(buffer: Buffer, start: number, end: number): Dict {
-  const value = start === end ? undefined : decodeTlv(buffer, start, end);
-  if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Uint8Array) {
-    throw new DirtyProtocolError("A message's payload is no dict.");
-  }
-  return value as Dict;
 }
 
 /** Reads the value out of a CHUNK, without building its dict where it has the usual form: this runs once a token. */
@@ -209,12 +231,25 @@ export function readApps(dict: Dict): AppState[] {
 
 /** Reads PLACE. */
 export function readPlace(dict: Dict): Place {
-  return {
+  const place: Place = {
     app: text(dict, "app"),
     action: text(dict, "action"),
     timeout: number(dict, "timeout"),
     arrival: number(dict, "arrival"),
   };
+  if (dict["since"] !== undefined) place.since = number(dict, "since");
+  if (dict["stream"] !== undefined) place.stream = text(dict, "stream");
+  if (dict["lost"] !== undefined) place.lost = number(dict, "lost");
+  if (dict["run"] !== undefined) place.run = readPayload(record(dict, "run"));
+  return place;
+}
+
+/** Reads what an action is called with. */
+export function readPayload(dict: Dict): RunPayload {
+  const payload: RunPayload = { args: list(dict, "args"), request_id: text(dict, "request_id") };
+  if (dict["kwargs"] !== undefined) payload.kwargs = record(dict, "kwargs");
+  if (dict["emitted"] !== undefined) payload.emitted = list(dict, "emitted");
+  return payload;
 }
 
 /** Reads PLACED. */
@@ -239,6 +274,7 @@ export function readRun(dict: Dict): Run {
   };
   if (dict["kwargs"] !== undefined) run.kwargs = record(dict, "kwargs");
   if (dict["emitted"] !== undefined) run.emitted = list(dict, "emitted");
+  if (dict["stream"] !== undefined) run.stream = text(dict, "stream");
   return run;
 }
 
@@ -256,6 +292,13 @@ export function readReady(dict: Dict): Ready {
       app: text(run, "app"),
       ms_left: number(run, "ms_left"),
     })),
+    streams:
+      dict["streams"] === undefined
+        ? []
+        : dicts(dict, "streams").map((kept) => ({
+            stream: text(kept, "stream"),
+            slot: number(kept, "slot"),
+          })),
   };
 }
 
@@ -264,9 +307,9 @@ export function readHeartbeat(dict: Dict): number[] {
   return list(dict, "started").filter((slot) => typeof slot === "number");
 }
 
-/** Reads the slot of FREE. */
-export function readSlot(dict: Dict): number {
-  return number(dict, "slot");
+/** Reads FREE. */
+export function readFree(dict: Dict): Free {
+  return { slot: number(dict, "slot"), unused: dict["unused"] === true };
 }
 
 /** Reads REVOKE. */
@@ -294,45 +337,4 @@ export function readRequest(dict: Dict): Request {
     args: dict["args"] === undefined || dict["args"] === null ? [] : list(dict, "args"),
     kwargs: dict["kwargs"] === undefined || dict["kwargs"] === null ? {} : record(dict, "kwargs"),
   };
-}
-
-function isDict(value: unknown): value is Dict {
-  return (
-    typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)
-  );
-}
-
-function text(dict: Dict, key: string): string {
-  const value = dict[key];
-  if (typeof value !== "string") throw wrong(key, "a string");
-  return value;
-}
-
-function number(dict: Dict, key: string): number {
-  const value = dict[key];
-  if (typeof value !== "number" || !Number.isFinite(value)) throw wrong(key, "a number");
-  return value;
-}
-
-function list(dict: Dict, key: string): unknown[] {
-  const value = dict[key];
-  if (!Array.isArray(value)) throw wrong(key, "a list");
-  return value;
-}
-
-function dicts(dict: Dict, key: string): Dict[] {
-  return list(dict, key).map((item) => {
-    if (!isDict(item)) throw wrong(key, "a list of dicts");
-    return item;
-  });
-}
-
-function record(dict: Dict, key: string): Dict {
-  const value = dict[key];
-  if (!isDict(value)) throw wrong(key, "a dict");
-  return value;
-}
-
-function wrong(key: string, what: string): DirtyProtocolError {
-  return new DirtyProtocolError(`The field "${key}" of a message is not ${what}.`);
 }

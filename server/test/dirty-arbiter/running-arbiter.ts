@@ -39,6 +39,8 @@ export class RunningArbiter {
       queueTimeout: 30,
       abortGrace: 2,
       timeout: 30,
+      streamGrace: 30,
+      migrationLimit: 3,
       kill: (worker) => this.killed.push(worker),
       ...options,
     });

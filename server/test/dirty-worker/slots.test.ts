@@ -80,6 +80,7 @@ test("the worker registers with its socket, its apps and what each runs at once"
       { app: "app:Other", concurrency: 1, continues: [] },
     ],
     running: [],
+    streams: [],
   });
 });
 

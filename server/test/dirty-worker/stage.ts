@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { DirtyApp } from "../../src/dirty/app.ts";
 import { AppClass } from "../../src/dirty-worker/app-host.ts";
 import { DirtyWorker } from "../../src/dirty-worker/dirty-worker.ts";
+import type { StreamStoreOptions } from "../../src/dirty-worker/stream-store.ts";
 import { getLogger } from "../../src/process/logger.ts";
 import { MSG } from "../../src/protocol/messages.ts";
 import { slotId } from "../../src/protocol/slot.ts";
@@ -120,7 +121,10 @@ export class Stage {
   }
 
   /** Loads apps, as app:App and so on, in a worker, and registers it. */
-  static async open(apps: Record<string, new () => DirtyApp>): Promise<Stage> {
+  static async open(
+    apps: Record<string, new () => DirtyApp>,
+    streams: StreamStoreOptions = { graceMs: 30_000 },
+  ): Promise<Stage> {
     // What these tests provoke fills pages of log.
     getLogger().level = "silent";
     const folder = mkdtempSync(join(tmpdir(), "ts-"));
@@ -133,6 +137,7 @@ export class Stage {
       dirtySocket: listener.path,
       hello: { token: TOKEN, role: "dirty-worker", id: 1, pid: process.pid },
       hosts,
+      streams,
     });
     await worker.open();
     const stage = new Stage(folder, listener, worker, await listener.peer());

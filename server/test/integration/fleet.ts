@@ -106,6 +106,8 @@ export class Fleet {
       hello: this.hello("http-worker", 1),
       dirtyTimeout: settings.dirtyTimeout,
       dirtyQueueTimeout: settings.dirtyQueueTimeout,
+      migrationLimit: settings.migrationLimit,
+      streamGrace: settings.streamGrace,
     });
     this.client = new DirtyClient(this.host);
   }

@@ -1,0 +1,511 @@
+import {
+  DirtyCancelledError,
+  type DirtyError,
+  DirtyQueueTimeoutError,
+  DirtyStreamGoneError,
+  DirtyStreamNotFoundError,
+} from "../protocol/errors.ts";
+import type { KeptStream, Place, Placed, Ready, Run } from "../protocol/messages.ts";
+import type { EndStream, Find, Found } from "../protocol/stream-messages.ts";
+import type { PlaceRequest } from "./placement.ts";
+import type { Asker, StreamEntry } from "./stream-entry.ts";
+
+/** Bytes of requests that are kept for the case that their client dies. */
+const MAX_PAYLOADS = 64 * 1024 * 1024;
+const MAX_STREAMS = 262_144;
+/** ms in which a reader that saw its worker die can have its stream continued, before it counts as gone. */
+const LOST_MS = 1000;
+/** ms for which it is remembered that a stream is gone. */
+const GONE_MS = 300_000;
+const MAX_REFUSALS = 10;
+
+/** What the directory decides, told to whoever has the sockets. */
+export interface StreamDirectoryEvents {
+  /** Asks placement for a slot; `granted`, `rejected` or `queued` follow. */
+  place(request: PlaceRequest): void;
+  /** Takes a request back that waits. */
+  withdraw(request: number): void;
+  /** Takes a slot back, with `cancel` also from a run that has begun. */
+  revoke(worker: number, slot: number, cancel: boolean): void;
+  placed(asker: Asker, placed: Placed): void;
+  found(asker: Asker, found: Found): void;
+  queued(asker: Asker, position: number): void;
+  rejected(asker: Asker, error: DirtyError): void;
+  /** The stream was ended for whoever asked for that. */
+  ended(asker: Asker): void;
+  /** Sends a run to a worker: its client is gone. */
+  adopt(worker: number, run: Run): void;
+}
+
+/** Limits of the directory. */
+export interface StreamDirectoryOptions {
+  /** ms that a stream which waits for a slot is wanted without a reader. */
+  graceMs: number;
+  /** ms that a question waits. */
+  queueTimeoutMs: number;
+  /** The machine's clock in ms. */
+  now: () => number;
+  maxPayloads?: number;
+  maxStreams?: number;
+}
+
+/**
+ * Knows where each resumable stream is: waiting for a slot, or with which worker. It finds a run or has it started,
+ * so that a stream never has two; and runs those itself whose client died while they waited. As placement, it does
+ * no I/O and has no timers. What it knows of workers' streams it has from them, also after it was replaced.
+ */
+export class StreamDirectory {
+  private readonly options: StreamDirectoryOptions;
+  private readonly events: StreamDirectoryEvents;
+  private readonly entries = new Map<string, StreamEntry>();
+  private readonly byRequest = new Map<number, StreamEntry>();
+  /** Slots that were granted and are not known to be used. */
+  private readonly bySlot = new Map<number, StreamEntry>();
+  /** Questions for streams that a worker which has not registered yet may have. */
+  private unknown: (Asker & { stream: string })[] = [];
+  /** The streams that are not with a worker. */
+  private readonly moving = new Set<StreamEntry>();
+  private settling: boolean;
+  private payloadBytes = 0;
+  private lastRequest = 0;
+
+  /** @param settling whether workers of an earlier dirty arbiter may still register, until `settle()`. */
+  constructor(options: StreamDirectoryOptions, events: StreamDirectoryEvents, settling = false) {
+    this.options = options;
+    this.events = events;
+    this.settling = settling;
+  }
+
+  /** Whether nothing waits for the clock. */
+  get idle(): boolean {
+    return this.moving.size === 0 && this.unknown.length === 0;
+  }
+
+  /** How many streams are known. */
+  get size(): number {
+    return this.entries.size;
+  }
+
+  /** Whether a request in placement is one of a stream. */
+  owns(request: PlaceRequest): boolean {
+    return request.owner === this;
+  }
+
+  /** A client asks for a slot for a stream's run, or for the run that is there. */
+  place(peer: object, id: number, place: Place, bytes: number): void {
+    const stream = place.stream ?? "";
+    const now = this.options.now();
+    const asker: Asker = { peer, id, place, bytes, expires: now + this.options.queueTimeoutMs };
+    const entry = this.entries.get(stream);
+    if (entry === undefined) {
+      this.start(this.add(stream), asker);
+    } else if (entry.state === "waiting") {
+      this.join(entry, asker);
+    } else if (entry.state === "placed" && place.lost !== entry.slot) {
+      this.events.found(asker, foundIn(entry));
+    } else {
+      this.lose(entry, true);
+      this.start(entry, asker);
+    }
+  }
+
+  /** A client asks where a stream is. */
+  find(peer: object, id: number, { stream, lost }: Find): void {
+    const asker = this.asker(peer, id);
+    const entry = this.entries.get(stream);
+    if (entry === undefined) {
+      this.miss(asker, stream);
+      return;
+    }
+    if (entry.state === "placed" && lost === entry.slot) this.lose(entry, true);
+    if (entry.state === "placed") this.events.found(asker, foundIn(entry));
+    else if (entry.state === "gone") this.events.rejected(asker, gone());
+    else this.join(entry, asker);
+  }
+
+  /** A client ends a stream by its name. */
+  end(peer: object, id: number, { stream }: EndStream): void {
+    const asker = this.asker(peer, id);
+    const entry = this.entries.get(stream);
+    if (entry === undefined) {
+      this.miss(asker, stream);
+    } else if (entry.state === "placed") {
+      this.events.found(asker, foundIn(entry));
+    } else if (entry.state === "waiting") {
+      this.events.withdraw(entry.request);
+      this.rejectAll(entry, new DirtyCancelledError("The stream was cancelled."));
+      this.remove(entry);
+      this.events.ended(asker);
+    } else {
+      this.events.rejected(asker, gone());
+    }
+  }
+
+  /** A client takes a question back, or does not use the slot that it got. @returns whether it was about a stream. */
+  cancel(peer: object, id: number): boolean {
+    const unknown = this.unknown.findIndex((one) => one.peer === peer && one.id === id);
+    if (unknown !== -1) {
+      this.unknown.splice(unknown, 1);
+      return true;
+    }
+    for (const entry of this.open()) {
+      if (this.leave(entry, (asker) => asker.peer === peer && asker.id === id, false)) return true;
+    }
+    return false;
+  }
+
+  /** A client is gone. What it waited for goes on, where it can. */
+  peerGone(peer: object): void {
+    this.unknown = this.unknown.filter((one) => one.peer !== peer);
+    for (const entry of this.open()) {
+      while (this.leave(entry, (asker) => asker.peer === peer, true));
+    }
+  }
+
+  /** Placement gave a request a slot. */
+  granted(request: PlaceRequest, placed: Placed): void {
+    const entry = this.byRequest.get(request.id);
+    if (entry === undefined) return;
+    const { primary, place, payload } = entry;
+    this.set(entry, "placed");
+    entry.worker = placed.worker;
+    entry.socket = placed.socket;
+    entry.slot = placed.slot;
+    entry.confirmed = false;
+    this.bySlot.set(placed.slot, entry);
+    if (primary !== undefined) {
+      this.events.placed(primary, placed);
+    } else if (place !== undefined && payload !== undefined) {
+      const { app, action, timeout } = place;
+      this.events.adopt(placed.worker, {
+        ...payload,
+        slot: placed.slot,
+        app,
+        action,
+        ms_left: timeout,
+        stream: entry.stream,
+      });
+    }
+    const askers = entry.askers.splice(0);
+    for (const asker of askers) this.events.found(asker, foundIn(entry));
+  }
+
+  /** Placement will give a request no slot. */
+  rejected(request: PlaceRequest, error: DirtyError): void {
+    const entry = this.byRequest.get(request.id);
+    if (entry === undefined) return;
+    this.rejectAll(entry, error);
+    this.remove(entry);
+  }
+
+  /** A request waits in its app's queue. */
+  queued(request: PlaceRequest, position: number): void {
+    const entry = this.byRequest.get(request.id);
+    if (entry?.primary !== undefined) this.events.queued(entry.primary, position);
+  }
+
+  /** Runs have begun in these slots. */
+  started(slots: number[]): void {
+    if (this.bySlot.size === 0) return;
+    for (const slot of slots) {
+      const entry = this.bySlot.get(slot);
+      if (entry !== undefined) this.confirm(entry);
+    }
+  }
+
+  /** A slot was given back; `unused` when its request never ran. */
+  freed(slot: number, unused: boolean): void {
+    if (this.bySlot.size === 0) return;
+    const entry = this.bySlot.get(slot);
+    if (entry === undefined) return;
+    if (!unused) {
+      this.confirm(entry);
+      return;
+    }
+    this.bySlot.delete(slot);
+    this.byRequest.delete(entry.request);
+    if (entry.state !== "placed" || entry.slot !== slot) return;
+    // A client that lives hears of it too, and asks again.
+    if (entry.primary !== undefined) this.set(entry, "lost");
+    else this.adopt(entry);
+  }
+
+  /** A worker keeps a stream no more. */
+  forgotten(worker: number, { stream, slot }: KeptStream): void {
+    const entry = this.entries.get(stream);
+    if (entry?.state === "placed" && entry.worker === worker && entry.slot === slot) this.remove(entry);
+  }
+
+  /** A worker says what it keeps. */
+  workerReady(worker: number, { socket, streams = [] }: Ready): void {
+    const kept = new Set(streams.map(({ slot }) => slot));
+    for (const entry of [...this.entries.values()]) {
+      if (entry.state !== "placed" || entry.worker !== worker || kept.has(entry.slot)) continue;
+      // The RUN for a slot that is not confirmed may be on its way.
+      if (entry.confirmed) this.remove(entry);
+    }
+    for (const { stream, slot } of streams) {
+      const entry = this.entries.get(stream) ?? this.add(stream);
+      // A run that was taken back may still be on this list.
+      if (entry.slot > slot || (entry.slot === slot && entry.state !== "placed")) continue;
+      const askers = entry.askers.splice(0);
+      if (entry.state === "waiting") {
+        this.events.withdraw(entry.request);
+        if (entry.primary !== undefined) askers.unshift(entry.primary);
+      }
+      Object.assign(entry, { worker, socket, slot });
+      this.set(entry, "placed");
+      this.confirm(entry);
+      for (const asker of askers) this.events.found(asker, foundIn(entry));
+      const unknown = this.unknown.filter((one) => one.stream === stream);
+      this.unknown = this.unknown.filter((one) => one.stream !== stream);
+      for (const asker of unknown) this.events.found(asker, foundIn(entry));
+    }
+  }
+
+  /** A worker is dead, with the streams that it kept. */
+  workerGone(worker: number): void {
+    for (const entry of this.entries.values()) {
+      if (entry.state === "placed" && entry.worker === worker) this.lose(entry, false);
+    }
+  }
+
+  /** All workers that could have registered have: whoever asks for an unknown stream is told so. */
+  settle(): void {
+    this.settling = false;
+    const unknown = this.unknown.splice(0);
+    for (const asker of unknown) this.events.rejected(asker, notFound());
+  }
+
+  /** Looks at the clock. */
+  tick(): void {
+    const now = this.options.now();
+    for (const entry of [...this.moving]) {
+      if (entry.state === "lost" && now - entry.since >= LOST_MS) {
+        this.rejectAll(entry, gone());
+        this.set(entry, "gone");
+        this.dropPayload(entry);
+      } else if (entry.state === "gone" && now - entry.since >= GONE_MS) {
+        this.remove(entry);
+      } else if (entry.state === "waiting") {
+        this.expire(entry, now);
+      }
+    }
+    this.unknown = this.unknown.filter((asker) => {
+      if (now < asker.expires) return true;
+      this.events.rejected(asker, tooLong());
+      return false;
+    });
+  }
+
+  /** The streams that somebody may wait for. */
+  private open(): StreamEntry[] {
+    return [...this.moving, ...this.bySlot.values()];
+  }
+
+  private expire(entry: StreamEntry, now: number): void {
+    entry.askers = entry.askers.filter((asker) => {
+      if (asker.place !== undefined || now < asker.expires) return true;
+      this.events.rejected(asker, tooLong());
+      return false;
+    });
+    if (entry.primary !== undefined || entry.askers.length > 0) {
+      entry.since = now;
+    } else if (now - entry.since >= this.options.graceMs) {
+      this.events.withdraw(entry.request);
+      this.remove(entry);
+    }
+  }
+
+  private asker(peer: object, id: number): Asker {
+    return {
+      peer,
+      id,
+      place: undefined,
+      bytes: 0,
+      expires: this.options.now() + this.options.queueTimeoutMs,
+    };
+  }
+
+  private add(stream: string): StreamEntry {
+    if (this.entries.size >= (this.options.maxStreams ?? MAX_STREAMS)) this.makeRoom();
+    const entry: StreamEntry = {
+      stream,
+      state: "lost",
+      since: this.options.now(),
+      request: 0,
+      primary: undefined,
+      askers: [],
+      place: undefined,
+      payload: undefined,
+      payloadBytes: 0,
+      refusals: 0,
+      worker: 0,
+      socket: "",
+      slot: 0,
+      confirmed: false,
+    };
+    this.entries.set(stream, entry);
+    this.moving.add(entry);
+    return entry;
+  }
+
+  /** Forgets the oldest that is gone, or the oldest of all. */
+  private makeRoom(): void {
+    let oldest: StreamEntry | undefined;
+    for (const entry of this.entries.values()) {
+      oldest ??= entry;
+      if (entry.state !== "gone") continue;
+      oldest = entry;
+      break;
+    }
+    if (oldest === undefined) return;
+    if (oldest.state === "waiting") this.events.withdraw(oldest.request);
+    this.rejectAll(oldest, notFound());
+    this.remove(oldest);
+  }
+
+  private start(entry: StreamEntry, asker: Asker): void {
+    const { place } = asker;
+    if (place === undefined) return;
+    entry.primary = asker;
+    entry.refusals = 0;
+    this.keepPayload(entry, asker);
+    this.request(entry, place);
+  }
+
+  private request(entry: StreamEntry, place: Place): void {
+    const id = ++this.lastRequest;
+    entry.request = id;
+    entry.place = place;
+    this.byRequest.set(id, entry);
+    this.set(entry, "waiting");
+    for (const asker of entry.askers) this.events.queued(asker, 0);
+    const { app, action, timeout, arrival, since } = place;
+    this.events.place({ owner: this, id, app, action, timeout, arrival, since });
+  }
+
+  private join(entry: StreamEntry, asker: Asker): void {
+    entry.askers.push(asker);
+    // Nobody can tell whether it will go on while it is lost.
+    if (entry.state === "waiting") this.events.queued(asker, 0);
+  }
+
+  private miss(asker: Asker, stream: string): void {
+    if (this.settling) this.unknown.push({ ...asker, stream });
+    else this.events.rejected(asker, notFound());
+  }
+
+  /** Takes the first asker out that is meant; then somebody else makes the run, or nobody wants it. */
+  private leave(entry: StreamEntry, isMeant: (asker: Asker) => boolean, dead: boolean): boolean {
+    const at = entry.askers.findIndex(isMeant);
+    if (at !== -1) {
+      entry.askers.splice(at, 1);
+      return true;
+    }
+    const { primary } = entry;
+    if (primary === undefined || !isMeant(primary)) return false;
+    entry.primary = undefined;
+    if (entry.state === "waiting") {
+      this.replacePrimary(entry, dead);
+    } else if (entry.state === "placed" && !entry.confirmed) {
+      // If the RUN has come, the worker says so; else it gives the slot back, and the run is made here.
+      if (!dead) this.dropPayload(entry);
+      this.events.revoke(entry.worker, entry.slot, false);
+    }
+    return true;
+  }
+
+  private replacePrimary(entry: StreamEntry, dead: boolean): void {
+    const next = entry.askers.findIndex((asker) => asker.place !== undefined);
+    if (next !== -1) {
+      [entry.primary] = entry.askers.splice(next, 1);
+    } else if (entry.payload === undefined || (!dead && entry.askers.length === 0)) {
+      this.events.withdraw(entry.request);
+      this.rejectAll(entry, gone());
+      this.remove(entry);
+    }
+    entry.since = this.options.now();
+  }
+
+  /** Places a run again that no client makes. */
+  private adopt(entry: StreamEntry): void {
+    const { place, payload } = entry;
+    if (place === undefined || payload === undefined || ++entry.refusals > MAX_REFUSALS)
+      this.set(entry, "lost");
+    else this.request(entry, place);
+  }
+
+  /** Its worker cannot be reached any more. */
+  private lose(entry: StreamEntry, revoke: boolean): void {
+    if (entry.state !== "placed") return;
+    if (revoke) this.events.revoke(entry.worker, entry.slot, true);
+    this.bySlot.delete(entry.slot);
+    this.byRequest.delete(entry.request);
+    this.set(entry, "lost");
+  }
+
+  private confirm(entry: StreamEntry): void {
+    entry.confirmed = true;
+    entry.primary = undefined;
+    this.bySlot.delete(entry.slot);
+    this.byRequest.delete(entry.request);
+    this.dropPayload(entry);
+  }
+
+  private set(entry: StreamEntry, state: StreamEntry["state"]): void {
+    entry.state = state;
+    entry.since = this.options.now();
+    if (state === "placed") this.moving.delete(entry);
+    else this.moving.add(entry);
+  }
+
+  private rejectAll(entry: StreamEntry, error: DirtyError): void {
+    const { primary } = entry;
+    const askers = entry.askers.splice(0);
+    entry.primary = undefined;
+    if (primary !== undefined && entry.state === "waiting") this.events.rejected(primary, error);
+    for (const asker of askers) this.events.rejected(asker, error);
+  }
+
+  private remove(entry: StreamEntry): void {
+    this.dropPayload(entry);
+    this.moving.delete(entry);
+    this.byRequest.delete(entry.request);
+    this.bySlot.delete(entry.slot);
+    if (this.entries.get(entry.stream) === entry) this.entries.delete(entry.stream);
+  }
+
+  private keepPayload(entry: StreamEntry, { place, bytes }: Asker): void {
+    this.dropPayload(entry);
+    if (place?.run === undefined) return;
+    if (this.payloadBytes + bytes > (this.options.maxPayloads ?? MAX_PAYLOADS)) return;
+    entry.payload = place.run;
+    entry.payloadBytes = bytes;
+    this.payloadBytes += bytes;
+  }
+
+  private dropPayload(entry: StreamEntry): void {
+    this.payloadBytes -= entry.payloadBytes;
+    entry.payloadBytes = 0;
+    entry.payload = undefined;
+  }
+}
+
+function foundIn({ worker, socket, slot }: StreamEntry): Found {
+  return { worker, socket, slot };
+}
+
+function notFound(): DirtyError {
+  return new DirtyStreamNotFoundError("No stream has this id.");
+}
+
+function gone(): DirtyError {
+  return new DirtyStreamGoneError("The dirty worker that had the stream died.");
+}
+
+function tooLong(): DirtyError {
+  return new DirtyQueueTimeoutError("The stream had no free slot for too long.", {
+    details: { retry_after: 30 },
+  });
+}

@@ -1,0 +1,44 @@
+import type { Place, RunPayload } from "../protocol/messages.ts";
+
+/** A client's question that waits for its answer, or was granted a slot that is not known to be used. */
+export interface Asker {
+  /** The client's connection. */
+  readonly peer: object;
+  /** The question's id on it. */
+  readonly id: number;
+  /** What it wants the run to be, where it can make the run itself; undefined: it only asks where the stream is. */
+  readonly place: Place | undefined;
+  /** Bytes that its payload took on the wire. */
+  readonly bytes: number;
+  /** When its wait is over, ms of the machine's clock. */
+  readonly expires: number;
+}
+
+/** A resumable stream as the dirty arbiter knows it. */
+export interface StreamEntry {
+  readonly stream: string;
+  /**
+   * `waiting` for a slot; `placed` with a worker, running or kept there; `lost` with its worker a moment ago, so that
+   * a reader may have it continued; or `gone`.
+   */
+  state: "waiting" | "placed" | "lost" | "gone";
+  /** Since when it is in its state, or has nobody who wants it, ms of the machine's clock. */
+  since: number;
+  /** Its request's id in placement, while it waits or its slot is not known to be used. */
+  request: number;
+  /** Who makes the run when there is a slot; undefined: the dirty arbiter itself, its client has gone. */
+  primary: Asker | undefined;
+  /** Who else waits. */
+  askers: Asker[];
+  /** What the run is called with, for the dirty arbiter to make it itself. */
+  place: Place | undefined;
+  payload: RunPayload | undefined;
+  payloadBytes: number;
+  /** How often a slot was refused to a run that the dirty arbiter made itself. */
+  refusals: number;
+  worker: number;
+  socket: string;
+  slot: number;
+  /** Whether the worker said that it has it. */
+  confirmed: boolean;
+}
