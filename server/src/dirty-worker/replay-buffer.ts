@@ -1,5 +1,7 @@
 const FIRST_SEGMENT = 1024;
 const LARGEST_SEGMENT = 64 * 1024;
+// A chunk of more than this gets memory of its own, so that at most so much of each segment is never used.
+const LARGE = LARGEST_SEGMENT / 4;
 
 /** Some chunks of a stream, one behind the other in one piece of memory. */
 interface Segment {
@@ -23,6 +25,7 @@ export interface KeptChunk {
  */
 export class ReplayBuffer {
   private segments: Segment[] = [];
+  private nextLength = FIRST_SEGMENT;
   /** Bytes of memory that it takes. */
   bytes = 0;
   /** Number of the oldest chunk that is kept; chunks are counted from 0. */
@@ -36,8 +39,9 @@ export class ReplayBuffer {
     let segment = this.segments.at(-1);
     let at = segment?.ends.at(-1) ?? 0;
     if (segment === undefined || at + size > segment.memory.length) {
-      const usual = Math.min(LARGEST_SEGMENT, Math.max(FIRST_SEGMENT, (segment?.memory.length ?? 0) * 2));
-      segment = { memory: Buffer.allocUnsafeSlow(Math.max(size, usual)), first: this.end, ends: [] };
+      const length = size > LARGE ? size : Math.max(size, this.nextLength);
+      this.nextLength = size > LARGE ? FIRST_SEGMENT : Math.min(LARGEST_SEGMENT, length * 2);
+      segment = { memory: Buffer.allocUnsafeSlow(length), first: this.end, ends: [] };
       this.segments.push(segment);
       this.bytes += segment.memory.length;
       at = 0;

@@ -86,6 +86,7 @@ export class Fleet {
   private readonly env: NodeJS.ProcessEnv;
   private readonly listening: ListeningSocket;
   private readonly host: ClientHost;
+  private readonly hosts: ClientHost[] = [];
   private readonly peers: WirePeer[] = [];
   private lastId = 10;
 
@@ -101,15 +102,16 @@ export class Fleet {
     this.env = env;
     this.listening = listening;
     this.arbiter = this.startArbiter([]);
-    this.host = new ClientHost({
-      socket: this.path,
-      hello: this.hello("http-worker", 1),
-      dirtyTimeout: settings.dirtyTimeout,
-      dirtyQueueTimeout: settings.dirtyQueueTimeout,
-      migrationLimit: settings.migrationLimit,
-      streamGrace: settings.streamGrace,
-    });
+    this.host = this.newHost(1);
     this.client = new DirtyClient(this.host);
+  }
+
+  /** The client of another HTTP worker; `die` ends it as death would. */
+  anotherClient(): { client: DirtyClient; die: () => void } {
+    const host = this.newHost(++this.lastId);
+    host.open();
+    this.hosts.push(host);
+    return { client: new DirtyClient(host), die: () => host.close() };
   }
 
   /** Starts it, and waits until every worker is ready. */
@@ -192,11 +194,23 @@ export class Fleet {
   }
 
   async close(): Promise<void> {
-    this.host.close();
+    for (const host of [this.host, ...this.hosts]) host.close();
     for (const peer of this.peers) peer.destroy();
     await Promise.all([this.arbiter, ...this.workers].map((one) => one.kill()));
     this.listening.close();
     removeFolder(this.folder);
+  }
+
+  private newHost(id: number): ClientHost {
+    const { dirtyTimeout, dirtyQueueTimeout, migrationLimit, streamGrace } = this.settings;
+    return new ClientHost({
+      socket: this.path,
+      hello: this.hello("http-worker", id),
+      dirtyTimeout,
+      dirtyQueueTimeout,
+      migrationLimit,
+      streamGrace,
+    });
   }
 
   private startArbiter(httpWorkers: number[]): FleetProcess {

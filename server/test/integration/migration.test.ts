@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { Fleet, type FleetOptions } from "./fleet.ts";
 import { eventually } from "./harness.ts";
+import { Reading } from "./reading.ts";
 
 const APP = `
 import { appendFileSync } from "node:fs";
@@ -76,36 +77,6 @@ async function killRunning(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
   if (worker === undefined) throw new Error("nothing runs");
   if (signal === "SIGKILL") await worker.kill();
   else worker.process.kill(signal);
-}
-
-/** Reads a stream in the background. */
-class Reading {
-  readonly values: unknown[] = [];
-  error: { code?: string; message?: string } | undefined;
-  over = false;
-  overAt = 0;
-
-  constructor(stream: AsyncIterable<unknown>) {
-    void this.read(stream);
-  }
-
-  private async read(stream: AsyncIterable<unknown>): Promise<void> {
-    try {
-      for await (const value of stream) this.values.push(value);
-    } catch (error) {
-      this.error = error as { code: string };
-    }
-    this.over = true;
-    this.overAt = Date.now();
-  }
-
-  async has(count: number): Promise<void> {
-    await eventually(`${count} chunks`, () => this.values.length >= count);
-  }
-
-  async ended(ms?: number): Promise<void> {
-    await eventually("the stream has ended", () => this.over, ms);
-  }
 }
 
 const count = (n: number): unknown[] => Array.from({ length: n }, (_, i) => ({ n: i }));
