@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { ClientHost } from "../dirty/client.ts";
 import { monotonicMs } from "../process/clock.ts";
 import { getLogger } from "../process/logger.ts";
+import { type DirtyArbiterReport, ProcessMeter } from "../process/reports.ts";
 import { Connection } from "../protocol/connection.ts";
 import { DirtyProtocolError } from "../protocol/errors.ts";
 import type { RequestId } from "../protocol/header.ts";
@@ -20,6 +21,7 @@ import { readEndStream, readFind, readForget, STREAM_MSG } from "../protocol/str
 import { checkToken } from "../protocol/token.ts";
 import { GatewaySession } from "./gateway.ts";
 import { Placement, type PlaceRequest } from "./placement.ts";
+import { reportPlacement } from "./report.ts";
 import { StreamDirectory } from "./stream-directory.ts";
 import type { Asker } from "./stream-entry.ts";
 
@@ -76,6 +78,7 @@ export class DirtyArbiter {
   private readonly awaited: Set<number>;
   private readonly ticker: NodeJS.Timeout;
   private readonly hold: NodeJS.Timeout;
+  private readonly meter = new ProcessMeter();
   private gateway: ClientHost | undefined;
   private appsDirty = false;
 
@@ -172,6 +175,11 @@ export class DirtyArbiter {
   /** The processes of this server that are still connected. */
   connectedPids(): number[] {
     return [...this.peers].map((peer) => peer.hello.pid).filter((pid) => pid !== process.pid);
+  }
+
+  /** What there is to place and what is placed. */
+  report(): DirtyArbiterReport {
+    return { ...reportPlacement(this.placement.inspect()), ...this.meter.read() };
   }
 
   /** Answers what waits, and closes. */

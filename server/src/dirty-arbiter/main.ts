@@ -14,8 +14,7 @@ process.title = "tsunicorn: dirty arbiter";
 for (const signal of ["SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const) {
   process.on(signal, () => {});
 }
-
-// As Gunicorn's dirty arbiter has it: one dirty worker more, one less. The arbiter decides.
+// Gunicorn's dirty arbiter scales its workers by these; here the arbiter does, which alone starts processes.
 process.on("SIGTTIN", () => tellArbiter({ type: "scale", by: 1 }));
 process.on("SIGTTOU", () => tellArbiter({ type: "scale", by: -1 }));
 
@@ -49,6 +48,9 @@ async function handle(message: ToChild): Promise<void> {
       return;
     case "reopenLogs":
       reopenLogs();
+      return;
+    case "report":
+      tellArbiter({ type: "report", id: message.id, report: arbiter?.report() });
       return;
     case "stop":
       arbiter?.close();

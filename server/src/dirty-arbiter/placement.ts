@@ -57,10 +57,22 @@ export interface PlacementOptions {
   now: () => number;
 }
 
-interface App {
+/** An app that requests are placed for. */
+export interface App {
   readonly name: string;
   readonly queue: AppQueue<PlaceRequest>;
   readonly rate: DrainRate;
+}
+
+/** What a report is made from. */
+export interface Inspection {
+  /** ms of the machine's clock. */
+  readonly now: number;
+  readonly apps: readonly App[];
+  readonly workers: readonly WorkerView[];
+  isSilent(worker: WorkerView): boolean;
+  /** Why dirty workers fail to start. */
+  readonly failing: string | undefined;
 }
 
 /**
@@ -113,6 +125,18 @@ export class Placement {
     for (const name of apps) if (!this.apps.has(name)) this.apps.set(name, newApp(name));
     this.events.appsChanged();
     this.dispatchAll();
+  }
+
+  /** All that there is, for a report: to be read, not to be changed. */
+  inspect(): Inspection {
+    const now = this.options.now();
+    return {
+      now,
+      apps: [...this.apps.values()],
+      workers: [...this.workers.values()],
+      isSilent: (worker) => this.isSilent(worker, now),
+      failing: this.failing,
+    };
   }
 
   /** Begins to grant, in the order of arrival. */

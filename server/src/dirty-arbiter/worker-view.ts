@@ -57,9 +57,19 @@ export class WorkerView {
     return this.connected && !this.condemned && this.apps.has(app);
   }
 
+  /** How many requests for the app it runs at once. */
+  placesFor(app: string): number {
+    return this.apps.get(app)?.concurrency ?? 0;
+  }
+
+  /** How many of those places are leased. */
+  leasedFor(app: string): number {
+    return this.used.get(app) ?? 0;
+  }
+
   /** Whether it has a free place for the app. */
   hasRoom(app: string): boolean {
-    return (this.used.get(app) ?? 0) < (this.apps.get(app)?.concurrency ?? 0);
+    return this.leasedFor(app) < this.placesFor(app);
   }
 
   /** Whether the app's action can go on from what was emitted. */

@@ -2,6 +2,7 @@ import { chmodSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { monotonicMs } from "../process/clock.ts";
 import { getLogger } from "../process/logger.ts";
+import { type DirtyWorkerReport, ProcessMeter } from "../process/reports.ts";
 import { Connection } from "../protocol/connection.ts";
 import { DirtyDrainingError, DirtyProtocolError, DirtyWorkerError } from "../protocol/errors.ts";
 import {
@@ -56,6 +57,9 @@ export class DirtyWorker implements RegistrationOwner, ClientSessionOwner {
   private readonly revokedSlots = new Set<number>();
   private readonly connections = new Set<Connection>();
   private registration: Registration | undefined;
+  private readonly meter = new ProcessMeter();
+  /** Runs that were begun. */
+  private begun = 0;
   private draining = false;
   /** The apps that it takes new requests for; undefined: all that it has loaded. */
   private kept: readonly string[] | undefined;
@@ -138,6 +142,11 @@ export class DirtyWorker implements RegistrationOwner, ClientSessionOwner {
     this.server.close();
     for (const connection of this.connections) connection.close(CLOSE_MS);
     await this.unused(CLOSE_MS);
+  }
+
+  /** What it has done, and is doing. */
+  report(): DirtyWorkerReport {
+    return { runs: this.begun, running: this.running.size, ...this.meter.read() };
   }
 
   ready(): Ready {
@@ -297,6 +306,7 @@ export class DirtyWorker implements RegistrationOwner, ClientSessionOwner {
 
   private start(run: Run): void {
     run.host.running++;
+    this.begun++;
     this.running.set(run.slot, run);
     this.registration?.began(run.slot);
     run.start();

@@ -67,6 +67,8 @@ async function handle(message: ToChild): Promise<void> {
     worker?.retire(message.keep);
   } else if (message.type === "reopenLogs") {
     reopenLogs();
+  } else if (message.type === "report") {
+    tellArbiter({ type: "report", id: message.id, report: worker?.report() });
   } else if (message.type === "stop") {
     await stop(message.graceful);
   }

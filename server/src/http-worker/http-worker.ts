@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { Settings } from "../config/settings.ts";
 import type { Listener } from "../process/channel.ts";
 import { getLogger } from "../process/logger.ts";
+import { type HttpWorkerReport, ProcessMeter } from "../process/reports.ts";
 import { JoinedResponse } from "./joined-response.ts";
 import { assignRequestId } from "./request-id.ts";
 import type { WebApp } from "./web-app.ts";
@@ -28,6 +29,8 @@ export class HttpWorker {
   private readonly servers: Server[] = [];
   /** Every connection, with its responses in progress. */
   private readonly connections = new Map<Socket, Set<ServerResponse>>();
+  private readonly meter = new ProcessMeter();
+  private requests = 0;
   private draining = false;
 
   constructor(settings: Settings, app: WebApp) {
@@ -65,6 +68,18 @@ export class HttpWorker {
     await within(ms, this.app.close());
   }
 
+  /** What it has served, and is serving. */
+  report(): HttpWorkerReport {
+    let inProgress = 0;
+    for (const responses of this.connections.values()) inProgress += responses.size;
+    return {
+      requests: this.requests,
+      inProgress,
+      connections: this.connections.size,
+      ...this.meter.read(),
+    };
+  }
+
   private async listen({ fd }: Listener): Promise<void> {
     const { settings } = this;
     const server = createServer(
@@ -97,6 +112,7 @@ export class HttpWorker {
   }
 
   private serve(request: IncomingMessage, response: ServerResponse): void {
+    this.requests++;
     const responses = this.connections.get(request.socket);
     responses?.add(response);
     response.once("close", () => responses?.delete(response));
