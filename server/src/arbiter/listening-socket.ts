@@ -127,6 +127,14 @@ export class ListeningSocket {
     }
   }
 
+  /**
+   * Has a server in this process take the connections. The server and this own the one handle together: closing
+   * either of them closes it.
+   */
+  serve(server: net.Server, listening: () => void): void {
+    server.listen({ _handle: this.handle }, listening);
+  }
+
   /** Lets go of the socket and removes its file; children that listen on it go on until they close theirs. */
   close(): void {
     this.handle.close();

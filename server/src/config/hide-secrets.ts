@@ -1,0 +1,25 @@
+/** What stands where a secret was. */
+export const HIDDEN = "(hidden)";
+
+/** Names of values that nobody but the server should see. */
+const SECRET_NAME = /secret|token|password|key/i;
+// The whole part before the last @ of an address: a user alone may be an access token.
+const CREDENTIALS = /\/\/[^/?#\s"]*@/g;
+const NAMED = /([\w.-]*(?:secret|token|password|key)[\w.-]*=)[^&;,\s"]+/gi;
+
+/**
+ * A copy of a value without its secrets: what has a name like a secret's, the credentials of addresses
+ * (`//user:password@`), and `name=value` within texts where the name is one.
+ *
+ * @param name the name that the value has.
+ */
+export function hideSecrets(name: string, value: unknown): unknown {
+  if (value === undefined || value === null || typeof value === "boolean") return value;
+  if (SECRET_NAME.test(name)) return HIDDEN;
+  if (typeof value === "string") {
+    return value.replace(CREDENTIALS, `//${HIDDEN}@`).replace(NAMED, `$1${HIDDEN}`);
+  }
+  if (Array.isArray(value)) return value.map((item) => hideSecrets("", item));
+  if (typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, hideSecrets(key, inner)]));
+}
