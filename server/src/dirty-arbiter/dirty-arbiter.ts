@@ -20,8 +20,10 @@ import {
 import { readEndStream, readFind, readForget, STREAM_MSG } from "../protocol/stream-messages.ts";
 import { checkToken } from "../protocol/token.ts";
 import { GatewaySession } from "./gateway.ts";
+import type { Office } from "./gateway-office.ts";
 import { Placement, type PlaceRequest } from "./placement.ts";
 import { reportPlacement } from "./report.ts";
+import type { Scaled } from "./scaling.ts";
 import { StreamDirectory } from "./stream-directory.ts";
 import type { Asker } from "./stream-entry.ts";
 
@@ -55,6 +57,8 @@ export interface DirtyArbiterOptions {
   migrationLimit: number;
   /** Has the arbiter kill a worker. */
   kill(worker: number, reason: string): void;
+  /** Has the arbiter start more workers, or stop some where `by` is negative. */
+  scale(by: number): Promise<Scaled>;
 }
 
 /** What a reload can change. */
@@ -79,6 +83,7 @@ export class DirtyArbiter {
   private readonly ticker: NodeJS.Timeout;
   private readonly hold: NodeJS.Timeout;
   private readonly meter = new ProcessMeter();
+  private readonly office: Office;
   private gateway: ClientHost | undefined;
   private appsDirty = false;
 
@@ -129,6 +134,11 @@ export class DirtyArbiter {
       },
       true,
     );
+    this.office = {
+      inspect: () => this.placement.inspect(),
+      pidOf: (worker) => this.workers.get(worker)?.hello.pid,
+      scale: (by) => options.scale(by),
+    };
     // What waits in the sockets is heard before the clock is looked at. After a pause of this process it may be the
     // FREE of a run that seems to be over its time, and its worker must not be killed for that.
     this.ticker = setInterval(() => setImmediate(() => this.tick()), TICK_MS);
@@ -213,7 +223,7 @@ export class DirtyArbiter {
           closed = () => this.left(peer);
           receive = this.welcome(peer);
         } else if (type < FIRST_OWN_TYPE) {
-          const session = new GatewaySession(connection, this.gatewayHost().context);
+          const session = new GatewaySession(connection, this.gatewayHost().context, this.office);
           this.foreign.add(connection);
           closed = () => {
             this.foreign.delete(connection);

@@ -4,6 +4,7 @@ import type { Connection } from "../protocol/connection.ts";
 import { DirtyAppNotFoundError, DirtyError, DirtyProtocolError } from "../protocol/errors.ts";
 import type { RequestId } from "../protocol/header.ts";
 import { MSG, type Request, readDict, readRequest } from "../protocol/messages.ts";
+import { manage, type Office, status } from "./gateway-office.ts";
 
 // A client that does not read stops its stream here instead of filling this process's memory.
 const MAX_BACKLOG = 256 * 1024;
@@ -18,14 +19,16 @@ const MAX_WAITING = 256 * 1024;
 export class GatewaySession {
   private readonly connection: Connection;
   private readonly context: CallContext;
+  private readonly office: Office;
   private readonly waiting: { id: RequestId; request: Request; bytes: number }[] = [];
   private waitingBytes = 0;
   private serving = false;
   private call: Call | undefined;
 
-  constructor(connection: Connection, context: CallContext) {
+  constructor(connection: Connection, context: CallContext, office: Office) {
     this.connection = connection;
     this.context = context;
+    this.office = office;
   }
 
   /**
@@ -42,13 +45,14 @@ export class GatewaySession {
         if (this.waitingBytes > MAX_WAITING) this.connection.pause();
         return;
       }
-      case MSG.STASH:
       case MSG.STATUS:
+        this.connection.send(MSG.RESPONSE, id, { result: status(this.office) });
+        return;
       case MSG.MANAGE:
-        this.connection.sendError(
-          id,
-          new DirtyError("This server does not serve STASH, STATUS and MANAGE yet."),
-        );
+        void this.manage(id, readDict(buffer, start, end));
+        return;
+      case MSG.STASH:
+        this.connection.sendError(id, new DirtyError("This server does not serve STASH yet."));
         return;
       default:
         throw new DirtyProtocolError(`A client may not send a message of type 0x${type.toString(16)}.`);
@@ -59,6 +63,14 @@ export class GatewaySession {
   closed(): void {
     this.waiting.length = 0;
     this.call?.cancel(new DirtyError("The client is gone."));
+  }
+
+  private async manage(id: RequestId, wish: Record<string, unknown>): Promise<void> {
+    try {
+      this.connection.send(MSG.RESPONSE, id, { result: await manage(this.office, wish) });
+    } catch (error) {
+      this.connection.sendError(id, error);
+    }
   }
 
   private async serve(): Promise<void> {

@@ -8,6 +8,7 @@ import { type Boot, onArbiterMessage, type ToChild, tellArbiter } from "../proce
 import { getLogger, reopenLogs, setUpLogger } from "../process/logger.ts";
 import { onParentGone } from "../process/parent-watch.ts";
 import { DirtyArbiter, type Limits } from "./dirty-arbiter.ts";
+import { Scaling } from "./scaling.ts";
 
 process.title = "tsunicorn: dirty arbiter";
 // The arbiter says when to stop: this process serves the others to the last.
@@ -21,6 +22,7 @@ process.on("SIGTTOU", () => tellArbiter({ type: "scale", by: -1 }));
 const POLL_MS = 50;
 let boot: Boot | undefined;
 let arbiter: DirtyArbiter | undefined;
+const scaling = new Scaling((by, id) => tellArbiter({ type: "scale", by, id }));
 
 onArbiterMessage((message) => {
   handle(message).catch((error: unknown) => {
@@ -48,6 +50,9 @@ async function handle(message: ToChild): Promise<void> {
       return;
     case "reopenLogs":
       reopenLogs();
+      return;
+    case "scaled":
+      scaling.answered(message.id, message);
       return;
     case "report":
       tellArbiter({ type: "report", id: message.id, report: arbiter?.report() });
@@ -80,6 +85,7 @@ async function open({ settings, listeners, dirtySocket, token, id, apps, httpWor
     streamGrace: settings.streamGrace,
     migrationLimit: settings.migrationLimit,
     kill: (worker, reason) => tellArbiter({ type: "kill", worker, reason }),
+    scale: (by) => scaling.scale(by),
   });
   await arbiter.open();
   tellArbiter({ type: "ready" });

@@ -65,6 +65,8 @@ export type ToChild =
   | { type: "reopenLogs" }
   /** Asks for a report of what the child is doing, for `tsunicorn ctl`. */
   | { type: "report"; id: number }
+  /** What became of a `scale` with an id: the number of dirty workers from now on, or why it was refused. */
+  | { type: "scaled"; id: number; target: number; refused: string | null }
   | { type: "stop"; graceful: boolean }
   | { type: "workerGone"; worker: number }
   | { type: "dirtyWorkersFailing"; reason: string | null };
@@ -76,8 +78,8 @@ export type FromChild =
   | { type: "heartbeat" }
   /** The child has served as many requests as it may, and wants a successor. */
   | { type: "wornOut" }
-  /** So many dirty workers more, or fewer: a signal to the dirty arbiter, or MANAGE. */
-  | { type: "scale"; by: number }
+  /** So many dirty workers more, or fewer: a signal to the dirty arbiter, or MANAGE, which has an id and is answered. */
+  | { type: "scale"; by: number; id?: number }
   /** What `report` asked for; its shape is the kind's own. */
   | { type: "report"; id: number; report: unknown }
   /** Files that the child has loaded, told as they are loaded, where the setting `reload` is on. */

@@ -10,7 +10,9 @@
  * | 0x03 | ERROR | `{error: {error_type, message, details}}` |
  * | 0x04 | CHUNK | `{data}` |
  * | 0x05 | END | empty |
- * | 0x10, 0x11, 0x12 | STASH, STATUS, MANAGE | known, and not served yet |
+ * | 0x10 | STASH | known, and not served yet |
+ * | 0x11 | STATUS | empty |
+ * | 0x12 | MANAGE | `{op, count}`, op 1 to add workers, 2 to remove |
  *
  * Our part, for peers that said HELLO with the arbiter's token:
  *

@@ -322,15 +322,82 @@ describe("a foreign client may not", () => {
     expect(notes).toEqual(["holds"]);
   });
 
-  test.for<[name: string, type: number]>([
-    ["STASH", MSG.STASH],
-    ["STATUS", MSG.STATUS],
-    ["MANAGE", MSG.MANAGE],
-  ])("use %s yet, but its connection stays", async ([, type]) => {
-    client.send([type, 5, type === MSG.STATUS ? undefined : { op: 1, table: "t", count: 1 }]);
+  test("use STASH yet, but its connection stays", async () => {
+    client.send([MSG.STASH, 5, { op: 1, table: "t" }]);
     await client.next(MSG.ERROR);
     expect(errorOf(client, 5)?.error_type).toBe("DirtyError");
     client.send(request(6, "echo"));
     await client.next(MSG.RESPONSE);
   });
+});
+
+/** Waits until so many workers have registered. */
+async function registered(workers: number): Promise<void> {
+  const observer = await arbiter.stranger();
+  for (let count: unknown; count !== workers; ) {
+    observer.send([MSG.STATUS, 1]);
+    const { result } = (await observer.next(MSG.RESPONSE)).dict;
+    count = (result as { worker_count: number }).worker_count;
+  }
+}
+
+describe("STATUS", () => {
+  test("says who the workers are, as Gunicorn's does", async () => {
+    await arbiter.worker(3, { "app:App": 1, "app:Other": 2 });
+    await registered(2);
+    client.send([MSG.STATUS, 5]);
+    const { result } = (await client.next(MSG.RESPONSE)).dict;
+    expect(result).toEqual({
+      arbiter_pid: process.pid,
+      workers: [
+        { pid: process.pid, age: 1, apps: ["app:App"], booted: true, last_heartbeat: expect.any(Number) },
+        {
+          pid: process.pid,
+          age: 3,
+          apps: ["app:App", "app:Other"],
+          booted: true,
+          last_heartbeat: expect.any(Number),
+        },
+      ],
+      worker_count: 2,
+      apps: ["app:App", "app:Other"],
+    });
+  });
+});
+
+describe("MANAGE", () => {
+  beforeEach(() => registered(1));
+
+  test.for<[op: number, count: number | undefined, by: number, result: Record<string, unknown>]>([
+    [1, 3, 3, { operation: "add", requested: 3, spawned: 3, target_workers: 5 }],
+    [1, undefined, 1, { operation: "add", requested: 1, spawned: 1, target_workers: 3 }],
+    [1, 0, 1, { operation: "add", requested: 1, spawned: 1, target_workers: 3 }],
+    [2, 1, -1, { operation: "remove", requested: 1, removed: 1, target_workers: 1 }],
+  ])("with the operation %s and the count %s asks for %s workers more", async ([op, count, by, result]) => {
+    client.send([MSG.MANAGE, 5, count === undefined ? { op } : { op, count }]);
+    expect((await client.next(MSG.RESPONSE)).dict).toEqual({
+      result: { success: true, total_workers: 1, ...result },
+    });
+    expect(arbiter.scaled).toEqual([by]);
+  });
+
+  test("says why nothing was changed", async () => {
+    arbiter.refusal = "the apps need two";
+    client.send([MSG.MANAGE, 5, { op: 2, count: 1 }]);
+    expect((await client.next(MSG.RESPONSE)).dict["result"]).toMatchObject({
+      success: true,
+      removed: 0,
+      reason: "the apps need two",
+    });
+  });
+
+  test.for([[{ op: 3 }], [{}], [{ op: 1, count: "many" }], [{ op: 1, count: 1e9 }]])(
+    "is refused when it makes no sense: %j",
+    async ([wish]) => {
+      client.send([MSG.MANAGE, 5, wish]);
+      await client.next(MSG.ERROR);
+      expect(errorOf(client, 5)?.error_type).toBe("DirtyError");
+      expect(arbiter.scaled).toEqual([]);
+    },
+  );
 });

@@ -19,6 +19,10 @@ export class RunningArbiter {
   readonly path: string;
   readonly arbiter: DirtyArbiter;
   readonly killed: number[] = [];
+  /** What it asked the arbiter for: so many workers more. */
+  readonly scaled: number[] = [];
+  /** Why the arbiter refuses that. */
+  refusal: string | null = null;
   private readonly folder: string;
   private readonly listening: ListeningSocket;
   private lastId = 0;
@@ -42,6 +46,10 @@ export class RunningArbiter {
       streamGrace: 30,
       migrationLimit: 3,
       kill: (worker) => this.killed.push(worker),
+      scale: async (by) => {
+        this.scaled.push(by);
+        return { target: 2 + by, refused: this.refusal };
+      },
       ...options,
     });
   }
