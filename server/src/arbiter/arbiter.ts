@@ -9,9 +9,12 @@ import { reopenLogs } from "../process/logger.ts";
 import { Assignments } from "./assignments.ts";
 import type { Child } from "./child.ts";
 import { ChildStarter } from "./child-starter.ts";
+import type { ChildSnapshot, FleetSnapshot } from "./control-target.ts";
 import { Crew } from "./crew.ts";
 import { Generations, type ReloadedKind } from "./generations.ts";
 import type { ListeningSocket } from "./listening-socket.ts";
+import { ReportDesk } from "./report-desk.ts";
+import { RestartCounts } from "./restart-counts.ts";
 import { ServerSockets } from "./server-sockets.ts";
 import { StopOrder } from "./stop-order.ts";
 
@@ -24,6 +27,9 @@ export const BOOT_ERROR = 3;
 
 /** Settings that hold from the start of the arbiter to its end. */
 const FIXED: readonly (keyof Settings)[] = ["dirtyBind", "controlSocket", "pidfile"];
+
+/** The most workers of a kind, as the settings have it. */
+const MOST_WORKERS = 1000;
 
 /** How the server ended. */
 export interface ArbiterEnd {
@@ -38,6 +44,11 @@ export interface ArbiterOptions {
   log: Logger;
   /** Reads the config again, for a reload. @throws Error that says what is wrong with it. */
   reread(): Promise<Settings>;
+  /**
+   * Called when the sockets are bound, before the first child starts.
+   * @param folder the private folder.
+   */
+  opened?(folder: string): Promise<void>;
   /** Sockets of a service manager, which replace those of `bind`. */
   inherited?: readonly ListeningSocket[];
   /** Files beside the sockets that the last process to go removes when the arbiter was killed. */
@@ -51,8 +62,8 @@ export interface ArbiterEvents {
   listening(status: string): void;
   /** A reload has begun. */
   reloading(): void;
-  /** A reload has ended: the new generation serves, or it was given up. */
-  reloaded(status: string): void;
+  /** A reload has ended: the new generation serves, or it was given up and the old one does. */
+  reloaded(status: string, serves: boolean): void;
   /** The server has begun to stop. */
   stopping(status: string): void;
 }
@@ -73,6 +84,9 @@ export class Arbiter {
   private readonly finished: (end: ArbiterEnd) => void;
   /** Resolves when every process is gone and everything was cleaned up. */
   readonly ended: Promise<ArbiterEnd>;
+  private readonly startedAt = Date.now();
+  private readonly reports = new ReportDesk();
+  private readonly restarts = new RestartCounts();
   private folder = "";
   private starter: ChildStarter | undefined;
   private ticker: NodeJS.Timeout | undefined;
@@ -123,6 +137,7 @@ export class Arbiter {
     try {
       await this.sockets.openDirty(this.settings.dirtyBind ?? join(this.folder, "dirty.sock"));
       await this.sockets.open(this.settings.bind);
+      await this.options.opened?.(this.folder);
     } catch (error) {
       this.cleanUp();
       throw error;
@@ -146,11 +161,14 @@ export class Arbiter {
   async reload(): Promise<string> {
     this.log.info("reloading: the config is read again");
     this.events.reloading?.();
+    let serves = false;
     try {
       const settings = await this.reread();
-      return await this.replace(settings, ["dirty-worker", "http-worker"]);
+      const done = await this.replace(settings, ["dirty-worker", "http-worker"]);
+      serves = true;
+      return done;
     } finally {
-      this.events.reloaded?.(this.status);
+      this.events.reloaded?.(this.status, serves);
     }
   }
 
@@ -189,24 +207,75 @@ export class Arbiter {
   }
 
   /**
-   * Changes the number of HTTP workers by `by`; there is always one.
+   * Changes the number of workers of a kind by `by`, at most to what is possible: there is always one HTTP worker, and
+   * never fewer dirty workers than the apps' `workers` need.
    * @returns how many there are from now on.
    */
-  scaleHttp(by: number): number {
-    const { http } = this.generations.current;
-    return this.scale(http, Math.max(1, http.target + by));
+  scale(kind: ReloadedKind, by: number): number {
+    const crew = this.crewOf(kind);
+    crew.target = Math.min(MOST_WORKERS, Math.max(this.leastOf(kind), crew.target + by));
+    this.log.info(`${crew.target} ${kind === "http-worker" ? "HTTP" : "dirty"} workers from now on`);
+    this.converge();
+    return crew.target;
   }
 
   /**
-   * Changes the number of dirty workers by `by`, never below what the apps' `workers` need.
-   * @returns how many there are from now on.
+   * Does what `scale` does, or nothing.
+   * @throws Error with the reason why not.
    */
-  scaleDirty(by: number): number {
-    const { dirty } = this.generations.current;
-    if (dirty.target === 0) return 0;
-    const needed = Math.max(1, ...dirty.statics.map(({ workers }) => workers ?? 1));
-    // Where there were fewer from the start, they are not made more by asking for fewer.
-    return this.scale(dirty, Math.max(Math.min(needed, dirty.target), dirty.target + by));
+  scaleExactly(kind: ReloadedKind, by: number): number {
+    const { target } = this.crewOf(kind);
+    const [least, name] = [this.leastOf(kind), kind === "http-worker" ? "HTTP" : "dirty"];
+    if (this.stopping) throw new Error("The server is stopping.");
+    if (kind === "dirty-worker" && this.settings.dirtyApps.length === 0)
+      throw new Error("There are no dirty apps, so there is nothing for dirty workers to do.");
+    if (target + by < least || target + by > MOST_WORKERS)
+      throw new Error(
+        `There are ${target} ${name} workers; there can be ${least} to ${MOST_WORKERS} of them${least > 1 ? ", since an app's workers need as many" : ""}.`,
+      );
+    return this.scale(kind, by);
+  }
+
+  /**
+   * Kills a child at once; it is replaced.
+   * @throws Error when no child of that kind has that process id.
+   */
+  kill(kind: Kind, pid: number): void {
+    const child = this.children.find((one) => one.kind === kind && one.pid === pid);
+    if (child === undefined) throw new Error(`This server has no ${title(kind)} with process id ${pid}.`);
+    this.log.warn(`${title(kind)} ${pid} is killed, as asked`);
+    child.replaced = true;
+    child.restartReason = "ctl kill";
+    child.kill();
+  }
+
+  /** Asks a child for its report. Undefined when there is no such child, or when it does not answer in time. */
+  async report(pid: number): Promise<unknown> {
+    const child = this.children.find((one) => one.pid === pid);
+    return child === undefined ? undefined : this.reports.ask(child);
+  }
+
+  /** The whole server at this moment, as far as the arbiter knows it without asking anybody. */
+  snapshot(): Omit<FleetSnapshot, "sources"> {
+    const { current, reloading } = this.generations;
+    return {
+      pid: process.pid,
+      state: this.stopping ? "stopping" : reloading ? "reloading" : this.announced ? "running" : "starting",
+      startedAt: this.startedAt,
+      generation: current.number,
+      targets: {
+        "http-worker": current.http.target,
+        "dirty-arbiter": this.dirtyArbiter.target,
+        "dirty-worker": current.dirty.target,
+      },
+      children: this.crews.flatMap((crew) => {
+        const generation = this.generations.numberOf(crew);
+        return [...crew.children].map((child) => describe(child, generation));
+      }),
+      listeners: this.sockets.listeners,
+      settings: this.settings,
+      restarts: this.restarts.list(),
+    };
   }
 
   /** Opens the log file again, in every process. */
@@ -260,7 +329,8 @@ export class Arbiter {
   private timeOut(crew: Crew): void {
     for (const { child, reason } of crew.overdue(Date.now())) {
       this.log.error(`${title(crew.kind)} ${child.pid} ${reason} and is replaced`);
-      if (!child.ready) child.failure = `it ${reason}`;
+      if (child.ready) child.restartReason = "silent";
+      else child.failure = `it ${reason}`;
       child.kill();
       // What took all of its time once will take it again.
       if (!child.ready && this.generations.isUpcoming(crew))
@@ -299,11 +369,27 @@ export class Arbiter {
         );
         this.converge();
         return;
+      case "report":
+        this.reports.answered(child, message.id, message.report);
+        return;
       case "scale":
-        this.scaleDirty(message.by);
+        this.scaleFor(child, message.by, message.id);
         return;
       case "heartbeat":
     }
+  }
+
+  // A signal to the dirty arbiter, or MANAGE from one of its clients, which has an id and is answered.
+  private scaleFor(from: Child, by: number, id: number | undefined): void {
+    let refused: string | null = null;
+    try {
+      this.scaleExactly("dirty-worker", by);
+    } catch (error) {
+      refused = explain(error);
+      this.log.warn(`the number of dirty workers stays as it is: ${refused}`);
+    }
+    if (id !== undefined)
+      from.tell({ type: "scaled", id, target: this.generations.current.dirty.target, refused });
   }
 
   private becameReady(crew: Crew, child: Child): void {
@@ -330,12 +416,15 @@ export class Arbiter {
       if (child.kind !== "dirty-worker" || child.id !== id) continue;
       this.log.error(`dirty worker ${child.pid} is replaced: ${reason}`);
       child.replaced = true;
+      child.restartReason = "hung run";
       child.kill();
     }
   }
 
   private reap(crew: Crew, child: Child): void {
     crew.children.delete(child);
+    this.reports.gone(child);
+    this.count(crew, child);
     if (child.kind === "dirty-worker") {
       this.assignments.gone(child);
       this.tellDirtyArbiter({ type: "workerGone", worker: child.id });
@@ -344,6 +433,14 @@ export class Arbiter {
     if (child.stopping || this.stopping) this.log.info(`${title(child.kind)} ${child.pid} has stopped`);
     else if (!child.replaced) this.failed(crew, child);
     this.converge();
+  }
+
+  private count(crew: Crew, child: Child): void {
+    if (this.stopping) return;
+    if (child.wornOut) this.restarts.add(child.kind, "worn out");
+    else if (!child.stopping)
+      this.restarts.add(child.kind, child.restartReason ?? (child.ready ? "died" : "failed to start"));
+    else if (this.generations.isLeaving(crew)) this.restarts.add(child.kind, "reload");
   }
 
   private failed(crew: Crew, child: Child): void {
@@ -412,11 +509,17 @@ export class Arbiter {
     );
   }
 
-  private scale(crew: Crew, target: number): number {
-    crew.target = target;
-    this.log.info(`${target} ${crew.kind === "http-worker" ? "HTTP" : "dirty"} workers from now on`);
-    this.converge();
-    return target;
+  private crewOf(kind: ReloadedKind): Crew {
+    const { http, dirty } = this.generations.current;
+    return kind === "http-worker" ? http : dirty;
+  }
+
+  private leastOf(kind: ReloadedKind): number {
+    if (kind === "http-worker") return 1;
+    const { dirty } = this.generations.current;
+    const needed = Math.max(1, ...dirty.statics.map(({ workers }) => workers ?? 1));
+    // Where there were fewer from the start, they are not made more by asking for fewer.
+    return Math.min(needed, dirty.target);
   }
 
   private configureDirtyArbiter(): void {
@@ -460,6 +563,18 @@ export class Arbiter {
     this.sockets.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+function describe(child: Child, generation: number): ChildSnapshot {
+  const { kind, id, pid, startedAt, heardAt, apps } = child;
+  const state = child.stopping
+    ? "draining"
+    : !child.ready
+      ? "starting"
+      : child.wornOut
+        ? "outdated"
+        : "ready";
+  return { kind, id, pid, state, startedAt, heardAt, generation, apps };
 }
 
 function title(kind: Kind): string {

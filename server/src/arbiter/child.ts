@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { type Boot, type FromChild, isTagged, type Kind, type ToChild } from "../process/channel.ts";
+import type { RestartReason } from "./restart-counts.ts";
 
 /** What a child is started with. */
 export interface ChildOptions {
@@ -40,6 +41,8 @@ export class Child {
   waiting = false;
   /** It is killed for a request that hung it: that says nothing about how its kind starts. */
   replaced = false;
+  /** Why it is replaced, where the arbiter decided that. */
+  restartReason: RestartReason | undefined;
   /** When it was last heard (heartbeat), ms since the epoch. */
   heardAt = Date.now();
   /** Why it could not start, in its own words. */

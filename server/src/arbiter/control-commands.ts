@@ -14,14 +14,22 @@ export interface ControlCommand {
   readonly argument?: string;
   /** One sentence for help. */
   readonly help: string;
+  /** Looks at the argument alone. @throws UsageError when it is none that the command can have. */
+  readonly check?: (argument: string | undefined) => void;
   /**
-   * Carries it out.
+   * Carries it out, with an argument that was checked.
    * @returns what is answered, a value for JSON.
    * @throws Error with the reason why not.
    */
   run(target: ControlTarget, argument: string | undefined): unknown;
 }
 
+/** What people call a kind of child. */
+const NAMES: Record<Kind, string> = {
+  "http-worker": "HTTP worker",
+  "dirty-arbiter": "dirty arbiter",
+  "dirty-worker": "dirty worker",
+};
 const EVERY_KIND: Kind[] = ["http-worker", "dirty-arbiter", "dirty-worker"];
 
 /** Every command, in the order of the help. */
@@ -63,7 +71,7 @@ export const COMMANDS: readonly ControlCommand[] = [
   },
   {
     name: "show config",
-    help: "Every setting, its value and where it came from; secrets are hidden.",
+    help: "Every setting, its value and its source; secrets are hidden.",
     run: async (target) => (await View.of(target)).config(),
   },
   {
@@ -75,41 +83,47 @@ export const COMMANDS: readonly ControlCommand[] = [
     name: "worker add",
     argument: "[N]",
     help: "N more HTTP workers; default 1.",
+    check: count,
     run: (target, n) => scale(target, "http-worker", count(n)),
   },
   {
     name: "worker remove",
     argument: "[N]",
     help: "N fewer HTTP workers, which finish their requests first; default 1.",
+    check: count,
     run: (target, n) => scale(target, "http-worker", -count(n)),
   },
   {
     name: "worker kill",
     argument: "PID",
-    help: "Kill that HTTP worker at once; another starts in its place.",
+    help: "Kill that HTTP worker at once; another starts.",
+    check: processId,
     run: (target, pid) => kill(target, ["http-worker"], pid),
   },
   {
     name: "dirty add",
     argument: "[N]",
     help: "N more dirty workers; default 1.",
+    check: count,
     run: (target, n) => scale(target, "dirty-worker", count(n)),
   },
   {
     name: "dirty remove",
     argument: "[N]",
     help: "N fewer dirty workers, which finish their runs first; default 1.",
+    check: count,
     run: (target, n) => scale(target, "dirty-worker", -count(n)),
   },
   {
     name: "dirty kill",
     argument: "PID",
-    help: "Kill that dirty worker, or the dirty arbiter, at once; another starts in its place.",
+    help: "Kill that dirty worker or the dirty arbiter at once; another starts.",
+    check: processId,
     run: (target, pid) => kill(target, ["dirty-worker", "dirty-arbiter"], pid),
   },
   {
     name: "reload",
-    help: "Read the settings again, start new workers with new code, and drain the old ones.",
+    help: "Read the settings anew, start workers with new code, drain the old.",
     run: async (target) => ({ message: await target.reload() }),
   },
   {
@@ -123,17 +137,17 @@ export const COMMANDS: readonly ControlCommand[] = [
   {
     name: "shutdown",
     argument: "[graceful|quick]",
-    help: "Stop the server: requests in progress may finish (graceful, the default), or not (quick).",
-    run: (target, how = "graceful") => {
-      if (how !== "graceful" && how !== "quick")
-        throw new UsageError(`shutdown graceful or quick, not ${how}`);
+    help: "Stop the server; by default, requests in progress may finish.",
+    check: howToStop,
+    run: (target, argument) => {
+      const how = howToStop(argument);
       target.stop(how === "graceful");
       return { shutdown: how };
     },
   },
   {
     name: "ping",
-    help: "Who answers: process id, name, state and config file. Asks no other process.",
+    help: "Who answers; no other process is asked.",
     run: async (target) => (await View.of(target)).identity(),
   },
 ];
@@ -160,6 +174,7 @@ export function findCommand(words: readonly string[]): {
     throw new UsageError(`${name} takes ${form === "" ? "no argument" : `one argument, ${form}`}`);
   if (argument === undefined && form !== "" && !form.startsWith("["))
     throw new UsageError(`${name} needs an argument: ${name} ${form}`);
+  command.check?.(argument);
   return { command, argument };
 }
 
@@ -176,17 +191,26 @@ function scale(target: ControlTarget, kind: ScalableKind, by: number) {
   return { kind, target: target.scale(kind, by) };
 }
 
-function kill(target: ControlTarget, kinds: readonly Kind[], text: string | undefined) {
-  const pid = wholeNumber(text ?? "", Number.MAX_SAFE_INTEGER, "a process id");
+function kill(target: ControlTarget, kinds: readonly Kind[], argument: string | undefined) {
+  const pid = processId(argument);
   const child = target.snapshot().children.find((one) => one.pid === pid && kinds.includes(one.kind));
-  const what = kinds.map((kind) => kind.replace("-", " ")).join(" or ");
+  const what = kinds.map((kind) => NAMES[kind]).join(" or ");
   if (child === undefined) throw new Error(`This server has no ${what} with process id ${pid}.`);
   target.kill(child.kind, pid);
   return { kind: child.kind, killed: pid };
 }
 
-function count(text = "1"): number {
-  return wholeNumber(text, MOST_AT_ONCE, `a number from 1 to ${MOST_AT_ONCE}`);
+function count(argument = "1"): number {
+  return wholeNumber(argument, MOST_AT_ONCE, `a number from 1 to ${MOST_AT_ONCE}`);
+}
+
+function processId(argument = ""): number {
+  return wholeNumber(argument, Number.MAX_SAFE_INTEGER, "a process id");
+}
+
+function howToStop(argument = "graceful"): "graceful" | "quick" {
+  if (argument === "graceful" || argument === "quick") return argument;
+  throw new UsageError(`shutdown graceful or shutdown quick, not "${argument.slice(0, 80)}"`);
 }
 
 function wholeNumber(text: string, most: number, what: string): number {

@@ -37,7 +37,8 @@ export class ControlServer {
     const listening = await ListeningSocket.bindPath(path, 0o600);
     const server = new ControlServer(listening, target);
     await new Promise<void>((resolve, reject) => {
-      server.server.once("error", reject);
+      // It stays: a connection that cannot be accepted must not end the arbiter.
+      server.server.on("error", reject);
       listening.serve(server.server, resolve);
     }).catch((error: unknown) => {
       listening.close();
@@ -66,14 +67,17 @@ export class ControlServer {
   private accept(socket: Socket): void {
     if (this.clients.size >= MAX_CONNECTIONS) {
       // Whoever does nothing makes room: else a few forgotten connections would lock the operator out.
-      const idle = [...this.clients].find((client) => !client.busy);
-      if (idle === undefined) {
+      const clients = [...this.clients];
+      const least = clients.find((client) => !client.busy) ?? clients.find((client) => client.ended);
+      if (least === undefined) {
         socket.on("error", () => {});
         socket.end(answer({ error: `${MAX_CONNECTIONS} commands are being carried out already` }));
         socket.destroySoon();
         return;
       }
-      idle.close();
+      // At once: its end is told later, and meanwhile the next one would take the same one's place.
+      this.clients.delete(least);
+      least.close();
     }
     const client = new Client(socket, this.target, () => this.clients.delete(client));
     this.clients.add(client);
@@ -84,10 +88,11 @@ export class ControlServer {
 class Client {
   /** A command of it is being carried out. */
   busy = false;
+  /** It has ended its side: it may have gone. */
+  ended = false;
   private readonly socket: Socket;
   private readonly target: ControlTarget;
   private buffer: Buffer = Buffer.alloc(0);
-  private ended = false;
   private idle: NodeJS.Timeout | undefined;
 
   constructor(socket: Socket, target: ControlTarget, closed: () => void) {
@@ -96,6 +101,8 @@ class Client {
     this.wait();
     socket.on("data", (data: Buffer) => {
       this.buffer = this.buffer.length === 0 ? data : Buffer.concat([this.buffer, data]);
+      // Up to this much is read ahead, because only a side that reads sees that the other has gone.
+      if (this.buffer.length > MAX_LINE) socket.pause();
       void this.work();
     });
     socket.on("end", () => {
@@ -123,8 +130,6 @@ class Client {
   private async work(): Promise<void> {
     if (this.busy) return;
     this.busy = true;
-    // What comes meanwhile stays in the socket, so a client can never have more here than one read.
-    this.socket.pause();
     let line = this.nextLine();
     if (line !== undefined) {
       clearTimeout(this.idle);
@@ -161,11 +166,19 @@ class Client {
     }
     if (this.socket.destroyed || this.socket.write(text)) return;
     this.wait();
-    await new Promise<void>((resolve) => {
-      this.socket.once("drain", resolve);
-      this.socket.once("close", resolve);
-    });
+    await this.drained();
     clearTimeout(this.idle);
+  }
+
+  private drained(): Promise<void> {
+    const { socket } = this;
+    return new Promise((resolve) => {
+      const over = (): void => {
+        socket.off("drain", over).off("close", over);
+        resolve();
+      };
+      socket.on("drain", over).on("close", over);
+    });
   }
 
   /** Says what is wrong with what was sent, and hears no more of it. */

@@ -72,6 +72,24 @@ export class Generations {
     return [...new Set([this.current, ...next, ...old].flatMap(({ settings }) => appsOf(settings)))];
   }
 
+  /** Whether a generation starts. */
+  get reloading(): boolean {
+    return this.upcoming !== undefined;
+  }
+
+  /** The number of the generation that a crew is of; 0 for the dirty arbiter's, which is of none. */
+  numberOf(crew: Crew): number {
+    const { current, upcoming, leaving } = this;
+    const all = [...leaving, current, ...(upcoming === undefined ? [] : [upcoming.generation])];
+    return all.find(({ http, dirty }) => http === crew || dirty === crew)?.number ?? 0;
+  }
+
+  /** Whether a crew is of a generation that drains. */
+  isLeaving(crew: Crew): boolean {
+    const { http, dirty } = this.current;
+    return crew !== http && crew !== dirty && !this.isUpcoming(crew) && this.numberOf(crew) > 0;
+  }
+
   /** Whether a crew is of the generation that starts. */
   isUpcoming(crew: Crew): boolean {
     const next = this.upcoming?.generation;

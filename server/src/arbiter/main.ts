@@ -10,6 +10,7 @@ import { loadConfigApart } from "../config/load-apart.ts";
 import { explain } from "../process/explain.ts";
 import { setUpLogger } from "../process/logger.ts";
 import { Arbiter } from "./arbiter.ts";
+import { Control } from "./control.ts";
 import type { ListeningSocket } from "./listening-socket.ts";
 import { Pidfile } from "./pidfile.ts";
 import { ServiceNotify } from "./service-notify.ts";
@@ -35,6 +36,8 @@ type Signal = (typeof SIGNALS)[number];
  */
 export async function runArbiter(loaded: LoadedConfig): Promise<never> {
   const { settings } = loaded;
+  let config = loaded;
+  let reread = loaded;
   process.title = settings.name === "" ? "tsunicorn: arbiter" : `tsunicorn: arbiter [${settings.name}]`;
   const log = await setUpLogger({
     level: settings.logLevel,
@@ -47,19 +50,30 @@ export async function runArbiter(loaded: LoadedConfig): Promise<never> {
   if (inherited.length > 0) describeInherited(loaded, inherited, log);
   const pidfile =
     settings.pidfile === undefined ? undefined : beforeStart(() => Pidfile.write(settings.pidfile ?? ""));
-  const arbiter = new Arbiter({
+  const arbiter: Arbiter = new Arbiter({
     settings,
     log,
-    reread: async () => (await loadConfigApart(loaded.argv, loaded.env, loaded.cwd)).settings,
+    reread: async () => {
+      reread = await loadConfigApart(loaded.argv, loaded.env, loaded.cwd);
+      return reread.settings;
+    },
+    opened: (folder) => control.open(folder),
     inherited,
-    files: () => (pidfile === undefined ? [] : [{ path: pidfile.path, inode: pidfile.inode }]),
+    files: () => [
+      ...control.files,
+      ...(pidfile === undefined ? [] : [{ path: pidfile.path, inode: pidfile.inode }]),
+    ],
     events: {
       listening: (status) => service.ready(status),
       reloading: () => service.reloading("reloading"),
-      reloaded: (status) => service.ready(status),
+      reloaded: (status, serves) => {
+        if (serves) config = reread;
+        service.ready(status);
+      },
       stopping: (status) => service.stopping(status),
     },
   });
+  const control: Control = new Control(arbiter, () => config);
   let interruptedAt = 0;
   const handlers: Record<Signal, () => void> = {
     SIGINT: () => {
@@ -73,8 +87,8 @@ export async function runArbiter(loaded: LoadedConfig): Promise<never> {
     },
     SIGQUIT: () => arbiter.stop(false),
     SIGTERM: () => arbiter.stop(true),
-    SIGTTIN: () => arbiter.scaleHttp(1),
-    SIGTTOU: () => arbiter.scaleHttp(-1),
+    SIGTTIN: () => arbiter.scale("http-worker", 1),
+    SIGTTOU: () => arbiter.scale("http-worker", -1),
     // Why a reload was given up is in the log already.
     SIGHUP: () => void arbiter.reload().catch(() => {}),
     SIGUSR1: () => arbiter.reopenLogs(),
@@ -93,11 +107,13 @@ export async function runArbiter(loaded: LoadedConfig): Promise<never> {
   try {
     await arbiter.start();
   } catch (error) {
+    control.close();
     pidfile?.remove();
     endStart(error);
   }
   const { code, reason } = await arbiter.ended;
   if (reason !== undefined) process.stderr.write(`tsunicorn: ${reason}\n`);
+  control.close();
   pidfile?.remove();
   log.info("stopped");
   await service.close();

@@ -1,4 +1,5 @@
 import type { SocketFile } from "../process/channel.ts";
+import type { ListenerSnapshot } from "./control-target.ts";
 import { ListeningSocket } from "./listening-socket.ts";
 
 /** Every socket that the server listens on. The arbiter holds them, so that they outlive each child. */
@@ -21,6 +22,15 @@ export class ServerSockets {
   /** The addresses for people. */
   get urls(): string[] {
     return [...this.http.values()].map((socket) => socket.url);
+  }
+
+  /** What each of them serves. */
+  get listeners(): ListenerSnapshot[] {
+    const { urls, dirtySocket } = this;
+    return [
+      ...urls.map((url) => ({ serves: "http" as const, url })),
+      ...(dirtySocket === undefined ? [] : [{ serves: "dirty" as const, url: dirtySocket.url }]),
+    ];
   }
 
   /** The files of all unix sockets. */

@@ -23,6 +23,7 @@ export function renderHelp(version: string): string {
     `tsunicorn ${version}: a pre-fork application server for Node.js with dirty workers`,
     "",
     "Usage: tsunicorn [options] APP",
+    "       tsunicorn ctl COMMAND    looks at a running server, or changes it; see tsunicorn ctl --help",
     "",
     ...all.flatMap(({ title, entries }) => [
       `${title}:`,
@@ -38,6 +39,7 @@ export function renderHelp(version: string): string {
     "  tsunicorn main.ts",
     "  tsunicorn main.ts -b 0.0.0.0:8000 -w 2 --dirty-app ./chat-app.ts:ChatApp",
     "  tsunicorn -c tsunicorn.config.ts --check-config",
+    "  tsunicorn ctl show all",
     "",
   ].join("\n");
 }

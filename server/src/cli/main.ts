@@ -9,6 +9,8 @@ const exitCode = await run(process.argv.slice(2), {
   cwd: process.cwd(),
   writeOut: (text) => process.stdout.write(text),
   writeError: (text) => process.stderr.write(text),
+  // Into a file or a pipe, lines may be as long as they are.
+  columns: process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY,
 });
 if (exitCode !== undefined) process.exitCode = exitCode;
 

@@ -2,14 +2,29 @@ import { describeSource } from "../config/layer.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { SETTING_NAMES } from "../config/settings.ts";
 
+/** A setting as people read it. */
+export interface ConfigRow {
+  readonly name: string;
+  /** Its value as JSON, or `none`. */
+  readonly value: string;
+  /** Where it came from. */
+  readonly source: string;
+}
+
 /** Renders `--print-config`: each setting, its value as JSON, and where it came from, in three columns. */
 export function renderConfig({ settings, sources }: LoadedConfig): string {
-  const rows = SETTING_NAMES.map((name) => ({
-    name,
-    // A setting without a value is none; undefined is no word for users.
-    value: settings[name] === undefined ? "none" : JSON.stringify(settings[name]),
-    source: describeSource(sources[name]),
-  }));
+  return renderConfigRows(
+    SETTING_NAMES.map((name) => ({
+      name,
+      // A setting without a value is none; undefined is no word for users.
+      value: settings[name] === undefined ? "none" : JSON.stringify(settings[name]),
+      source: describeSource(sources[name]),
+    })),
+  );
+}
+
+/** Renders settings in three columns. */
+export function renderConfigRows(rows: readonly ConfigRow[]): string {
   const names = Math.max(...rows.map(({ name }) => name.length));
   const values = Math.max(...rows.map(({ value }) => value.length));
   return rows

@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { ConfigError } from "../config/errors.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { loadConfigApart } from "../config/load-apart.ts";
+import { packageVersion } from "../process/version.ts";
 import { checkAppFiles } from "./check-config.ts";
 import { readTask } from "./flags.ts";
 
@@ -11,6 +11,10 @@ export interface Surroundings {
   readonly cwd: string;
   readonly writeOut: (text: string) => void;
   readonly writeError: (text: string) => void;
+  /** Width of the terminal; default: 100. */
+  readonly columns?: number;
+  /** The folder of temporary files; default: the system's. */
+  readonly temporary?: string;
   /** Loads the settings; default: `loadConfigApart`. */
   readonly load?: (argv: readonly string[], env: NodeJS.ProcessEnv, cwd: string) => Promise<LoadedConfig>;
 }
@@ -19,11 +23,14 @@ export interface Surroundings {
  * Runs the `tsunicorn` command.
  *
  * @param argv its arguments, without node and the script.
- * @returns the exit code: 0, or 1 for a bad command line, a bad setting or a server that did not start. While
- *   a server runs, it is the server that decides how the process ends; then undefined.
+ * @returns the exit code: 0, or 1 for a bad command line, a bad setting or a server that did not start; that of
+ *   `tsunicorn ctl` for its commands. While a server runs, it is the server that decides how the process ends;
+ *   then undefined.
  */
 export async function run(argv: readonly string[], surroundings: Surroundings): Promise<number | undefined> {
   const { env, cwd, writeOut, writeError, load = loadConfigApart } = surroundings;
+  // An app of that name is written ./ctl.
+  if (argv[0] === "ctl") return (await import("./ctl.ts")).runCtl(argv.slice(1), surroundings);
   const { task, argv: rest } = readTask(argv);
   try {
     switch (task) {
@@ -59,11 +66,4 @@ export async function run(argv: readonly string[], surroundings: Surroundings): 
     if (error instanceof ConfigError && rest.length === 0) writeError("Try tsunicorn --help\n");
     return 1;
   }
-}
-
-function packageVersion(): string {
-  const manifest: { version?: unknown } = JSON.parse(
-    readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
-  );
-  return String(manifest.version);
 }

@@ -1,11 +1,14 @@
 /** What stands where a secret was. */
 export const HIDDEN = "(hidden)";
 
-/** Names of values that nobody but the server should see. */
-const SECRET_NAME = /secret|token|password|key/i;
+/** What is in the names of values that nobody but the server should see. */
+export const SECRET_WORDS: readonly string[] = ["secret", "token", "password", "key"];
+
+const SECRET = SECRET_WORDS.join("|");
+const SECRET_NAME = new RegExp(SECRET, "i");
 // The whole part before the last @ of an address: a user alone may be an access token.
 const CREDENTIALS = /\/\/[^/?#\s"]*@/g;
-const NAMED = /([\w.-]*(?:secret|token|password|key)[\w.-]*=)[^&;,\s"]+/gi;
+const NAMED = new RegExp(`([\\w.-]*(?:${SECRET})[\\w.-]*=)[^&;,\\s"]+`, "gi");
 
 /**
  * A copy of a value without its secrets: what has a name like a secret's, the credentials of addresses

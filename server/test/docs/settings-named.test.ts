@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { CTL_FLAGS } from "../../src/cli/ctl-options.ts";
 import { resolveSettings } from "../../src/config/resolve.ts";
 import { isSettingName, SETTING_NAMES, settings } from "../../src/config/settings.ts";
 import { flagOf } from "../../src/config/spelling.ts";
@@ -8,7 +9,7 @@ import { pages, read } from "./pages.ts";
 const { settings: defaults } = resolveSettings([], { cwd: "/", configFile: undefined });
 
 /** Flags of other commands that the docs name too. */
-const FOREIGN_FLAGS = ["--build", "--write"];
+const FOREIGN_FLAGS = ["--build", "--write", ...CTL_FLAGS.flatMap(({ form }) => form.match(/--\w+/) ?? [])];
 const FLAGS = ["--help", "--version", "--check-config", "--print-config"].concat(
   SETTING_NAMES.flatMap((name) => {
     const flag = flagOf(name);
