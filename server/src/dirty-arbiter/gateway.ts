@@ -1,5 +1,6 @@
 import { parseAppSpec } from "../config/app-spec.ts";
-import { Call, type CallContext } from "../dirty/call.ts";
+import { Call } from "../dirty/call.ts";
+import type { CallContext } from "../dirty/call-context.ts";
 import type { Connection } from "../protocol/connection.ts";
 import { DirtyAppNotFoundError, DirtyError, DirtyProtocolError } from "../protocol/errors.ts";
 import type { RequestId } from "../protocol/header.ts";

@@ -1,10 +1,12 @@
 import { monotonicMs } from "../process/clock.ts";
-import { DirtyError, DirtyStreamNotFoundError } from "../protocol/errors.ts";
+import { type DirtyError, DirtyStreamNotFoundError } from "../protocol/errors.ts";
 import type { Place, Placed, RunPayload } from "../protocol/messages.ts";
 import { isStreamId } from "../protocol/stream-id.ts";
 import type { Attached, Found } from "../protocol/stream-messages.ts";
 import { WINDOW } from "../protocol/window.ts";
-import type { ArbiterLink, PlaceListener } from "./arbiter-link.ts";
+import { Acceptance } from "./acceptance.ts";
+import type { PlaceListener } from "./arbiter-link.ts";
+import type { CallContext, CallTarget } from "./call-context.ts";
 import {
   diedBefore,
   noAnswer,
@@ -14,35 +16,9 @@ import {
   workerDied,
 } from "./call-errors.ts";
 import type { CallOptions } from "./call-options.ts";
-import { Emitted } from "./emitted.ts";
+import { Continuation } from "./continuation.ts";
 import { type BatchStep, Inbox, type InboxOwner, type Step } from "./inbox.ts";
-import type { RunListener, WorkerLink, WorkerLinks } from "./worker-link.ts";
-
-/** What is called. */
-export interface CallTarget {
-  /** Canonical name of the app. */
-  app: string;
-  action: string;
-  args: unknown[];
-  /** A foreign client's keyword arguments; the action gets them as one plain object, its last argument. */
-  kwargs?: Record<string, unknown>;
-}
-
-/** What all calls of a process share. */
-export interface CallContext {
-  readonly arbiter: ArbiterLink;
-  readonly workers: WorkerLinks;
-  /** `dirtyTimeout` in ms. */
-  readonly timeoutMs: number;
-  /** `dirtyQueueTimeout` in ms. */
-  readonly queueTimeoutMs: number;
-  /** `migrationLimit`. */
-  readonly migrationLimit: number;
-  /** `streamGrace` in ms. */
-  readonly graceMs: number;
-  /** Makes an id for a call that was given none. */
-  nextRequestId(): string;
-}
+import type { RunListener, WorkerLink } from "./worker-link.ts";
 
 // A request that kills the worker it is given to must not eat the fleet.
 const MAX_LOST_BEFORE_START = 3;
@@ -74,18 +50,12 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
   private link: WorkerLink | undefined;
   private runId = 0;
   private begun = false;
-  /** Of the last run: its slot, and when it is over its time on the machine's clock. */
+  /** The last slot. */
   private slot = 0;
-  private runEnds = 0;
-  /** Set for a run that goes on from an earlier one, whose time goes on too. */
-  private deadline: number | undefined;
-  private since: number | undefined;
   private lostBefore = 0;
   private refusals = 0;
-  private migrations = 0;
-  /** What was delivered, while the run can be continued. */
-  private emitted: Emitted | undefined;
-  private overflowed = false;
+  /** There once the action turned out to be one that can be continued. */
+  private continuation: Continuation | undefined;
   /** Chunks that the reader had before this call. */
   private readonly after: number;
   /** Reads a run that another call began, so leaving it leaves that alone. */
@@ -95,9 +65,7 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
   private readonly inbox = new Inbox(this);
   private uncredited = 0;
   private finished = false;
-  private failure: { error: unknown } | undefined;
-  private taken = false;
-  private acceptance: { promise: Promise<void>; resolve(): void; reject(error: unknown): void } | undefined;
+  private readonly acceptance = new Acceptance();
   /** Whether the action turned out to stream; undefined until that is known. */
   streams: boolean | undefined;
   /** Whether the caller waits for one result: such a run is never continued. */
@@ -149,6 +117,7 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
   /** Cancels for whoever left the loop: there is nothing more for them, and no error either. */
   quit(): void {
     this.leave();
+    this.acceptance.leave();
     this.release();
     this.inbox.leave();
   }
@@ -157,19 +126,6 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
    * Resolves when the call waits in its app's queue or has a slot; rejects with what ended it before that.
    */
   accepted(): Promise<void> {
-    if (this.acceptance === undefined) {
-      let resolve = (): void => {};
-      let reject = (_error: unknown): void => {};
-      const promise = new Promise<void>((accept, refuse) => {
-        resolve = accept;
-        reject = refuse;
-      });
-      // Who only iterates gets the error there.
-      promise.catch(() => {});
-      this.acceptance = { promise, resolve, reject };
-      if (this.taken) resolve();
-      else if (this.finished) this.refuse();
-    }
     return this.acceptance.promise;
   }
 
@@ -181,15 +137,11 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
   placed(placed: Placed): void {
     const { context, target } = this;
     if (target === undefined) return;
-    if (this.emitted === undefined) {
-      if (placed.continues && !this.awaited && !this.overflowed) this.emitted = new Emitted();
-    } else if (!placed.continues) {
-      if (this.emitted.length > 0) {
-        this.leave();
-        this.fail(workerDied(this.label, ", and the action cannot be continued any more"));
-        return;
-      }
-      this.emitted = undefined;
+    if (placed.continues && !this.awaited) this.continuation ??= new Continuation();
+    if (!placed.continues && this.continuation?.emitted !== undefined) {
+      this.leave();
+      this.fail(workerDied(this.label, ", and the action cannot be continued any more"));
+      return;
     }
     const timeout = this.msLeft();
     const link = context.workers.get(placed.socket);
@@ -203,7 +155,7 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
           kwargs: target.kwargs,
           ms_left: timeout,
           request_id: this.ownRequestId(),
-          emitted: this.emitted?.values,
+          emitted: this.continuation?.emitted,
           stream: this.options.streamId,
         },
         this,
@@ -215,8 +167,8 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
     }
     this.attaching = false;
     this.reached(link, placed.slot);
-    this.runEnds = monotonicMs() + timeout;
-    this.accept();
+    this.continuation?.began(timeout);
+    this.acceptance.accept();
     this.limit(timeout + RUN_BACKSTOP_MS);
   }
 
@@ -232,8 +184,8 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
       {
         stream,
         slot: found.slot,
-        after: this.emitted?.length ?? this.after,
-        prefix: this.emitted === undefined && !this.overflowed,
+        after: this.continuation?.length ?? this.after,
+        prefix: this.continuation === undefined,
         request_id: requestId,
       },
       this,
@@ -247,15 +199,15 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
     this.begun = true;
     this.target ??= kwargs === undefined ? { app, action, args } : { app, action, args, kwargs };
     this.requestId = request_id;
-    if (!continues) this.emitted = undefined;
-    else if (emitted !== undefined && !this.awaited) this.emitted ??= new Emitted(emitted);
-    this.accept();
+    if (!continues) this.continuation = undefined;
+    else if (emitted !== undefined && !this.awaited) this.continuation ??= new Continuation(emitted);
+    this.acceptance.accept();
     // A stream that has ended is only read: whoever reads it sets the pace.
     if (ms_left === undefined) {
       clearTimeout(this.timer);
       return;
     }
-    this.runEnds = monotonicMs() + ms_left;
+    this.continuation?.began(ms_left);
     this.limit(ms_left + RUN_BACKSTOP_MS);
   }
 
@@ -265,7 +217,7 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
   }
 
   queued(): void {
-    this.accept();
+    this.acceptance.accept();
   }
 
   started(): void {
@@ -278,7 +230,7 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
 
   chunk(value: unknown, bytes: number): boolean {
     this.streams ??= true;
-    if (this.emitted !== undefined) this.keep(this.emitted, value, bytes);
+    if (this.continuation !== undefined) this.continuation.add(value, bytes);
     return this.inbox.push(value, bytes);
   }
 
@@ -320,16 +272,15 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
     if (!this.begun) {
       if (++this.lostBefore < MAX_LOST_BEFORE_START) this.ask();
       else this.fail(diedBefore(this.label, MAX_LOST_BEFORE_START));
-    } else if (this.emitted === undefined) {
-      const why = this.overflowed ? ", and it had sent too much to be continued by another" : "";
-      this.fail(workerDied(this.label, why));
-    } else if (++this.migrations > this.context.migrationLimit) {
+    } else if (this.continuation === undefined) {
+      this.fail(workerDied(this.label));
+    } else if (this.continuation.overflowed) {
+      this.fail(workerDied(this.label, ", and it had sent too much to be continued by another"));
+    } else if (this.continuation.next(this.context.migrationLimit)) {
+      this.ask();
+    } else {
       const times = this.context.migrationLimit + 1;
       this.fail(workerDied(this.label, `; that was worker number ${times}, and it is not continued again`));
-    } else {
-      this.deadline ??= this.runEnds;
-      this.since = monotonicMs();
-      this.ask();
     }
   }
 
@@ -368,7 +319,8 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
 
   /** What is left of it. */
   private msLeft(): number {
-    return this.deadline === undefined ? this.timeoutMs() : Math.max(0, this.deadline - monotonicMs());
+    const deadline = this.continuation?.deadline;
+    return deadline === undefined ? this.timeoutMs() : Math.max(0, deadline - monotonicMs());
   }
 
   private ask(): void {
@@ -378,7 +330,7 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
     // What the last run was granted is void.
     this.uncredited = 0;
     const wait = context.queueTimeoutMs + QUEUE_BACKSTOP_MS;
-    this.limit(this.deadline === undefined ? wait : Math.min(wait, this.msLeft() + RUN_BACKSTOP_MS));
+    this.limit(this.continuation === undefined ? wait : Math.min(wait, this.msLeft() + RUN_BACKSTOP_MS));
     if (target === undefined) {
       const find = { stream: streamId ?? "" };
       this.placeId = context.arbiter.find(this.slot === 0 ? find : { ...find, lost: this.slot }, this);
@@ -390,7 +342,7 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
       timeout: this.msLeft(),
       arrival: this.arrival,
     };
-    if (this.since !== undefined) place.since = this.since;
+    if (this.continuation?.since !== undefined) place.since = this.continuation.since;
     if (streamId !== undefined) {
       place.stream = streamId;
       place.run = this.payload(target);
@@ -402,7 +354,7 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
   private payload({ args, kwargs }: CallTarget): RunPayload {
     const payload: RunPayload = { args, request_id: this.ownRequestId() };
     if (kwargs !== undefined) payload.kwargs = kwargs;
-    if (this.emitted?.values !== undefined) payload.emitted = this.emitted.values;
+    if (this.continuation?.emitted !== undefined) payload.emitted = this.continuation.emitted;
     return payload;
   }
 
@@ -410,12 +362,6 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
     this.placeId = undefined;
     this.link = link;
     this.slot = slot;
-  }
-
-  private keep(emitted: Emitted, value: unknown, bytes: number): void {
-    if (emitted.add(value, bytes)) return;
-    this.emitted = undefined;
-    this.overflowed = true;
   }
 
   private limit(ms: number): void {
@@ -426,7 +372,7 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
 
   private static expire(call: Call): void {
     const { context, link, begun } = call;
-    const overTime = call.deadline !== undefined && call.deadline <= monotonicMs();
+    const overTime = call.msLeft() <= 0;
     call.abandon();
     if (overTime || (link !== undefined && (begun || !call.attaching))) {
       call.fail(tookTooLong(call.label, call.timeoutMs() / 1000));
@@ -465,19 +411,6 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
     clearTimeout(this.timer);
   }
 
-  private accept(): void {
-    this.taken = true;
-    this.acceptance?.resolve();
-  }
-
-  private refuse(): void {
-    this.acceptance?.reject(
-      this.failure === undefined
-        ? new DirtyError("The call was left before it was accepted.")
-        : this.failure.error,
-    );
-  }
-
   private fail(error: unknown): void {
     this.finish({ error });
   }
@@ -487,7 +420,7 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
       this.retire();
       return;
     }
-    this.failure = failure;
+    if (failure !== undefined) this.acceptance.refuse(failure.error);
     this.release();
     this.inbox.end(failure);
   }
@@ -497,6 +430,5 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
     this.finished = true;
     if (this.detachedUntil === undefined) clearTimeout(this.timer);
     this.options.signal?.removeEventListener("abort", this);
-    this.refuse();
   }
 }

@@ -2,7 +2,7 @@ import { parseAppSpec } from "../config/app-spec.ts";
 import { DirtyConnectionError } from "../protocol/errors.ts";
 import type { Hello } from "../protocol/messages.ts";
 import { ArbiterLink } from "./arbiter-link.ts";
-import type { CallContext } from "./call.ts";
+import type { CallContext } from "./call-context.ts";
 import { type CallOptions, checkOptions, checkResumeOptions, type ResumeOptions } from "./call-options.ts";
 import { DirtyCall } from "./dirty-call.ts";
 import { endStream } from "./end-stream.ts";

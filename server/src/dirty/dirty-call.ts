@@ -1,6 +1,7 @@
 import { getLogger } from "../process/logger.ts";
 import { DirtyError } from "../protocol/errors.ts";
-import { Call, type CallContext, type CallTarget } from "./call.ts";
+import { Call } from "./call.ts";
+import type { CallContext, CallTarget } from "./call-context.ts";
 import type { CallOptions } from "./call-options.ts";
 
 const UNUSED_AFTER_MS = 5000;

@@ -7,7 +7,7 @@ import {
 import { isStreamId } from "../protocol/stream-id.ts";
 import type { Found } from "../protocol/stream-messages.ts";
 import type { PlaceListener } from "./arbiter-link.ts";
-import type { CallContext } from "./call.ts";
+import type { CallContext } from "./call-context.ts";
 import { noAnswer } from "./call-errors.ts";
 import type { RunListener, WorkerLink } from "./worker-link.ts";
 

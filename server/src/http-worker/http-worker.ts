@@ -4,6 +4,7 @@ import type { Settings } from "../config/settings.ts";
 import type { Listener } from "../process/channel.ts";
 import { getLogger } from "../process/logger.ts";
 import { type HttpWorkerReport, ProcessMeter } from "../process/reports.ts";
+import { redactStreamIds } from "../protocol/stream-id.ts";
 import { JoinedResponse } from "./joined-response.ts";
 import { assignRequestId } from "./request-id.ts";
 import type { WebApp } from "./web-app.ts";
@@ -144,7 +145,9 @@ export class HttpWorker {
 
 function logAccess(requestId: string, request: IncomingMessage, response: ServerResponse): void {
   const began = performance.now();
-  const { method, url } = request;
+  const { method } = request;
+  // Whoever knows a stream's id can read the stream.
+  const url = redactStreamIds(request.url ?? "");
   const remote = request.socket.remoteAddress;
   response.once("close", () => {
     const ms = Math.round(performance.now() - began);

@@ -1,0 +1,312 @@
+import { describe, expect, test } from "vitest";
+import { type Client, StreamDesk } from "./stream-desk.ts";
+
+const ANN: Client = { name: "ann" };
+const BEN: Client = { name: "ben" };
+const NOT_FOUND = { error: "DIRTY_STREAM_NOT_FOUND" };
+const GONE = { error: "DIRTY_STREAM_GONE" };
+const CANCELLED = { error: "DIRTY_CANCELLED" };
+
+describe("a stream", () => {
+  test("is placed once, and found by all who ask then", () => {
+    const desk = new StreamDesk();
+    const first = desk.place(ANN, "s");
+    const [second, third] = [desk.place(BEN, "s"), desk.find(BEN, "s")];
+    expect(desk.requests).toHaveLength(1);
+    const slot = desk.grant(1);
+    expect(desk.answers(first)).toEqual([{ placed: slot }]);
+    expect(desk.answers(second)).toEqual([{ queued: true }, { found: slot }]);
+    expect(desk.answers(third)).toEqual([{ queued: true }, { found: slot }]);
+    expect(desk.answers(desk.find(ANN, "s"))).toEqual([{ found: slot }]);
+    expect(desk.answers(desk.place(ANN, "s"))).toEqual([{ found: slot }]);
+    expect(desk.requests).toHaveLength(0);
+  });
+
+  test("that its worker forgot is not found", () => {
+    const desk = new StreamDesk();
+    desk.place(ANN, "s");
+    const slot = desk.grant(1);
+    desk.directory.started([slot]);
+    desk.directory.forgotten(2, { stream: "s", slot });
+    desk.directory.forgotten(1, { stream: "s", slot: slot + 1 });
+    expect(desk.answers(desk.find(ANN, "s"))).toEqual([{ found: slot }]);
+    desk.directory.forgotten(1, { stream: "s", slot });
+    expect(desk.answers(desk.find(ANN, "s"))).toEqual([NOT_FOUND]);
+    expect(desk.directory.size).toBe(0);
+  });
+
+  test("that placement rejects is over for all who wait", () => {
+    const desk = new StreamDesk();
+    const asked = [desk.place(ANN, "s"), desk.find(BEN, "s")];
+    const [request] = desk.requests;
+    if (request === undefined) throw new Error("no request");
+    desk.end(BEN, "t");
+    desk.directory.rejected(request, Object.assign(new Error(), { code: "FULL", details: {} }) as never);
+    expect(asked.map((id) => desk.answers(id).at(-1))).toEqual([{ error: "FULL" }, { error: "FULL" }]);
+    expect(desk.directory.size).toBe(0);
+  });
+});
+
+describe("when its worker dies", () => {
+  test("the first reader that says so has it placed again, and the others find that run", () => {
+    const desk = new StreamDesk();
+    desk.place(ANN, "s");
+    const old = desk.grant(1);
+    desk.directory.started([old]);
+    const first = desk.place(BEN, "s", { lost: old });
+    const second = desk.place(ANN, "s", { lost: old });
+    expect(desk.revoked).toEqual([{ worker: 1, slot: old, cancel: true }]);
+    expect(desk.requests).toHaveLength(1);
+    const slot = desk.grant(2);
+    expect(desk.answers(first)).toEqual([{ placed: slot }]);
+    expect(desk.answers(second)).toEqual([{ queued: true }, { found: slot }]);
+    // News of the death comes late, and must not reach the new run.
+    desk.directory.workerGone(1);
+    expect(desk.answers(desk.place(ANN, "s", { lost: old }))).toEqual([{ found: slot }]);
+  });
+
+  test("a reader has a second to say so before it is gone", () => {
+    const desk = new StreamDesk();
+    desk.place(ANN, "s");
+    const old = desk.grant(1);
+    desk.directory.started([old]);
+    desk.directory.workerGone(1);
+    const waiting = desk.find(BEN, "s");
+    expect(desk.answers(waiting)).toEqual([]);
+    desk.wait(500);
+    desk.place(ANN, "s", { lost: old });
+    const slot = desk.grant(2);
+    expect(desk.answers(waiting)).toEqual([{ queued: true }, { found: slot }]);
+  });
+
+  test("and nobody says so, it is gone, and that is remembered for a while", () => {
+    const desk = new StreamDesk();
+    desk.place(ANN, "s");
+    desk.directory.started([desk.grant(1)]);
+    desk.directory.workerGone(1);
+    const waiting = desk.find(BEN, "s");
+    desk.wait(1100);
+    expect(desk.answers(waiting)).toEqual([GONE]);
+    expect([desk.find(BEN, "s"), desk.end(BEN, "s")].map((id) => desk.answers(id))).toEqual([[GONE], [GONE]]);
+    desk.wait(301_000);
+    expect(desk.answers(desk.find(BEN, "s"))).toEqual([NOT_FOUND]);
+    expect(desk.directory.size).toBe(0);
+    expect(desk.directory.idle).toBe(true);
+  });
+});
+
+describe("when its client leaves while it waits", () => {
+  test("another that can make the run does", () => {
+    const desk = new StreamDesk();
+    const first = desk.place(ANN, "s");
+    const second = desk.place(BEN, "s");
+    expect(desk.directory.cancel(ANN, first)).toBe(true);
+    const slot = desk.grant(1);
+    expect(desk.answers(second).at(-1)).toEqual({ placed: slot });
+    expect(desk.answers(first)).toEqual([]);
+  });
+
+  test("the dirty arbiter makes the run where somebody waits for it", () => {
+    const desk = new StreamDesk();
+    const first = desk.place(ANN, "s");
+    const second = desk.find(BEN, "s");
+    desk.directory.cancel(ANN, first);
+    const slot = desk.grant(3);
+    expect(desk.adopted).toEqual([{ worker: 3, slot, args: ["ann"] }]);
+    expect(desk.answers(second).at(-1)).toEqual({ found: slot });
+  });
+
+  test("and nobody else wants it, it is dropped", () => {
+    const desk = new StreamDesk();
+    desk.directory.cancel(ANN, desk.place(ANN, "s"));
+    expect(desk.requests).toHaveLength(0);
+    expect(desk.directory.size).toBe(0);
+  });
+
+  test("because it died, the dirty arbiter makes the run, unless nobody asks for it within the grace", () => {
+    const desk = new StreamDesk();
+    desk.place(ANN, "kept");
+    desk.place(ANN, "left");
+    desk.directory.peerGone(ANN);
+    desk.wait(4000);
+    const asked = desk.find(BEN, "kept");
+    desk.wait(2000);
+    expect(desk.requests).toHaveLength(1);
+    expect(desk.answers(desk.find(BEN, "left"))).toEqual([NOT_FOUND]);
+    const slot = desk.grant(1);
+    expect(desk.adopted).toHaveLength(1);
+    expect(desk.answers(asked).at(-1)).toEqual({ found: slot });
+  });
+
+  test("and its request was too large to keep, it is gone", () => {
+    const desk = new StreamDesk({ maxPayloads: 1000 });
+    desk.place(ANN, "fits", {}, 900);
+    desk.place(ANN, "large", {}, 101);
+    const waiting = desk.find(BEN, "large");
+    desk.directory.peerGone(ANN);
+    expect(desk.answers(waiting).at(-1)).toEqual(GONE);
+    expect(desk.requests).toHaveLength(1);
+    // What is used counts no more.
+    desk.directory.started([desk.grant(1)]);
+    desk.place(BEN, "next", {}, 1000);
+    desk.directory.peerGone(BEN);
+    desk.grant(1);
+    expect(desk.adopted).toHaveLength(2);
+  });
+});
+
+describe("a slot that was granted to a client that died", () => {
+  test("and was not used has the run made by the dirty arbiter", () => {
+    const desk = new StreamDesk();
+    desk.place(ANN, "s");
+    const slot = desk.grant(1);
+    desk.directory.peerGone(ANN);
+    expect(desk.revoked).toEqual([{ worker: 1, slot, cancel: false }]);
+    desk.directory.freed(slot, true);
+    const again = desk.grant(2);
+    expect(desk.adopted).toEqual([{ worker: 2, slot: again, args: ["ann"] }]);
+  });
+
+  test("and was used leaves the run as it is", () => {
+    const desk = new StreamDesk();
+    desk.place(ANN, "s");
+    const slot = desk.grant(1);
+    desk.directory.peerGone(ANN);
+    desk.directory.freed(slot, false);
+    expect(desk.requests).toHaveLength(0);
+    expect(desk.answers(desk.find(BEN, "s"))).toEqual([{ found: slot }]);
+  });
+
+  test("is not offered for ever when workers refuse the run", () => {
+    const desk = new StreamDesk();
+    desk.place(ANN, "s");
+    desk.directory.peerGone(ANN);
+    let grants = 0;
+    while (desk.requests.length > 0) desk.directory.freed(desk.grant(++grants), true);
+    expect(grants).toBeGreaterThan(1);
+    expect(grants).toBeLessThan(20);
+    desk.wait(1100);
+    expect(desk.answers(desk.find(BEN, "s"))).toEqual([GONE]);
+  });
+});
+
+test("a slot that a worker refused to a living client waits for that client to ask again", () => {
+  const desk = new StreamDesk();
+  desk.place(ANN, "s");
+  const slot = desk.grant(1);
+  desk.directory.freed(slot, true);
+  const waiting = desk.find(BEN, "s");
+  desk.place(ANN, "s", { lost: slot });
+  expect(desk.requests).toHaveLength(1);
+  expect(desk.answers(waiting)).toEqual([{ queued: true }]);
+});
+
+describe("a stream that is ended by its name", () => {
+  test("while it waits is over for all", () => {
+    const desk = new StreamDesk();
+    const asked = [desk.place(ANN, "s"), desk.find(BEN, "s")];
+    expect(desk.answers(desk.end(BEN, "s"))).toEqual([{ ended: true }]);
+    expect(asked.map((id) => desk.answers(id).at(-1))).toEqual([CANCELLED, CANCELLED]);
+    expect(desk.requests).toHaveLength(0);
+    expect(desk.answers(desk.end(BEN, "s"))).toEqual([NOT_FOUND]);
+  });
+
+  test("while a worker has it is ended there", () => {
+    const desk = new StreamDesk();
+    desk.place(ANN, "s");
+    const slot = desk.grant(1);
+    expect(desk.answers(desk.end(BEN, "s"))).toEqual([{ found: slot }]);
+  });
+});
+
+describe("a new dirty arbiter", () => {
+  test("knows the streams of the workers that registered", () => {
+    const desk = new StreamDesk({}, true);
+    const early = [desk.find(ANN, "s"), desk.end(BEN, "s"), desk.find(ANN, "t")];
+    desk.ready(1, [{ stream: "s", slot: 7 }]);
+    expect(early.map((id) => desk.answers(id))).toEqual([[{ found: 7 }], [{ found: 7 }], []]);
+    desk.directory.settle();
+    expect(early.map((id) => desk.answers(id)).at(-1)).toEqual([NOT_FOUND]);
+    expect(desk.answers(desk.find(ANN, "t"))).toEqual([NOT_FOUND]);
+  });
+
+  test("gives a request that came before its run's worker that run", () => {
+    const desk = new StreamDesk({}, true);
+    const id = desk.place(ANN, "s", { lost: 3 });
+    desk.ready(1, [{ stream: "s", slot: 7 }]);
+    expect(desk.answers(id)).toEqual([{ found: 7 }]);
+    expect(desk.requests).toHaveLength(0);
+  });
+
+  test("forgets a question that was taken back, and its asker", () => {
+    const desk = new StreamDesk({}, true);
+    const id = desk.find(ANN, "s");
+    const other = desk.find(BEN, "s");
+    expect(desk.directory.cancel(ANN, id)).toBe(true);
+    desk.directory.peerGone(BEN);
+    desk.ready(1, [{ stream: "s", slot: 7 }]);
+    expect([desk.answers(id), desk.answers(other)]).toEqual([[], []]);
+    expect(desk.directory.idle).toBe(true);
+  });
+
+  test("a worker that registers again no longer has what it does not name", () => {
+    const desk = new StreamDesk();
+    desk.ready(1, [
+      { stream: "s", slot: 7 },
+      { stream: "t", slot: 8 },
+    ]);
+    desk.ready(1, [{ stream: "t", slot: 8 }]);
+    expect([desk.find(ANN, "s"), desk.find(ANN, "t")].map((id) => desk.answers(id))).toEqual([
+      [NOT_FOUND],
+      [{ found: 8 }],
+    ]);
+  });
+
+  test("but what it was just given may be on its way to it", () => {
+    const desk = new StreamDesk();
+    desk.place(ANN, "s");
+    const slot = desk.grant(1);
+    desk.ready(1, []);
+    expect(desk.answers(desk.find(ANN, "s"))).toEqual([{ found: slot }]);
+  });
+});
+
+test("a run that was taken back stays so, though its worker still names it", () => {
+  const desk = new StreamDesk();
+  desk.place(ANN, "s");
+  const old = desk.grant(1);
+  desk.directory.started([old]);
+  desk.place(BEN, "s", { lost: old });
+  desk.ready(1, [{ stream: "s", slot: old }]);
+  expect(desk.requests).toHaveLength(1);
+  const slot = desk.grant(2);
+  desk.ready(1, [{ stream: "s", slot: old }]);
+  expect(desk.answers(desk.find(ANN, "s"))).toEqual([{ found: slot }]);
+});
+
+test("there are never more streams than allowed: what is gone is forgotten first", () => {
+  const desk = new StreamDesk({ maxStreams: 10 });
+  desk.ready(
+    1,
+    Array.from({ length: 8 }, (_, n) => ({ stream: `old-${n}`, slot: n + 1 })),
+  );
+  desk.ready(2, [{ stream: "other", slot: 20 }]);
+  desk.directory.workerGone(2);
+  desk.wait(1100);
+  const more = Array.from({ length: 3 }, (_, n) => desk.place(ANN, `new-${n}`));
+  expect(desk.directory.size).toBe(10);
+  expect(desk.requests).toHaveLength(3);
+  expect(desk.answers(desk.find(BEN, "other"))).toEqual([NOT_FOUND]);
+  expect(desk.answers(desk.find(BEN, "old-0"))).toEqual([NOT_FOUND]);
+  expect(desk.answers(desk.find(BEN, "old-1"))).toEqual([{ found: 2 }]);
+  expect(more).toHaveLength(3);
+});
+
+test("whoever waits too long is told so, and the stream stays for the others", () => {
+  const desk = new StreamDesk();
+  desk.place(ANN, "s");
+  const finder = desk.find(BEN, "s");
+  desk.wait(31_000);
+  expect(desk.answers(finder).at(-1)).toEqual({ error: "DIRTY_QUEUE_TIMEOUT" });
+  expect(desk.requests).toHaveLength(1);
+});
