@@ -225,9 +225,8 @@ export class StreamDirectory {
     this.bySlot.delete(slot);
     this.byRequest.delete(entry.request);
     if (entry.state !== "placed" || entry.slot !== slot) return;
-    // A client that lives hears of it too, and asks again.
-    if (entry.primary !== undefined) this.set(entry, "lost");
-    else this.adopt(entry);
+    // Its client hears of it too, if it lives and is not stopped, and then asks again and finds this run.
+    this.adopt(entry);
   }
 
   /** A worker keeps a stream no more. */
@@ -431,6 +430,7 @@ export class StreamDirectory {
   /** Places a run again that no client makes. */
   private adopt(entry: StreamEntry): void {
     const { place, payload } = entry;
+    entry.primary = undefined;
     if (place === undefined || payload === undefined || ++entry.refusals > MAX_REFUSALS)
       this.set(entry, "lost");
     else this.request(entry, place);

@@ -49,17 +49,13 @@ export class AppClass {
   /** The actions that can go on from what was emitted. */
   private continues(): string[] {
     const value = this.statics["continues"] ?? [];
+    if (!Array.isArray(value)) throw this.wrongContinues(`it is a ${typeof value}`);
     const prototype: object = this.type.prototype;
-    const unknown: unknown = Array.isArray(value)
-      ? value.find(
-          (name: unknown) =>
-            typeof name !== "string" || findAction(Object.create(prototype), name) === undefined,
-        )
-      : value;
-    if (!Array.isArray(value) || unknown !== undefined) {
-      throw new Error(
-        `static continues of the dirty app ${this.name} must be a list of names of its actions; it has ${show(unknown)}.`,
-      );
+    for (const name of value as unknown[]) {
+      if (typeof name !== "string") throw this.wrongContinues(`it has a ${typeof name} in it`);
+      if (findAction(Object.create(prototype), name) === undefined) {
+        throw this.wrongContinues(`the app has no action "${name}"`);
+      }
     }
     return value;
   }
@@ -79,6 +75,12 @@ export class AppClass {
   private badResources(found: unknown): Error {
     return new Error(
       `static resources of the dirty app ${this.name} has ${String(found)}; it must name whole numbers of units, as { gpu: 1 }.`,
+    );
+  }
+
+  private wrongContinues(why: string): Error {
+    return new Error(
+      `static continues of the dirty app ${this.name} must be a list of names of its actions, but ${why}.`,
     );
   }
 
@@ -125,10 +127,6 @@ export class AppHost {
   async close(): Promise<void> {
     await this.app.close();
   }
-}
-
-function show(value: unknown): string {
-  return typeof value === "string" ? `"${value}", which is no action` : `a value of type ${typeof value}`;
 }
 
 function extendsBase(prototype: unknown): boolean {

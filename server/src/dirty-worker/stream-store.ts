@@ -11,6 +11,8 @@ const RETENTION_MS = 300_000;
 // taken back.
 const EXPECTED_MS = 2500;
 const MAX_EXPECTING = 4096;
+/** Slots of streams that are remembered when those are gone, so that nobody waits for them. */
+const MAX_REMEMBERED = 4096;
 
 /** Limits of the store; what is left out has the values above. */
 export interface StreamStoreOptions {
@@ -48,6 +50,7 @@ export class StreamStore implements StreamKeeper {
   private readonly streams = new Map<number, ResumableStream>();
   private readonly expiries = new Map<ResumableStream, NodeJS.Timeout>();
   private readonly expecting = new Set<Expecting>();
+  private readonly past = new Set<number>();
   private bytes = 0;
 
   constructor(options: StreamStoreOptions, events: StreamStoreEvents) {
@@ -92,7 +95,7 @@ export class StreamStore implements StreamKeeper {
    */
   find(slot: number, id: string, settle: (stream: ResumableStream | undefined) => void): () => void {
     const stream = this.streams.get(slot);
-    if (stream !== undefined || this.expecting.size >= MAX_EXPECTING) {
+    if (stream !== undefined || this.past.has(slot) || this.expecting.size >= MAX_EXPECTING) {
       settle(stream?.id === id ? stream : undefined);
       return () => {};
     }
@@ -133,6 +136,7 @@ export class StreamStore implements StreamKeeper {
     this.expiries.delete(stream);
     if (!this.streams.delete(stream.slot)) return;
     this.bytes -= stream.bytes;
+    this.remember(stream.slot);
     this.events.forgotten({ stream: stream.id, slot: stream.slot });
     this.events.changed();
   }
@@ -150,6 +154,15 @@ export class StreamStore implements StreamKeeper {
   private settle(waiting: Expecting, stream: ResumableStream | undefined): void {
     clearTimeout(waiting.timer);
     if (this.expecting.delete(waiting)) waiting.settle(stream);
+  }
+
+  private remember(slot: number): void {
+    this.past.add(slot);
+    if (this.past.size <= MAX_REMEMBERED) return;
+    for (const oldest of this.past) {
+      this.past.delete(oldest);
+      return;
+    }
   }
 
   /** Makes room: streams that ended go, the oldest first; then what grows gives up its own beginning. */

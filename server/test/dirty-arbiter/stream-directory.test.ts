@@ -190,15 +190,21 @@ describe("a slot that was granted to a client that died", () => {
   });
 });
 
-test("a slot that a worker refused to a living client waits for that client to ask again", () => {
+test("a slot that a worker refused to a living client has the run made for both of them", () => {
   const desk = new StreamDesk();
   desk.place(ANN, "s");
-  const slot = desk.grant(1);
-  desk.directory.freed(slot, true);
-  const waiting = desk.find(BEN, "s");
-  desk.place(ANN, "s", { lost: slot });
+  const refused = desk.grant(1);
+  const early = desk.place(BEN, "s", { lost: refused });
+  desk.directory.freed(refused, true);
   expect(desk.requests).toHaveLength(1);
-  expect(desk.answers(waiting)).toEqual([{ queued: true }]);
+  const slot = desk.grant(2);
+  expect(desk.answers(early)).toEqual([{ placed: slot }]);
+  desk.directory.freed(slot, true);
+  const late = desk.place(ANN, "s", { lost: slot });
+  expect(desk.requests).toHaveLength(1);
+  const adopted = desk.grant(3);
+  expect(desk.adopted).toEqual([{ worker: 3, slot: adopted, args: ["ben"] }]);
+  expect(desk.answers(late)).toEqual([{ queued: true }, { found: adopted }]);
 });
 
 describe("a stream that is ended by its name", () => {

@@ -36,6 +36,32 @@ describe("an app's class", () => {
     expect((await app.load()).concurrency).toBe(3);
   });
 
+  test("says which of its actions can go on elsewhere", async () => {
+    class Continues extends DirtyApp {
+      static override continues = ["generate", "inherited"];
+      *generate() {}
+      *inherited() {}
+    }
+    class Heir extends Continues {}
+    const host = await new AppClass("a:Heir", Heir, undefined).load();
+    expect(host.describe().continues).toEqual(["generate", "inherited"]);
+  });
+
+  test.for<[string, unknown, string]>([
+    ["a name of nothing", ["generte"], 'the app has no action "generte"'],
+    ["a method that is no action", ["init"], 'the app has no action "init"'],
+    ["something that is no name", [3], "it has a number in it"],
+    ["no list", "generate", "it is a string"],
+  ])("that names as continues %s cannot start", ([, continues, what]) => {
+    class Wrong extends DirtyApp {
+      static override continues = continues as string[];
+      *generate() {}
+    }
+    expect(() => new AppClass("a:Wrong", Wrong, undefined).describe()).toThrow(
+      `static continues of the dirty app a:Wrong must be a list of names of its actions, but ${what}.`,
+    );
+  });
+
   test("is overridden by the N of its spec", () => {
     expect(new AppClass("a:Limited", Limited, 5).describe().workers).toBe(5);
   });
