@@ -3,8 +3,6 @@ import { type DirtyError, DirtyStreamNotFoundError } from "../protocol/errors.ts
 import type { Place, Placed, RunPayload } from "../protocol/messages.ts";
 import { isStreamId } from "../protocol/stream-id.ts";
 import type { Attached, Found } from "../protocol/stream-messages.ts";
-import { WINDOW } from "../protocol/window.ts";
-import { Acceptance } from "./acceptance.ts";
 import type { PlaceListener } from "./arbiter-link.ts";
 import type { CallContext, CallTarget } from "./call-context.ts";
 import {
@@ -16,8 +14,8 @@ import {
   workerDied,
 } from "./call-errors.ts";
 import type { CallOptions } from "./call-options.ts";
+import { CallReader } from "./call-reader.ts";
 import { Continuation } from "./continuation.ts";
-import { type BatchStep, Inbox, type InboxOwner, type Step } from "./inbox.ts";
 import type { RunListener, WorkerLink } from "./worker-link.ts";
 
 // A request that kills the worker it is given to must not eat the fleet.
@@ -39,9 +37,8 @@ const RUN_BACKSTOP_MS = 100;
  *
  * It is a class with methods where closures would do, because thousands of calls are open at once.
  */
-export class Call implements PlaceListener, RunListener, InboxOwner {
+export class Call extends CallReader implements PlaceListener, RunListener {
   private readonly context: CallContext;
-  private readonly options: CallOptions;
   private target: CallTarget | undefined;
   private requestId: string | undefined;
   private arrival = 0;
@@ -62,10 +59,6 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
   private attaching = false;
   /** The reader is gone, and the call sees to it that the run begins all the same: until then. */
   private detachedUntil: number | undefined;
-  private readonly inbox = new Inbox(this);
-  private uncredited = 0;
-  private finished = false;
-  private readonly acceptance = new Acceptance();
   /** Whether the action turned out to stream; undefined until that is known. */
   streams: boolean | undefined;
   /** Whether the caller waits for one result: such a run is never continued. */
@@ -73,65 +66,11 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
 
   /** @param after for a call without target: how many chunks of the stream its reader has already. */
   constructor(context: CallContext, target: CallTarget | undefined, options: CallOptions, after = 0) {
+    super(options);
     this.context = context;
     this.target = target;
-    this.options = options;
     this.after = after;
     this.requestId = options.requestId;
-  }
-
-  /** Asks for a slot. Called once. */
-  start(): void {
-    const { signal } = this.options;
-    if (signal?.aborted === true) {
-      this.fail(signal.reason);
-      return;
-    }
-    if (this.target === undefined && !isStreamId(this.options.streamId ?? "")) {
-      this.fail(new DirtyStreamNotFoundError("No stream has this id."));
-      return;
-    }
-    signal?.addEventListener("abort", this, { once: true });
-    this.arrival = monotonicMs();
-    this.ask();
-  }
-
-  /** The next step: a chunk, or a plain action's result; or `done`. */
-  next(): Promise<Step> {
-    return this.inbox.next();
-  }
-
-  /** All chunks that have come, or come with the next read. */
-  nextBatch(): Promise<BatchStep> {
-    return this.inbox.nextBatch();
-  }
-
-  /** Cancels without waiting: nothing that the run still sends is received. */
-  cancel(reason: unknown): void {
-    if (this.finished) return;
-    this.leave();
-    this.inbox.discard();
-    this.fail(reason);
-  }
-
-  /** Cancels for whoever left the loop: there is nothing more for them, and no error either. */
-  quit(): void {
-    this.leave();
-    this.acceptance.leave();
-    this.release();
-    this.inbox.leave();
-  }
-
-  /**
-   * Resolves when the call waits in its app's queue or has a slot; rejects with what ended it before that.
-   */
-  accepted(): Promise<void> {
-    return this.acceptance.promise;
-  }
-
-  /** The abort signal's listener. */
-  handleEvent(): void {
-    this.cancel(this.options.signal?.reason);
   }
 
   placed(placed: Placed): void {
@@ -139,7 +78,7 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
     if (target === undefined) return;
     if (placed.continues && !this.awaited) this.continuation ??= new Continuation();
     if (!placed.continues && this.continuation?.emitted !== undefined) {
-      this.leave();
+      this.abandon();
       this.fail(workerDied(this.label, ", and the action cannot be continued any more"));
       return;
     }
@@ -161,7 +100,7 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
         this,
       );
     } catch (error) {
-      this.leave();
+      this.abandon();
       this.fail(error);
       return;
     }
@@ -284,19 +223,6 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
     }
   }
 
-  // The caller asks for more when it is done with what it has, so credit follows its pace.
-  passedOn(bytes: number): void {
-    this.uncredited += bytes;
-    if (this.uncredited < WINDOW / 2) return;
-    this.link?.credit(this.runId, this.uncredited);
-    this.uncredited = 0;
-  }
-
-  unwanted(): { reason: unknown } | undefined {
-    const { signal } = this.options;
-    return signal?.aborted === true ? { reason: signal.reason } : undefined;
-  }
-
   private get app(): string {
     return this.target?.app ?? "the stream's app";
   }
@@ -323,6 +249,19 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
     return deadline === undefined ? this.timeoutMs() : Math.max(0, deadline - monotonicMs());
   }
 
+  protected override begin(): void {
+    if (this.target === undefined && !isStreamId(this.options.streamId ?? "")) {
+      this.fail(new DirtyStreamNotFoundError("No stream has this id."));
+      return;
+    }
+    this.arrival = monotonicMs();
+    this.ask();
+  }
+
+  protected override credit(bytes: number): void {
+    this.link?.credit(this.runId, bytes);
+  }
+
   private ask(): void {
     const { context, target } = this;
     const { streamId } = this.options;
@@ -330,7 +269,9 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
     // What the last run was granted is void.
     this.uncredited = 0;
     const wait = context.queueTimeoutMs + QUEUE_BACKSTOP_MS;
-    this.limit(this.continuation === undefined ? wait : Math.min(wait, this.msLeft() + RUN_BACKSTOP_MS));
+    this.limit(
+      this.continuation?.deadline === undefined ? wait : Math.min(wait, this.msLeft() + RUN_BACKSTOP_MS),
+    );
     if (target === undefined) {
       const find = { stream: streamId ?? "" };
       this.placeId = context.arbiter.find(this.slot === 0 ? find : { ...find, lost: this.slot }, this);
@@ -384,7 +325,7 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
   }
 
   /** The reader leaves. A resumable run that has not begun begins all the same: somebody may come back for it. */
-  private leave(): void {
+  protected override leave(): void {
     if (this.detachedUntil !== undefined) return;
     const pending = this.placeId !== undefined || (this.link !== undefined && !this.begun && !this.attaching);
     if (this.options.streamId === undefined || this.target === undefined || !pending) {
@@ -403,7 +344,7 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
   }
 
   /** Has nothing more to do with the other side. */
-  private retire(): void {
+  protected override retire(): void {
     this.placeId = undefined;
     this.link = undefined;
     if (this.detachedUntil === undefined) return;
@@ -411,24 +352,7 @@ export class Call implements PlaceListener, RunListener, InboxOwner {
     clearTimeout(this.timer);
   }
 
-  private fail(error: unknown): void {
-    this.finish({ error });
-  }
-
-  private finish(failure?: { error: unknown }): void {
-    if (this.finished) {
-      this.retire();
-      return;
-    }
-    if (failure !== undefined) this.acceptance.refuse(failure.error);
-    this.release();
-    this.inbox.end(failure);
-  }
-
-  /** Lets go of what the call holds while it goes on. */
-  private release(): void {
-    this.finished = true;
+  protected override released(): void {
     if (this.detachedUntil === undefined) clearTimeout(this.timer);
-    this.options.signal?.removeEventListener("abort", this);
   }
 }
