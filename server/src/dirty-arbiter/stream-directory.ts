@@ -62,7 +62,7 @@ export class StreamDirectory {
   /** Slots that were granted and are not known to be used. */
   private readonly bySlot = new Map<number, StreamEntry>();
   /** Questions for streams that a worker which has not registered yet may have. */
-  private unknown: (Asker & { stream: string })[] = [];
+  private unknown: { asker: Asker; stream: string; ends: boolean }[] = [];
   /** The streams that are not with a worker. */
   private readonly moving = new Set<StreamEntry>();
   private settling: boolean;
@@ -99,6 +99,7 @@ export class StreamDirectory {
     const entry = this.entries.get(stream);
     if (entry === undefined) {
       this.start(this.add(stream), asker);
+      this.tellUnknown(stream);
     } else if (entry.state === "waiting") {
       this.join(entry, asker);
     } else if (entry.state === "placed" && place.lost !== entry.slot) {
@@ -114,7 +115,7 @@ export class StreamDirectory {
     const asker = this.asker(peer, id);
     const entry = this.entries.get(stream);
     if (entry === undefined) {
-      this.miss(asker, stream);
+      this.miss(asker, stream, false);
       return;
     }
     if (entry.state === "placed" && lost === entry.slot) this.lose(entry, true);
@@ -128,7 +129,7 @@ export class StreamDirectory {
     const asker = this.asker(peer, id);
     const entry = this.entries.get(stream);
     if (entry === undefined) {
-      this.miss(asker, stream);
+      this.miss(asker, stream, true);
     } else if (entry.state === "placed") {
       this.events.found(asker, foundIn(entry));
     } else if (entry.state === "waiting") {
@@ -143,7 +144,7 @@ export class StreamDirectory {
 
   /** A client takes a question back, or does not use the slot that it got. @returns whether it was about a stream. */
   cancel(peer: object, id: number): boolean {
-    const unknown = this.unknown.findIndex((one) => one.peer === peer && one.id === id);
+    const unknown = this.unknown.findIndex(({ asker }) => asker.peer === peer && asker.id === id);
     if (unknown !== -1) {
       this.unknown.splice(unknown, 1);
       return true;
@@ -156,7 +157,7 @@ export class StreamDirectory {
 
   /** A client is gone. What it waited for goes on, where it can. */
   peerGone(peer: object): void {
-    this.unknown = this.unknown.filter((one) => one.peer !== peer);
+    this.unknown = this.unknown.filter(({ asker }) => asker.peer !== peer);
     for (const entry of this.open()) {
       while (this.leave(entry, (asker) => asker.peer === peer, true));
     }
@@ -256,9 +257,7 @@ export class StreamDirectory {
       this.set(entry, "placed");
       this.confirm(entry);
       for (const asker of askers) this.events.found(asker, foundIn(entry));
-      const unknown = this.unknown.filter((one) => one.stream === stream);
-      this.unknown = this.unknown.filter((one) => one.stream !== stream);
-      for (const asker of unknown) this.events.found(asker, foundIn(entry));
+      this.tellUnknown(stream);
     }
   }
 
@@ -273,7 +272,7 @@ export class StreamDirectory {
   settle(): void {
     this.settling = false;
     const unknown = this.unknown.splice(0);
-    for (const asker of unknown) this.events.rejected(asker, notFound());
+    for (const { asker } of unknown) this.events.rejected(asker, notFound());
   }
 
   /** Looks at the clock. */
@@ -290,7 +289,7 @@ export class StreamDirectory {
         this.expire(entry, now);
       }
     }
-    this.unknown = this.unknown.filter((asker) => {
+    this.unknown = this.unknown.filter(({ asker }) => {
       if (now < asker.expires) return true;
       this.events.rejected(asker, tooLong());
       return false;
@@ -390,9 +389,21 @@ export class StreamDirectory {
     if (entry.state === "waiting") this.events.queued(asker, 0);
   }
 
-  private miss(asker: Asker, stream: string): void {
-    if (this.settling) this.unknown.push({ ...asker, stream });
+  private miss(asker: Asker, stream: string, ends: boolean): void {
+    if (this.settling) this.unknown.push({ asker, stream, ends });
     else this.events.rejected(asker, notFound());
+  }
+
+  /** A stream has become known: those who asked for it too early are answered. */
+  private tellUnknown(stream: string): void {
+    const early = this.unknown.filter((one) => one.stream === stream);
+    if (early.length === 0) return;
+    this.unknown = this.unknown.filter((one) => one.stream !== stream);
+    for (const { asker, ends } of early) {
+      const { peer, id } = asker;
+      if (ends) this.end(peer, id, { stream });
+      else this.find(peer, id, { stream });
+    }
   }
 
   /** Takes the first asker out that is meant; then somebody else makes the run, or nobody wants it. */

@@ -244,6 +244,18 @@ describe("a new dirty arbiter", () => {
     expect(desk.requests).toHaveLength(0);
   });
 
+  test("answers those who asked before the client of a waiting stream came back", () => {
+    const desk = new StreamDesk({}, true);
+    const [early, other] = [desk.find(BEN, "s"), desk.find(BEN, "t")];
+    desk.place(ANN, "s");
+    const slot = desk.grant(1);
+    expect(desk.answers(early)).toEqual([{ queued: true }, { found: slot }]);
+    const ends = desk.end(BEN, "u");
+    const place = desk.place(ANN, "u");
+    expect([desk.answers(ends), desk.answers(place)]).toEqual([[{ ended: true }], [CANCELLED]]);
+    expect(desk.answers(other)).toEqual([]);
+  });
+
   test("forgets a question that was taken back, and its asker", () => {
     const desk = new StreamDesk({}, true);
     const id = desk.find(ANN, "s");
