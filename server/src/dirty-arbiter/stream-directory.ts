@@ -1,14 +1,11 @@
-import {
-  DirtyCancelledError,
-  type DirtyError,
-  DirtyQueueTimeoutError,
-  DirtyStreamGoneError,
-  DirtyStreamNotFoundError,
-} from "../protocol/errors.ts";
+import type { DirtyError } from "../protocol/errors.ts";
 import type { KeptStream, Place, Placed, Ready, Run } from "../protocol/messages.ts";
 import type { EndStream, Find, Found } from "../protocol/stream-messages.ts";
+import { EarlyQuestions } from "./early-questions.ts";
 import type { PlaceRequest } from "./placement.ts";
-import type { Asker, StreamEntry } from "./stream-entry.ts";
+import { type Asker, foundIn, newEntry, type StreamEntry } from "./stream-entry.ts";
+import { cancelled, gone, notFound, waitedTooLong } from "./stream-errors.ts";
+import { StreamPayloads } from "./stream-payloads.ts";
 
 /** Bytes of requests that are kept for the case that their client dies. */
 const MAX_PAYLOADS = 64 * 1024 * 1024;
@@ -61,24 +58,24 @@ export class StreamDirectory {
   private readonly byRequest = new Map<number, StreamEntry>();
   /** Slots that were granted and are not known to be used. */
   private readonly bySlot = new Map<number, StreamEntry>();
-  /** Questions for streams that a worker which has not registered yet may have. */
-  private unknown: { asker: Asker; stream: string; ends: boolean }[] = [];
+  private readonly early = new EarlyQuestions();
   /** The streams that are not with a worker. */
   private readonly moving = new Set<StreamEntry>();
   private settling: boolean;
-  private payloadBytes = 0;
+  private readonly payloads: StreamPayloads;
   private lastRequest = 0;
 
   /** @param settling whether workers of an earlier dirty arbiter may still register, until `settle()`. */
   constructor(options: StreamDirectoryOptions, events: StreamDirectoryEvents, settling = false) {
     this.options = options;
+    this.payloads = new StreamPayloads(options.maxPayloads ?? MAX_PAYLOADS);
     this.events = events;
     this.settling = settling;
   }
 
   /** Whether nothing waits for the clock. */
   get idle(): boolean {
-    return this.moving.size === 0 && this.unknown.length === 0;
+    return this.moving.size === 0 && this.early.size === 0;
   }
 
   /** How many streams are known. */
@@ -99,7 +96,7 @@ export class StreamDirectory {
     const entry = this.entries.get(stream);
     if (entry === undefined) {
       this.start(this.add(stream), asker);
-      this.tellUnknown(stream);
+      this.answerEarly(stream);
     } else if (entry.state === "waiting") {
       this.join(entry, asker);
     } else if (entry.state === "placed" && place.lost !== entry.slot) {
@@ -134,7 +131,7 @@ export class StreamDirectory {
       this.events.found(asker, foundIn(entry));
     } else if (entry.state === "waiting") {
       this.events.withdraw(entry.request);
-      this.rejectAll(entry, new DirtyCancelledError("The stream was cancelled."));
+      this.rejectAll(entry, cancelled());
       this.remove(entry);
       this.events.ended(asker);
     } else {
@@ -144,11 +141,7 @@ export class StreamDirectory {
 
   /** A client takes a question back, or does not use the slot that it got. @returns whether it was about a stream. */
   cancel(peer: object, id: number): boolean {
-    const unknown = this.unknown.findIndex(({ asker }) => asker.peer === peer && asker.id === id);
-    if (unknown !== -1) {
-      this.unknown.splice(unknown, 1);
-      return true;
-    }
+    if (this.early.take(({ asker }) => asker.peer === peer && asker.id === id).length > 0) return true;
     for (const entry of this.open()) {
       if (this.leave(entry, (asker) => asker.peer === peer && asker.id === id, false)) return true;
     }
@@ -157,7 +150,7 @@ export class StreamDirectory {
 
   /** A client is gone. What it waited for goes on, where it can. */
   peerGone(peer: object): void {
-    this.unknown = this.unknown.filter(({ asker }) => asker.peer !== peer);
+    this.early.take(({ asker }) => asker.peer === peer);
     for (const entry of this.open()) {
       while (this.leave(entry, (asker) => asker.peer === peer, true));
     }
@@ -257,7 +250,7 @@ export class StreamDirectory {
       this.set(entry, "placed");
       this.confirm(entry);
       for (const asker of askers) this.events.found(asker, foundIn(entry));
-      this.tellUnknown(stream);
+      this.answerEarly(stream);
     }
   }
 
@@ -271,8 +264,7 @@ export class StreamDirectory {
   /** All workers that could have registered have: whoever asks for an unknown stream is told so. */
   settle(): void {
     this.settling = false;
-    const unknown = this.unknown.splice(0);
-    for (const { asker } of unknown) this.events.rejected(asker, notFound());
+    for (const { asker } of this.early.take(() => true)) this.events.rejected(asker, notFound());
   }
 
   /** Looks at the clock. */
@@ -282,18 +274,16 @@ export class StreamDirectory {
       if (entry.state === "lost" && now - entry.since >= LOST_MS) {
         this.rejectAll(entry, gone());
         this.set(entry, "gone");
-        this.dropPayload(entry);
+        this.payloads.drop(entry);
       } else if (entry.state === "gone" && now - entry.since >= GONE_MS) {
         this.remove(entry);
       } else if (entry.state === "waiting") {
         this.expire(entry, now);
       }
     }
-    this.unknown = this.unknown.filter(({ asker }) => {
-      if (now < asker.expires) return true;
-      this.events.rejected(asker, tooLong());
-      return false;
-    });
+    for (const { asker } of this.early.take(({ asker }) => now >= asker.expires)) {
+      this.events.rejected(asker, waitedTooLong());
+    }
   }
 
   /** The streams that somebody may wait for. */
@@ -304,7 +294,7 @@ export class StreamDirectory {
   private expire(entry: StreamEntry, now: number): void {
     entry.askers = entry.askers.filter((asker) => {
       if (asker.place !== undefined || now < asker.expires) return true;
-      this.events.rejected(asker, tooLong());
+      this.events.rejected(asker, waitedTooLong());
       return false;
     });
     if (entry.primary !== undefined || entry.askers.length > 0) {
@@ -327,22 +317,7 @@ export class StreamDirectory {
 
   private add(stream: string): StreamEntry {
     if (this.entries.size >= (this.options.maxStreams ?? MAX_STREAMS)) this.makeRoom();
-    const entry: StreamEntry = {
-      stream,
-      state: "lost",
-      since: this.options.now(),
-      request: 0,
-      primary: undefined,
-      askers: [],
-      place: undefined,
-      payload: undefined,
-      payloadBytes: 0,
-      refusals: 0,
-      worker: 0,
-      socket: "",
-      slot: 0,
-      confirmed: false,
-    };
+    const entry = newEntry(stream, this.options.now());
     this.entries.set(stream, entry);
     this.moving.add(entry);
     return entry;
@@ -368,7 +343,7 @@ export class StreamDirectory {
     if (place === undefined) return;
     entry.primary = asker;
     entry.refusals = 0;
-    this.keepPayload(entry, asker);
+    this.payloads.keep(entry, asker);
     this.request(entry, place);
   }
 
@@ -390,19 +365,15 @@ export class StreamDirectory {
   }
 
   private miss(asker: Asker, stream: string, ends: boolean): void {
-    if (this.settling) this.unknown.push({ asker, stream, ends });
+    if (this.settling) this.early.add({ asker, stream, ends });
     else this.events.rejected(asker, notFound());
   }
 
   /** A stream has become known: those who asked for it too early are answered. */
-  private tellUnknown(stream: string): void {
-    const early = this.unknown.filter((one) => one.stream === stream);
-    if (early.length === 0) return;
-    this.unknown = this.unknown.filter((one) => one.stream !== stream);
-    for (const { asker, ends } of early) {
-      const { peer, id } = asker;
-      if (ends) this.end(peer, id, { stream });
-      else this.find(peer, id, { stream });
+  private answerEarly(stream: string): void {
+    for (const { asker, ends } of this.early.take((one) => one.stream === stream)) {
+      if (ends) this.end(asker.peer, asker.id, { stream });
+      else this.find(asker.peer, asker.id, { stream });
     }
   }
 
@@ -420,7 +391,7 @@ export class StreamDirectory {
       this.replacePrimary(entry, dead);
     } else if (entry.state === "placed" && !entry.confirmed) {
       // If the RUN has come, the worker says so; else it gives the slot back, and the run is made here.
-      if (!dead) this.dropPayload(entry);
+      if (!dead) this.payloads.drop(entry);
       this.events.revoke(entry.worker, entry.slot, false);
     }
     return true;
@@ -461,7 +432,7 @@ export class StreamDirectory {
     entry.primary = undefined;
     this.bySlot.delete(entry.slot);
     this.byRequest.delete(entry.request);
-    this.dropPayload(entry);
+    this.payloads.drop(entry);
   }
 
   private set(entry: StreamEntry, state: StreamEntry["state"]): void {
@@ -480,43 +451,10 @@ export class StreamDirectory {
   }
 
   private remove(entry: StreamEntry): void {
-    this.dropPayload(entry);
+    this.payloads.drop(entry);
     this.moving.delete(entry);
     this.byRequest.delete(entry.request);
     this.bySlot.delete(entry.slot);
     if (this.entries.get(entry.stream) === entry) this.entries.delete(entry.stream);
   }
-
-  private keepPayload(entry: StreamEntry, { place, bytes }: Asker): void {
-    this.dropPayload(entry);
-    if (place?.run === undefined) return;
-    if (this.payloadBytes + bytes > (this.options.maxPayloads ?? MAX_PAYLOADS)) return;
-    entry.payload = place.run;
-    entry.payloadBytes = bytes;
-    this.payloadBytes += bytes;
-  }
-
-  private dropPayload(entry: StreamEntry): void {
-    this.payloadBytes -= entry.payloadBytes;
-    entry.payloadBytes = 0;
-    entry.payload = undefined;
-  }
-}
-
-function foundIn({ worker, socket, slot }: StreamEntry): Found {
-  return { worker, socket, slot };
-}
-
-function notFound(): DirtyError {
-  return new DirtyStreamNotFoundError("No stream has this id.");
-}
-
-function gone(): DirtyError {
-  return new DirtyStreamGoneError("The dirty worker that had the stream died.");
-}
-
-function tooLong(): DirtyError {
-  return new DirtyQueueTimeoutError("The stream had no free slot for too long.", {
-    details: { retry_after: 30 },
-  });
 }

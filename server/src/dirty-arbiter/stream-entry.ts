@@ -1,4 +1,5 @@
 import type { Place, RunPayload } from "../protocol/messages.ts";
+import type { Found } from "../protocol/stream-messages.ts";
 
 /** A client's question that waits for its answer, or was granted a slot that is not known to be used. */
 export interface Asker {
@@ -41,4 +42,29 @@ export interface StreamEntry {
   slot: number;
   /** Whether the worker said that it has it. */
   confirmed: boolean;
+}
+
+/** A stream that nobody has placed yet. */
+export function newEntry(stream: string, since: number): StreamEntry {
+  return {
+    stream,
+    state: "lost",
+    since,
+    request: 0,
+    primary: undefined,
+    askers: [],
+    place: undefined,
+    payload: undefined,
+    payloadBytes: 0,
+    refusals: 0,
+    worker: 0,
+    socket: "",
+    slot: 0,
+    confirmed: false,
+  };
+}
+
+/** Where a stream is that is with a worker. */
+export function foundIn({ worker, socket, slot }: StreamEntry): Found {
+  return { worker, socket, slot };
 }

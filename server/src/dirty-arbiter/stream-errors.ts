@@ -1,0 +1,30 @@
+import {
+  DirtyCancelledError,
+  type DirtyError,
+  DirtyQueueTimeoutError,
+  DirtyStreamGoneError,
+  DirtyStreamNotFoundError,
+} from "../protocol/errors.ts";
+import { MAX_RETRY_AFTER } from "./drain-rate.ts";
+
+/** Nobody knows such a stream, or not any more. */
+export function notFound(): DirtyError {
+  return new DirtyStreamNotFoundError("No stream has this id.");
+}
+
+/** Its worker died, and nobody had it continued. */
+export function gone(): DirtyError {
+  return new DirtyStreamGoneError("The dirty worker that had the stream died.");
+}
+
+/** Somebody ended it by its name. */
+export function cancelled(): DirtyError {
+  return new DirtyCancelledError("The stream was cancelled.");
+}
+
+/** It still waits for a slot. */
+export function waitedTooLong(): DirtyError {
+  return new DirtyQueueTimeoutError("The stream had no free slot for too long.", {
+    details: { retry_after: MAX_RETRY_AFTER },
+  });
+}

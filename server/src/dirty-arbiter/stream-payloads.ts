@@ -1,0 +1,27 @@
+import type { Asker, StreamEntry } from "./stream-entry.ts";
+
+/** Keeps what waiting streams' runs are called with, for the case that their clients die: so many bytes in all. */
+export class StreamPayloads {
+  private readonly most: number;
+  private bytes = 0;
+
+  constructor(most: number) {
+    this.most = most;
+  }
+
+  /** Keeps a request's, unless there is no room; then its stream goes with its client. */
+  keep(entry: StreamEntry, { place, bytes }: Asker): void {
+    this.drop(entry);
+    if (place?.run === undefined || this.bytes + bytes > this.most) return;
+    entry.payload = place.run;
+    entry.payloadBytes = bytes;
+    this.bytes += bytes;
+  }
+
+  /** It is not needed any more. */
+  drop(entry: StreamEntry): void {
+    this.bytes -= entry.payloadBytes;
+    entry.payloadBytes = 0;
+    entry.payload = undefined;
+  }
+}
