@@ -25,7 +25,9 @@ export class ChatApp extends DirtyApp {
    */
   generate(prompt: string, thinking = false): AsyncIterable<string> {
     if (this.#model === undefined) throw new Error("generate was called before init");
-    return this.#model.stream({ prompt, thinking }, this.request.signal);
+    const { signal, emitted } = this.request;
+    // What was emitted is what this action yielded in another worker: strings.
+    return this.#model.stream({ prompt, thinking, emitted: emitted.map(String) }, signal);
   }
 
   override close(): void {

@@ -16,8 +16,8 @@ export interface SimulatedSettings {
 
 const DEFAULT_DELAY = "30-80";
 const THINKING_PAUSE_MS = 300;
-const THINKING_STARTS = tokenize("[thinking");
-const THINKING_ENDS = tokenize("]\n\n");
+const DOT = ".";
+const THOUGHTS: readonly string[] = tokenize("[thinking...]\n\n");
 
 /**
  * Reads the settings of the simulated model from environment variables.
@@ -62,30 +62,22 @@ export class SimulatedModel implements Model {
 
   // Apart from the paced stream, because this one must cost nothing per token but the yield: it is what the
   // server's own speed is measured with.
-  async *#streamAtOnce({ prompt, thinking }: GenerateRequest, signal: AbortSignal) {
-    if (thinking) {
-      yield* THINKING_STARTS;
-      yield* [".", ".", "."];
-      yield* THINKING_ENDS;
-    }
-    for (const token of this.#answer(prompt)) {
+  async *#streamAtOnce(request: GenerateRequest, signal: AbortSignal) {
+    yield* thoughtsLeft(request);
+    for (const token of this.#answerLeft(request)) {
       if (signal.aborted) throw signal.reason;
       yield token;
     }
   }
 
-  async *#streamPaced({ prompt, thinking }: GenerateRequest, signal: AbortSignal) {
+  async *#streamPaced(request: GenerateRequest, signal: AbortSignal) {
     const pauses = new Pauses(signal);
     try {
-      if (thinking) {
-        yield* THINKING_STARTS;
-        for (let dots = 0; dots < 3; dots++) {
-          await pauses.wait(THINKING_PAUSE_MS);
-          yield ".";
-        }
-        yield* THINKING_ENDS;
+      for (const token of thoughtsLeft(request)) {
+        if (token === DOT) await pauses.wait(THINKING_PAUSE_MS);
+        yield token;
       }
-      for (const token of this.#answer(prompt)) {
+      for (const token of this.#answerLeft(request)) {
         if (this.#everyToken || isWord(token)) await pauses.wait(pickDelay(this.#delay));
         yield token;
       }
@@ -94,20 +86,25 @@ export class SimulatedModel implements Model {
     }
   }
 
-  #answer(prompt: string): Iterable<string> {
+  // What comes after the emitted tokens. An answer is always the same, so their number says where to go on.
+  #answerLeft({ prompt, thinking, emitted }: GenerateRequest): Iterable<string> {
     const tokens = answerTo(prompt);
-    return this.#answerTokens === undefined ? tokens : repeatTo(tokens, this.#answerTokens);
+    const from = Math.max(0, emitted.length - (thinking ? THOUGHTS.length : 0));
+    if (this.#answerTokens !== undefined) return repeatTo(tokens, this.#answerTokens, from);
+    return from === 0 ? tokens : tokens.slice(from);
   }
 }
 
-/** Repeats a text, with an empty line between, and cuts it after `count` tokens. */
-function* repeatTo(tokens: readonly string[], count: number): Generator<string, void, undefined> {
-  for (let left = count; ; ) {
-    for (const token of tokens) {
-      if (left-- === 0) return;
-      yield token;
-    }
-    if (left-- === 0) return;
-    yield "\n\n";
-  }
+function thoughtsLeft({ thinking, emitted }: GenerateRequest): readonly string[] {
+  return thinking ? THOUGHTS.slice(emitted.length) : [];
+}
+
+/** Repeats a text, with an empty line between, and cuts it after `count` tokens; begins after `from` of them. */
+function* repeatTo(
+  tokens: readonly string[],
+  count: number,
+  from: number,
+): Generator<string, void, undefined> {
+  const round = tokens.length + 1;
+  for (let at = from; at < count; at++) yield tokens[at % round] ?? "\n\n";
 }

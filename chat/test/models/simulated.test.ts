@@ -6,10 +6,15 @@ import { isWord } from "../../src/models/tokenize.ts";
 
 const NO_DELAY = { min: 0, max: 0 };
 
-async function answer(settings: SimulatedSettings, prompt: string, thinking = false): Promise<string[]> {
+async function answer(
+  settings: SimulatedSettings,
+  prompt: string,
+  thinking = false,
+  emitted: readonly string[] = [],
+): Promise<string[]> {
   const { signal } = new AbortController();
   const tokens: string[] = [];
-  for await (const token of new SimulatedModel(settings).stream({ prompt, thinking }, signal))
+  for await (const token of new SimulatedModel(settings).stream({ prompt, thinking, emitted }, signal))
     tokens.push(token);
   return tokens;
 }
@@ -36,7 +41,7 @@ describe("the simulated model", () => {
     vi.useFakeTimers();
     const { signal } = new AbortController();
     const tokens = new SimulatedModel({ delay: { min: 20, max: 20 } }).stream(
-      { prompt: "hello", thinking: false },
+      { prompt: "hello", thinking: false, emitted: [] },
       signal,
     );
     for (const expected of answerTo("hello").slice(0, 30)) {
@@ -53,7 +58,7 @@ describe("the simulated model", () => {
     vi.useFakeTimers();
     const { signal } = new AbortController();
     const tokens = new SimulatedModel({ delay: { min: 1, max: 1 } }).stream(
-      { prompt: "hello", thinking: true },
+      { prompt: "hello", thinking: true, emitted: [] },
       signal,
     );
     const times: [string, number][] = [];
@@ -82,7 +87,10 @@ describe("the simulated model", () => {
     ["between tokens", NO_DELAY],
   ])("stops at once on abort, %s, and does not end as if it were whole", async (_name, delay) => {
     const controller = new AbortController();
-    const tokens = new SimulatedModel({ delay }).stream({ prompt: "!", thinking: false }, controller.signal);
+    const tokens = new SimulatedModel({ delay }).stream(
+      { prompt: "!", thinking: false, emitted: [] },
+      controller.signal,
+    );
     if (delay.max === 0) await tokens.next();
     const next = delay.max === 0 ? undefined : tokens.next();
     controller.abort(new Error("gone"));
@@ -94,8 +102,8 @@ describe("the simulated model", () => {
   it("leaves no listener behind when it has ended, or is left early", async () => {
     const { signal } = new AbortController();
     const model = new SimulatedModel({ delay: { min: 0, max: 1 }, answerTokens: 5 });
-    for await (const _token of model.stream({ prompt: "hi", thinking: false }, signal));
-    for await (const _token of model.stream({ prompt: "hi", thinking: false }, signal)) break;
+    for await (const _token of model.stream({ prompt: "hi", thinking: false, emitted: [] }, signal));
+    for await (const _token of model.stream({ prompt: "hi", thinking: false, emitted: [] }, signal)) break;
     expect(getEventListeners(signal, "abort")).toHaveLength(0);
   });
 
@@ -107,6 +115,60 @@ describe("the simulated model", () => {
       }
     },
   );
+});
+
+describe("an answer that another worker began", () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it.each<[name: string, settings: SimulatedSettings, prompt: string, thinking: boolean]>([
+    ["an answer", { delay: NO_DELAY }, "code", false],
+    ["an answer after its thinking phase", { delay: NO_DELAY }, "hello", true],
+    ["a paced answer", { delay: { min: 0, max: 1 }, pauseBefore: "word", answerTokens: 12 }, "hello", false],
+    ["an answer that is repeated", { delay: NO_DELAY, answerTokens: 400 }, "hello", false],
+    ["an answer that is cut", { delay: NO_DELAY, answerTokens: 20 }, "explain", true],
+  ])("goes on exactly after each of its tokens: %s", async (_name, settings, prompt, thinking) => {
+    const whole = await answer(settings, prompt, thinking);
+    for (let cut = 0; cut <= whole.length; cut++) {
+      const rest = await answer(settings, prompt, thinking, whole.slice(0, cut));
+      expect(rest, `after ${cut} tokens`).toEqual(whole.slice(cut));
+    }
+  });
+
+  it("goes on after any part of a paced thinking phase", async () => {
+    vi.useFakeTimers();
+    const settings: SimulatedSettings = { delay: { min: 5, max: 9 }, answerTokens: 4 };
+    const read = async (emitted: readonly string[]) => {
+      const tokens = answer(settings, "hello", true, emitted);
+      await vi.runAllTimersAsync();
+      return tokens;
+    };
+    const whole = await read([]);
+    expect(whole).toHaveLength(7 + 4);
+    for (let cut = 0; cut <= whole.length; cut++) {
+      expect(await read(whole.slice(0, cut)), `after ${cut} tokens`).toEqual(whole.slice(cut));
+    }
+  });
+
+  it.each([
+    ["its thinking", ["[", "thinking", ".", "."], ".", 300],
+    ["its thinking phase", ["[", "thinking", ".", ".", ".", "]", "\n\n"], "Hello", 20],
+    ["a word", ["[", "thinking", ".", ".", ".", "]", "\n\n", "Hello"], "!", 0],
+  ])("waits for its next token only, not again for %s", async (_name, emitted, token, ms) => {
+    vi.useFakeTimers();
+    const request = { prompt: "hello", thinking: true, emitted };
+    const tokens = new SimulatedModel({ delay: { min: 20, max: 20 } }).stream(
+      request,
+      new AbortController().signal,
+    );
+    const began = Date.now();
+    const next = tokens.next();
+    await vi.advanceTimersByTimeAsync(ms);
+    expect(await next).toEqual({ done: false, value: token });
+    expect(Date.now() - began).toBe(ms);
+    await tokens.return();
+  });
 });
 
 describe("its settings", () => {
@@ -131,7 +193,10 @@ describe("its settings", () => {
     const model = new SimulatedModel({ ...settings, answerTokens: 6 });
     const began = performance.now();
     let tokens = 0;
-    for await (const _ of model.stream({ prompt: "hello", thinking: false }, new AbortController().signal))
+    for await (const _ of model.stream(
+      { prompt: "hello", thinking: false, emitted: [] },
+      new AbortController().signal,
+    ))
       tokens++;
     expect(tokens).toBe(6);
     // Six pauses of 20 ms; before words only there would be half as many.
