@@ -8,6 +8,7 @@ import { chatRoutes } from "./routes/chat.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { pageRoutes } from "./routes/page.ts";
+import { streamRoutes } from "./routes/streams.ts";
 import { MAX_BODY_BYTES } from "./schemas/chat.ts";
 
 /** Builds the chat's web app; the server starts it. */
@@ -32,6 +33,7 @@ export function buildApp(): FastifyInstance {
   app.addContentTypeParser("*", (_request, _body, done) => done(null));
 
   app.register(chatRoutes);
+  app.register(streamRoutes);
   app.register(healthRoutes);
   app.register(async (pages) => {
     security(pages);

@@ -10,6 +10,9 @@ export class ChatApp extends DirtyApp {
   // The simulated model only waits, so one worker can serve as many users as may be connected.
   static override concurrency = 10_000;
 
+  // Every model can go on in mid-answer, so an answer outlives its worker.
+  static override continues = ["generate"];
+
   #model: Model | undefined;
 
   /** Makes the model ready. Throws where a setting is bad, which ends the server's start with that reason. */

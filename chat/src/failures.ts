@@ -3,7 +3,7 @@ import { DirtyError, getLogger } from "tsunicorn";
 /** What a client is told when the dirty side could not answer it. Never what the app or an upstream said. */
 export interface Failure {
   /** The HTTP status, where the headers have not gone out yet. */
-  readonly status: 429 | 500 | 503 | 504;
+  readonly status: 404 | 410 | 429 | 500 | 503 | 504;
   /** For programs: one of the types in the table of this module. */
   readonly type: string;
   /** For people: one fixed text per type. */
@@ -48,6 +48,20 @@ const TABLE: Readonly<Record<string, Row>> = {
     message: "The model cannot be reached. Try again later.",
     log: "warn",
   },
+  DIRTY_STREAM_NOT_FOUND: {
+    status: 404,
+    type: "stream_not_found",
+    message: "There is no such stream, or it has expired.",
+    log: "debug",
+  },
+  DIRTY_STREAM_GONE: {
+    status: 410,
+    type: "stream_gone",
+    message: "This answer can no longer be continued from there.",
+    log: "debug",
+  },
+  // Not 409, on which clients commonly try again: this answer will never come.
+  DIRTY_CANCELLED: { status: 410, type: "cancelled", message: "The answer was cancelled.", log: "debug" },
   DIRTY_TIMEOUT: { status: 504, type: "timeout", message: "The answer took too long.", log: "warn" },
   DIRTY_APP: { status: 500, type: "app_error", message: "The model failed to answer.", log: "error" },
   DIRTY_WORKER: {
@@ -82,6 +96,9 @@ function rowOf(error: unknown): Row {
  * | `timeout` | 504 | the answer took longer than `dirtyTimeout` |
  * | `app_error` | 500 | the model failed |
  * | `worker_died` | 500 | the dirty worker died while it answered |
+ * | `stream_not_found` | 404 | no resumable answer has this id, or it has expired |
+ * | `stream_gone` | 410 | what comes next of a resumable answer is not kept any more, or its worker died |
+ * | `cancelled` | 410 | the answer was cancelled by its id |
  * | `internal_error` | 500 | anything else, so a fault of ours |
  */
 export function describeFailure(error: unknown): Failure {

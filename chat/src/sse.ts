@@ -14,6 +14,20 @@ export function tokenEvent(token: string): string {
   return `data: {"token": ${JSON.stringify(token)}}\n\n`;
 }
 
+/**
+ * The tokens of a resumable answer as events: each has an `id:` line with its number, counted from 1, by which
+ * a client says how far it has read.
+ *
+ * @param after how many tokens came before.
+ */
+export function numberedTokenEvents(after: number): (token: string) => string {
+  let number = after;
+  return (token) => `id: ${++number}\n${tokenEvent(token)}`;
+}
+
+/** A comment, which clients ignore. It shows them, and the proxies between, that the connection is in use. */
+export const KEEP_ALIVE_COMMENT = ": keep-alive\n\n";
+
 /** A failure in mid-stream as an event. `type` and `message` are the fixed texts that clients may see. */
 export function errorEvent({ type, message }: { type: string; message: string }): string {
   return `data: ${JSON.stringify({ error: { type, message } })}\n\n`;

@@ -2,6 +2,7 @@ import * as tsunicorn from "tsunicorn";
 import {
   DirtyAppError,
   DirtyAppNotFoundError,
+  DirtyCancelledError,
   DirtyConnectionError,
   DirtyDrainingError,
   DirtyError,
@@ -9,6 +10,8 @@ import {
   DirtyProtocolError,
   DirtyQueueFullError,
   DirtyQueueTimeoutError,
+  DirtyStreamGoneError,
+  DirtyStreamNotFoundError,
   DirtyTimeoutError,
   DirtyWorkerError,
 } from "tsunicorn";
@@ -24,6 +27,9 @@ describe("what a client is told", () => {
     [DirtyDrainingError, 503, "draining"],
     [DirtyNoWorkersAvailableError, 503, "no_workers"],
     [DirtyConnectionError, 503, "unavailable"],
+    [DirtyStreamNotFoundError, 404, "stream_not_found"],
+    [DirtyStreamGoneError, 410, "stream_gone"],
+    [DirtyCancelledError, 410, "cancelled"],
     [DirtyTimeoutError, 504, "timeout"],
     [DirtyAppError, 500, "app_error"],
     [DirtyWorkerError, 500, "worker_died"],
@@ -41,7 +47,7 @@ describe("what a client is told", () => {
 
   it("covers every error of the server", () => {
     const classes = Object.keys(tsunicorn).filter((name) => /^Dirty.*Error$/.test(name));
-    expect(classes).toHaveLength(11);
+    expect(classes).toHaveLength(14);
   });
 
   it("is a fault of the server for any other error", () => {

@@ -1,12 +1,19 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { DONE_EVENT, errorEvent, tokenEvent } from "../src/sse.ts";
+import { DONE_EVENT, errorEvent, numberedTokenEvents, tokenEvent } from "../src/sse.ts";
 
 describe("server-sent events", () => {
   it("are spaced as the seed shows", () => {
     expect(tokenEvent("Hello") + tokenEvent("!") + tokenEvent(" ") + tokenEvent("I'm") + DONE_EVENT).toBe(
       'data: {"token": "Hello"}\n\ndata: {"token": "!"}\n\ndata: {"token": " "}\n\ndata: {"token": "I\'m"}\n\ndata: [DONE]\n\n',
     );
+  });
+
+  it("of a resumable answer are the same, each with its number", () => {
+    expect(["a", "b"].map(numberedTokenEvents(0)).join("")).toBe(
+      `id: 1\n${tokenEvent("a")}id: 2\n${tokenEvent("b")}`,
+    );
+    expect(["c"].map(numberedTokenEvents(99))).toEqual([`id: 100\n${tokenEvent("c")}`]);
   });
 
   it("say what went wrong", () => {

@@ -12,19 +12,27 @@ import { BadInputError, WRONG_TYPE } from "../schemas/bad-input.ts";
  * Call it before any route is added: it notes their methods.
  */
 export function errorReplies(app: FastifyInstance): void {
-  const methods = new Map<string, Set<string>>();
+  const routes = new Map<string, { paths: RegExp; methods: Set<string> }>();
   app.addHook("onRoute", ({ url, method }) => {
-    const known = methods.get(url) ?? new Set();
-    for (const name of [method].flat()) known.add(name);
-    methods.set(url, known);
+    const { paths, methods } = routes.get(url) ?? { paths: pathsOf(url), methods: new Set() };
+    for (const name of [method].flat()) methods.add(name);
+    routes.set(url, { paths, methods });
   });
 
   app.setNotFoundHandler((request, reply) => {
-    const allowed = methods.get(request.url.replace(/\?.*$/s, ""));
-    if (allowed === undefined) return sendDetail(reply, 404);
-    return sendDetail(reply.header("allow", [...allowed].sort().join(", ")), 405);
+    const path = request.url.replace(/\?.*$/s, "");
+    const route = [...routes.values()].find(({ paths }) => paths.test(path));
+    // With a method that the route has, it was the route that found nothing.
+    if (route === undefined || route.methods.has(request.method)) return sendDetail(reply, 404);
+    return sendDetail(reply.header("allow", [...route.methods].sort().join(", ")), 405);
   });
   app.setErrorHandler(replyToError);
+}
+
+/** The paths that a route serves, its parameters replaced. One that checks its parameters itself has none here. */
+function pathsOf(url: string): RegExp {
+  const literal = url.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  return new RegExp(`^${literal.replace(/:\w+/g, "[^/]+")}$`);
 }
 
 /** Answers a request that failed, whatever with. */

@@ -15,13 +15,16 @@ export const NO_OTHER_SCHEMAS = {
   },
 };
 
-/** Makes an app's routes take zod schemas: a body that does not fit is a {@link BadInputError}. */
+const PARTS = { headers: "header", params: "path" } as const;
+
+/** Makes an app's routes take zod schemas: a request that does not fit is a {@link BadInputError}. */
 export function zodSchemas(app: FastifyInstance): void {
-  app.setValidatorCompiler<core.$ZodType>(({ schema }) => (data: unknown) => {
+  app.setValidatorCompiler<core.$ZodType>(({ schema, httpPart }) => (data: unknown) => {
     if (data instanceof UnreadableBody) return { error: new BadInputError([data.fault]) };
     const result = safeParse(schema, data, { reportInput: true });
     if (result.success) return { value: result.data };
-    return { error: new BadInputError(result.error.issues.map(toInputFault)) };
+    const part = httpPart === "headers" || httpPart === "params" ? PARTS[httpPart] : "body";
+    return { error: new BadInputError(result.error.issues.map((issue) => toInputFault(issue, part))) };
   });
   // The types of replies are checked when this is compiled. At run time their schemas are documentation, so
   // those that a plugin brings in another language do no harm.

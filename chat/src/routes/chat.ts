@@ -1,16 +1,16 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
-import { type DirtyStream, dirty } from "tsunicorn";
+import { type CallOptions, createStreamId, type DirtyStream, dirty, getDirtyClient } from "tsunicorn";
 import type { z } from "zod";
 import type { ChatApp } from "../chat-app.ts";
-import { describeFailure, logFailure } from "../failures.ts";
-import { drained, whenClientGone } from "../flow-control.ts";
+import { whenClientGone } from "../flow-control.ts";
 import { jsonBody } from "../plugins/json-body.ts";
-import { ChatRequest } from "../schemas/chat.ts";
+import { ChatRequest, SyncRequest } from "../schemas/chat.ts";
 import { CHAT_ANSWER, CHAT_ERRORS, CHAT_EVENTS } from "../schemas/responses.ts";
-import { DONE_EVENT, errorEvent, SSE_HEADERS, tokenEvent } from "../sse.ts";
+import { sendAnswer } from "../send-answer.ts";
 
-type Request = FastifyRequest<{ Body: z.output<typeof ChatRequest> }>;
+type Streamed = FastifyRequest<{ Body: z.output<typeof ChatRequest> }>;
+type InOnePiece = FastifyRequest<{ Body: z.output<typeof SyncRequest> }>;
 
 const chat = dirty<ChatApp>("./chat-app.ts:ChatApp");
 
@@ -19,7 +19,12 @@ of white space, then \`data: [DONE]\`. Joined, the tokens are the exact text.
 
 The headers go out with the first token, so a failure before it is a status. A later one is a single
 \`data: {"error":{"type":"…","message":"…"}}\`, and the stream ends without \`[DONE]\`. Its type is one of
-\`timeout\`, \`app_error\`, \`worker_died\`, \`draining\`, \`unavailable\`, \`internal_error\`.`;
+\`timeout\`, \`app_error\`, \`worker_died\`, \`draining\`, \`unavailable\`, \`internal_error\`.
+
+With \`"resumable": true\` the answer outlives its connection. The headers go out as soon as the request is queued or
+runs, with \`X-Stream-Id\`; each token has an \`id:\` line with its number; and until the first token there is a
+comment line at least every 15 s. \`GET /chat/streams/{id}\` continues, \`DELETE\` cancels. Errors in mid-stream can
+then also be \`queue_timeout\`, \`no_workers\`, \`stream_gone\` and \`cancelled\`.`;
 
 /** `POST /chat`, streamed, and `POST /chat/sync`, in one piece. */
 export async function chatRoutes(scope: FastifyInstance): Promise<void> {
@@ -44,7 +49,7 @@ export async function chatRoutes(scope: FastifyInstance): Promise<void> {
       schema: {
         tags: ["chat"],
         summary: "Answer in one piece",
-        body: ChatRequest,
+        body: SyncRequest,
         response: { 200: CHAT_ANSWER, ...CHAT_ERRORS },
       },
     },
@@ -52,43 +57,25 @@ export async function chatRoutes(scope: FastifyInstance): Promise<void> {
   );
 }
 
-/**
- * Streams an answer on the raw response. Tokens that came together are written together: a fast stream then costs
- * a step and a write for each read, and a slow one the same as ever.
- */
-async function streamAnswer(request: Request, reply: FastifyReply): Promise<void> {
-  const { raw } = reply;
-  const signal = whenClientGone(raw);
-  let started = false;
-  try {
-    for await (const tokens of generate(request, signal).batches()) {
-      if (!started) {
-        started = true;
-        startEvents(reply);
-      }
-      let events = "";
-      for (const token of tokens) events += tokenEvent(token);
-      if (!raw.write(events)) await drained(raw, signal);
-    }
-    if (!started) startEvents(reply);
-    raw.end(DONE_EVENT);
-  } catch (error) {
-    if (signal.aborted) {
-      // Nobody is left to answer. Without this Fastify would try to.
-      if (!started) reply.hijack();
-      return;
-    }
-    if (!started) throw error;
-    logFailure(error, request.id);
-    raw.end(errorEvent(describeFailure(error)));
-  }
+async function streamAnswer(request: Streamed, reply: FastifyReply): Promise<void> {
+  const { resumable } = request.body;
+  if (!resumable) return sendAnswer((signal) => generate(request, { signal }), request, reply);
+
+  const streamId = createStreamId();
+  const open = (signal: AbortSignal) => generate(request, { signal, streamId });
+  await sendAnswer(open, request, reply, { id: streamId, after: 0 });
+  // The client left before it was told the id: nobody can ever come back for this answer.
+  if (!reply.raw.headersSent)
+    await getDirtyClient()
+      .cancel(streamId)
+      .catch(() => {});
 }
 
-async function answerAtOnce(request: Request, reply: FastifyReply) {
+async function answerAtOnce(request: InOnePiece, reply: FastifyReply) {
   const signal = whenClientGone(reply.raw);
   let response = "";
   try {
-    for await (const tokens of generate(request, signal).batches()) response += tokens.join("");
+    for await (const tokens of generate(request, { signal }).batches()) response += tokens.join("");
   } catch (error) {
     if (!signal.aborted) throw error;
     reply.hijack();
@@ -97,15 +84,6 @@ async function answerAtOnce(request: Request, reply: FastifyReply) {
   return { response };
 }
 
-function generate({ body, id }: Request, signal: AbortSignal): DirtyStream<string> {
-  return chat.with({ signal, requestId: id }).generate(body.prompt, body.thinking);
-}
-
-/** Takes the response from Fastify and sends its headers, those of hooks and plugins too. */
-function startEvents(reply: FastifyReply): void {
-  reply.hijack();
-  for (const [name, value] of Object.entries(reply.getHeaders())) {
-    if (value !== undefined) reply.raw.setHeader(name, value);
-  }
-  reply.raw.writeHead(200, SSE_HEADERS);
+function generate({ body, id }: Streamed | InOnePiece, options: CallOptions): DirtyStream<string> {
+  return chat.with({ ...options, requestId: id }).generate(body.prompt, body.thinking);
 }

@@ -1,8 +1,11 @@
 import type { core } from "zod";
 
-/** One fault in a request's body, in the shape that FastAPI gives it. */
+/** One fault in a request, in the shape that FastAPI gives it. */
 export interface InputFault {
-  /** The way to the fault: `["body", "prompt"]`, or `["body", 17]` for a position in malformed JSON. */
+  /**
+   * The way to the fault: `["body", "prompt"]`, `["header", "last-event-id"]`, or `["body", 17]` for a position in
+   * malformed JSON.
+   */
   readonly loc: readonly (string | number)[];
   /** What is wrong, for people. */
   readonly msg: string;
@@ -12,7 +15,7 @@ export interface InputFault {
   readonly ctx?: Readonly<Record<string, string | number>>;
 }
 
-/** A request whose body is not what the route takes; answered with 422 and its faults. */
+/** A request that is not what the route takes; answered with 422 and its faults. */
 export class BadInputError extends Error {
   override readonly name = "BadInputError";
   readonly detail: readonly InputFault[];
@@ -38,7 +41,12 @@ export class UnreadableBody {
 /** The name of the custom check that a string is well-formed Unicode. */
 export const STRING_UNICODE = "string_unicode";
 
+/** The name of the custom check that a string is a whole number. */
+export const INT_PARSING = "int_parsing";
+
 const UNICODE_MESSAGE = "Input should be a valid string, unable to parse raw data as a unicode string";
+
+const INT_MESSAGE = "Input should be a valid integer, unable to parse string as an integer";
 
 const OBJECT_MESSAGE = "Input should be a valid dictionary or object to extract fields from";
 
@@ -54,9 +62,9 @@ export function jsonFault(position: number, ended: boolean): InputFault {
   return { loc: ["body", position], msg: "JSON decode error", type: "json_invalid", ctx: { error } };
 }
 
-/** Turns an issue that zod found in a request's body into FastAPI's shape. */
-export function toInputFault(issue: core.$ZodIssue): InputFault {
-  const loc = ["body", ...issue.path.map((key) => (typeof key === "symbol" ? String(key) : key))];
+/** Turns an issue that zod found in a part of a request into FastAPI's shape. */
+export function toInputFault(issue: core.$ZodIssue, part: "body" | "header" | "path"): InputFault {
+  const loc = [part, ...issue.path.map((key) => (typeof key === "symbol" ? String(key) : key))];
   switch (issue.code) {
     case "invalid_type":
       // A request without a body is validated as null.
@@ -66,6 +74,10 @@ export function toInputFault(issue: core.$ZodIssue): InputFault {
       return { loc, ...wrongType(issue.expected) };
     case "too_small": {
       const min = Number(issue.minimum);
+      if (issue.origin === "number") {
+        const msg = `Input should be greater than or equal to ${min}`;
+        return { loc, msg, type: "greater_than_equal", ctx: { ge: min } };
+      }
       const msg = `String should have at least ${min} character${min === 1 ? "" : "s"}`;
       return { loc, msg, type: "string_too_short", ctx: { min_length: min } };
     }
@@ -76,6 +88,7 @@ export function toInputFault(issue: core.$ZodIssue): InputFault {
     }
     case "custom":
       if (issue.params?.type === STRING_UNICODE) return { loc, msg: UNICODE_MESSAGE, type: STRING_UNICODE };
+      if (issue.params?.type === INT_PARSING) return { loc, msg: INT_MESSAGE, type: INT_PARSING };
   }
   return { loc, msg: issue.message, type: "value_error" };
 }

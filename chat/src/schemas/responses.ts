@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { DONE_EVENT, errorEvent, tokenEvent } from "../sse.ts";
+import { DONE_EVENT, errorEvent, KEEP_ALIVE_COMMENT, numberedTokenEvents, tokenEvent } from "../sse.ts";
 import { ChatResponse } from "./chat.ts";
 
 // Responses as the OpenAPI document shows them. They describe what is sent, and check nothing at run time.
@@ -35,24 +35,55 @@ const InputFaults = z.object({
   ),
 });
 
-const TOKENS = ["Hello", "!", " ", "I'm"].map(tokenEvent).join("");
+const TOKENS = ["Hello", "!", " ", "I'm"];
+const EVENTS = TOKENS.map(tokenEvent).join("");
+
+interface Example {
+  readonly summary: string;
+  readonly value: string;
+}
+
+function events(description: string, streamIdWhen: string, examples: Record<string, Example>) {
+  return {
+    description,
+    headers: { "x-stream-id": { type: "string", description: streamIdWhen } },
+    content: { "text/event-stream": { schema: z.string(), examples } },
+  };
+}
 
 /** The answer of `POST /chat`. */
-export const CHAT_EVENTS = {
-  description: "The answer as it is made.",
-  content: {
-    "text/event-stream": {
-      schema: z.string(),
-      examples: {
-        answer: { summary: "An answer", value: TOKENS + DONE_EVENT },
-        failure: {
-          summary: "A failure in mid-stream",
-          value: TOKENS + errorEvent({ type: "timeout", message: "The answer took too long." }),
-        },
-      },
+export const CHAT_EVENTS = events(
+  "The answer as it is made.",
+  "The id of a resumable answer. Whoever knows it can read the answer and cancel it.",
+  {
+    answer: { summary: "An answer", value: EVENTS + DONE_EVENT },
+    failure: {
+      summary: "A failure in mid-stream",
+      value: EVENTS + errorEvent({ type: "timeout", message: "The answer took too long." }),
+    },
+    resumable: {
+      summary: "A resumable answer that had to wait",
+      value: KEEP_ALIVE_COMMENT + TOKENS.map(numberedTokenEvents(0)).join("") + DONE_EVENT,
     },
   },
-};
+);
+
+/** The answer of `GET /chat/streams/{id}`. */
+export const RESUMED_EVENTS = events("The rest of the answer.", "The id, again.", {
+  rest: {
+    summary: "What follows event 2",
+    value: TOKENS.slice(2).map(numberedTokenEvents(2)).join("") + DONE_EVENT,
+  },
+  cancelled: {
+    summary: "A stream that was cancelled",
+    value:
+      TOKENS.slice(2).map(numberedTokenEvents(2)).join("") +
+      errorEvent({ type: "cancelled", message: "The answer was cancelled." }),
+  },
+});
+
+/** The answer of `DELETE /chat/streams/{id}`. */
+export const CANCELLED = z.null().meta({ description: "The answer is cancelled." });
 
 /** The answer of `POST /chat/sync`. */
 export const CHAT_ANSWER = json("The whole answer.", ChatResponse, {
@@ -81,6 +112,31 @@ export const CHAT_ERRORS = {
     headers: RETRY_AFTER,
   },
   504: problem("The answer took longer than `dirtyTimeout`.", "The answer took too long."),
+};
+
+/** How a request to cancel an answer can fail. */
+export const CANCEL_ERRORS = {
+  404: problem("No answer has this id, or it has expired.", "There is no such stream, or it has expired."),
+  410: problem(
+    "What comes next is not kept any more, its worker died while nobody was reading, or it was just cancelled.",
+    "This answer can no longer be continued from there.",
+  ),
+  500: CHAT_ERRORS[500],
+  503: CHAT_ERRORS[503],
+};
+
+/** How a request to continue an answer can fail. */
+export const RESUME_ERRORS = {
+  ...CANCEL_ERRORS,
+  422: json("`Last-Event-ID` is no whole number.", InputFaults, {
+    detail: [
+      {
+        loc: ["header", "last-event-id"],
+        msg: "Input should be a valid integer, unable to parse string as an integer",
+        type: "int_parsing",
+      },
+    ],
+  }),
 };
 
 const Health = z.object({ status: z.literal("ok") });

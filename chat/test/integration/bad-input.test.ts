@@ -148,6 +148,62 @@ describe.each(["/chat", "/chat/sync"])("bad input on %s is told to the client, a
   });
 });
 
+describe("what is wrong with resuming is told to the client, and forgotten:", () => {
+  const NO_STREAM = "str_AAAAAAAAAAAAAAAAAAAAAA";
+
+  it.each([true, 1, "false", null])("resumable %j for an answer in one piece", async (resumable) => {
+    const { status, text } = await post(`${chat.url}/chat/sync`, { prompt: "hello", resumable });
+    expect(status).toBe(422);
+    expect(JSON.parse(text).detail).toMatchObject([{ loc: ["body", "resumable"], type: "value_error" }]);
+    expect(text).toContain("cannot be resumed");
+    expect((await post(`${chat.url}/chat/sync`, { prompt: "hello", resumable: false })).status).toBe(200);
+  });
+
+  it.each([1, "true", null])("resumable %j for a stream", async (resumable) => {
+    const { status, text } = await post(`${chat.url}/chat`, { prompt: "hello", resumable });
+    expect(status).toBe(422);
+    expect(JSON.parse(text).detail).toMatchObject([{ loc: ["body", "resumable"], type: "bool_type" }]);
+  });
+
+  it.each([
+    ["-1", "greater_than_equal"],
+    ["", "int_parsing"],
+    ["abc", "int_parsing"],
+    ["1.5", "int_parsing"],
+    ["1e3", "int_parsing"],
+    ["0x10", "int_parsing"],
+    ["1, 2", "int_parsing"],
+    ["9".repeat(16), "int_parsing"],
+  ])("the Last-Event-ID %j", async (lastEventId, type) => {
+    const response = await fetch(`${chat.url}/chat/streams/${NO_STREAM}`, {
+      headers: { "last-event-id": lastEventId },
+    });
+    expect(response.status).toBe(422);
+    expect((await response.json()).detail).toMatchObject([{ loc: ["header", "last-event-id"], type }]);
+    await expectItStillAnswers();
+  });
+
+  it.each(["x", "str_", `${NO_STREAM}A`, "STR_AAAAAAAAAAAAAAAAAAAAAA", "str_AAAAAAAAAAAAAAAAAAAAA%20"])(
+    "the stream %s, which is no stream's id",
+    async (id) => {
+      for (const method of ["GET", "DELETE"]) {
+        const response = await fetch(`${chat.url}/chat/streams/${id}`, { method });
+        expect(response.status).toBe(404);
+        expect(response.headers.get("content-type")).toMatch(/^application\/json/);
+        expect(await response.json()).toEqual({ detail: "There is no such stream, or it has expired." });
+      }
+      await expectItStillAnswers();
+    },
+  );
+
+  it.each(["POST", "PUT", "PATCH", "HEAD"])("the method %s on a stream", async (method) => {
+    const response = await fetch(`${chat.url}/chat/streams/${NO_STREAM}`, { method });
+    expect(response.status).toBe(405);
+    expect(response.headers.get("allow")).toBe("DELETE, GET");
+    await response.arrayBuffer();
+  });
+});
+
 describe("what does not exist is told to the client, and forgotten:", () => {
   it.each([
     ["GET", "/nope", 404],

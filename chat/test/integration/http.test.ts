@@ -141,14 +141,21 @@ describe("the API's description", () => {
   it("names each route with a summary, examples and how it fails", async () => {
     const { openapi, paths } = JSON.parse(await (await fetch(`${chat.url}/openapi.json`)).text());
     expect(openapi).toBe("3.1.0");
-    expect(Object.keys(paths)).toEqual(["/chat", "/chat/sync", "/health", "/livez", "/readyz"]);
+    expect(Object.keys(paths)).toEqual([
+      "/chat",
+      "/chat/sync",
+      "/chat/streams/{id}",
+      "/health",
+      "/livez",
+      "/readyz",
+    ]);
     for (const operation of Object.values<Record<string, Record<string, never>>>(paths).flatMap(
       Object.values,
     )) {
       expect(operation.summary).not.toBe("");
-      for (const response of Object.values<{ description: string; content: object }>(operation.responses)) {
+      for (const response of Object.values<{ description: string; content?: object }>(operation.responses)) {
         expect(response.description).not.toBe("Default Response");
-        for (const media of Object.values(response.content)) expect(media.examples).toBeDefined();
+        for (const media of Object.values(response.content ?? {})) expect(media.examples).toBeDefined();
       }
     }
     const { requestBody, responses } = paths["/chat"].post;
@@ -158,6 +165,14 @@ describe("the API's description", () => {
     expect(textOf(answer.value)).toBe("Hello! I'm");
     expect(eventsOf(failure.value).at(-1)).toMatch(/^{"error":{"type":"timeout",/);
     expect(Object.keys(responses["429"].headers)).toEqual(["retry-after"]);
+    expect(Object.keys(responses["200"].headers)).toEqual(["x-stream-id"]);
+
+    const stream = paths["/chat/streams/{id}"];
+    expect(Object.keys(stream.get.responses)).toEqual(["200", "404", "410", "422", "500", "503"]);
+    expect(Object.keys(stream.delete.responses)).toEqual(["204", "404", "410", "500", "503"]);
+    expect(
+      stream.get.parameters.map(({ in: where, name }: Record<string, string>) => `${where} ${name}`),
+    ).toEqual(["path id", "header last-event-id"]);
   });
 
   it("is shown at /docs, which needs nothing from elsewhere", async () => {

@@ -1,0 +1,67 @@
+import type { FastifyInstance } from "fastify";
+import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import { DirtyStreamNotFoundError, getDirtyClient } from "tsunicorn";
+import { CANCEL_ERRORS, CANCELLED, RESUME_ERRORS, RESUMED_EVENTS } from "../schemas/responses.ts";
+import { ResumeHeaders, StreamParams } from "../schemas/streams.ts";
+import { sendAnswer } from "../send-answer.ts";
+
+const STREAM_ID = /^str_[\w-]{22}$/;
+
+const RESUME_DESCRIPTION = `Events of an answer that was asked for with \`"resumable": true\`, after the one that
+\`Last-Event-ID\` names, or from the first. It works through any connection, before the first token too, and while
+another reader is attached. A client that leaves detaches: the answer goes on without a reader for \`streamGrace\`
+seconds, and can be read for five minutes after its end.
+
+404 and 410 are decided before the headers go out. A later failure is an event, as in \`POST /chat\`.`;
+
+const CANCEL_DESCRIPTION = `Ends the answer, queued or running. Its readers get one error event of the type
+\`cancelled\`, and no \`[DONE]\`.`;
+
+/** `GET /chat/streams/{id}` continues a resumable answer, and `DELETE` cancels it. */
+export async function streamRoutes(scope: FastifyInstance): Promise<void> {
+  const app = scope.withTypeProvider<ZodTypeProvider>();
+  app.get(
+    "/chat/streams/:id",
+    {
+      // It would attach a reader to answer with nothing.
+      exposeHeadRoute: false,
+      schema: {
+        tags: ["chat"],
+        summary: "Continue a resumable answer",
+        description: RESUME_DESCRIPTION,
+        params: StreamParams,
+        headers: ResumeHeaders,
+        response: { 200: RESUMED_EVENTS, ...RESUME_ERRORS },
+      },
+    },
+    async (request, reply) => {
+      const id = streamIdOf(request.params);
+      const after = request.headers["last-event-id"];
+      const open = (signal: AbortSignal) =>
+        getDirtyClient().resume<string>(id, { after, signal, requestId: request.id });
+      await sendAnswer(open, request, reply, { id, after });
+    },
+  );
+  app.delete(
+    "/chat/streams/:id",
+    {
+      schema: {
+        tags: ["chat"],
+        summary: "Cancel a resumable answer",
+        description: CANCEL_DESCRIPTION,
+        params: StreamParams,
+        response: { 204: CANCELLED, ...CANCEL_ERRORS },
+      },
+    },
+    async (request, reply) => {
+      await getDirtyClient().cancel(streamIdOf(request.params));
+      return reply.code(204).send(null);
+    },
+  );
+}
+
+// What is no id at all is answered as one that nobody knows, and costs no question to anyone.
+function streamIdOf({ id }: { id: string }): string {
+  if (!STREAM_ID.test(id)) throw new DirtyStreamNotFoundError("A stream was asked for by what is no id.");
+  return id;
+}
