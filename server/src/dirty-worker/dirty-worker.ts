@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { monotonicMs } from "../process/clock.ts";
 import { getLogger } from "../process/logger.ts";
 import { type DirtyWorkerReport, ProcessMeter } from "../process/reports.ts";
+import type { RequestLimit } from "../process/request-limit.ts";
 import { Connection } from "../protocol/connection.ts";
 import { DirtyDrainingError, DirtyProtocolError, DirtyWorkerError } from "../protocol/errors.ts";
 import {
@@ -44,6 +45,8 @@ export interface DirtyWorkerOptions {
   hosts: AppHost[];
   /** Limits of its resumable streams. Default: a grace of 30 s. */
   streams?: StreamStoreOptions;
+  /** Counts the runs that have settled. Default: nobody does. */
+  limit?: RequestLimit;
 }
 
 /** The dirty worker itself: takes runs from clients, keeps the rules of slots, and reports to the dirty arbiter. */
@@ -196,6 +199,7 @@ export class DirtyWorker implements RegistrationOwner, ClientSessionOwner {
     run.host.running--;
     this.running.delete(run.slot);
     this.registration?.free(run.slot);
+    this.options.limit?.count();
     this.lookIfEmpty();
   }
 

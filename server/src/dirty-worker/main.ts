@@ -10,6 +10,7 @@ import { explain } from "../process/explain.ts";
 import { loadModule } from "../process/load-module.ts";
 import { getLogger, reopenLogs, setUpLogger } from "../process/logger.ts";
 import { onParentGone } from "../process/parent-watch.ts";
+import { RequestLimit } from "../process/request-limit.ts";
 import { AppClass } from "./app-host.ts";
 import { DirtyWorker } from "./dirty-worker.ts";
 
@@ -97,7 +98,17 @@ async function serve({ id, folder, dirtySocket, token, settings }: Boot, apps: s
   );
   const hello = { token, role: "dirty-worker" as const, id, pid: process.pid };
   const streams = { graceMs: settings.streamGrace * 1000 };
-  worker = new DirtyWorker({ socket: join(folder, `w${id}.sock`), dirtySocket, hello, hosts, streams });
+  const limit = new RequestLimit(settings.dirtyMaxRequests, settings.dirtyMaxRequestsJitter, () =>
+    tellArbiter({ type: "wornOut" }),
+  );
+  worker = new DirtyWorker({
+    socket: join(folder, `w${id}.sock`),
+    dirtySocket,
+    hello,
+    hosts,
+    streams,
+    limit,
+  });
   await worker.open();
   tellArbiter({ type: "ready" });
 }

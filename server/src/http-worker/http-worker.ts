@@ -1,9 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Settings } from "../config/settings.ts";
-import type { Listener } from "../process/channel.ts";
+import { type Listener, tellArbiter } from "../process/channel.ts";
 import { getLogger } from "../process/logger.ts";
 import { type HttpWorkerReport, ProcessMeter } from "../process/reports.ts";
+import { RequestLimit } from "../process/request-limit.ts";
 import { redactStreamIds } from "../protocol/stream-id.ts";
 import { JoinedResponse } from "./joined-response.ts";
 import { assignRequestId } from "./request-id.ts";
@@ -32,11 +33,14 @@ export class HttpWorker {
   private readonly connections = new Map<Socket, Set<ServerResponse>>();
   private readonly meter = new ProcessMeter();
   private requests = 0;
+  private readonly limit: RequestLimit;
   private draining = false;
 
   constructor(settings: Settings, app: WebApp) {
     this.settings = settings;
     this.app = app;
+    const { maxRequests, maxRequestsJitter } = settings;
+    this.limit = new RequestLimit(maxRequests, maxRequestsJitter, () => tellArbiter({ type: "wornOut" }));
   }
 
   /** Takes connections from the inherited sockets. */
@@ -118,6 +122,7 @@ export class HttpWorker {
     responses?.add(response);
     response.once("close", () => responses?.delete(response));
     const id = assignRequestId(request, response);
+    this.limit.count();
     if (this.draining) response.setHeader("connection", "close");
     if (this.settings.accessLog) logAccess(id, request, response);
     this.app.handle(request, response);

@@ -19,11 +19,14 @@ import { eventually, isAlive, removeFolder, temporaryFolder } from "./harness.ts
 
 const TOKEN = "a token that only this fleet knows";
 const FIRST_FD = 4;
+const YES = "export default (request, response) => response.end('yes');";
 
 /** How a fleet is started. */
 export interface FleetOptions {
   /** Source of app.mjs; what it exports as App is run. */
   readonly app: string;
+  /** Source of main.mjs, for HTTP workers that a test starts. Default: an app that says yes. */
+  readonly main?: string;
   readonly workers?: number;
   /** Flags of the command, such as `--dirty-timeout 1`. */
   readonly flags?: string[];
@@ -115,8 +118,8 @@ export class Fleet {
   }
 
   /** Starts it, and waits until every worker is ready. */
-  static async open({ app, workers = 1, flags = [], env = {} }: FleetOptions): Promise<Fleet> {
-    const folder = temporaryFolder({ "app.mjs": app });
+  static async open({ app, main = YES, workers = 1, flags = [], env = {} }: FleetOptions): Promise<Fleet> {
+    const folder = temporaryFolder({ "app.mjs": app, "main.mjs": main });
     const argv = ["main.mjs", "--dirty-app", "./app.mjs:App", "--log-level", "error", ...flags];
     const { settings } = await loadConfig(argv, {}, folder);
     const listening = await ListeningSocket.bindPath(join(folder, "d.sock"), 0o600);
@@ -218,6 +221,15 @@ export class Fleet {
     boot.httpWorkers = httpWorkers;
     boot.listeners = [{ fd: FIRST_FD, bind: this.path }];
     return this.start("dirty-arbiter", boot, [this.listening.fd]);
+  }
+
+  /** Starts a process of any kind, which goes with the fleet, and waits for nothing. */
+  startAlone(kind: Kind, socket?: ListeningSocket): FleetProcess {
+    const boot = this.boot(kind);
+    if (socket !== undefined) boot.listeners = [{ fd: FIRST_FD, bind: socket.address }];
+    const started = this.start(kind, boot, socket === undefined ? [] : [socket.fd]);
+    this.workers.push(started);
+    return started;
   }
 
   private start(kind: Kind, boot: Boot, fds: number[]): FleetProcess {
