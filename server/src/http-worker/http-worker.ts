@@ -8,6 +8,7 @@ import { RequestLimit } from "../process/request-limit.ts";
 import { redactStreamIds } from "../protocol/stream-id.ts";
 import { JoinedResponse } from "./joined-response.ts";
 import { assignRequestId } from "./request-id.ts";
+import { StallWatch } from "./stall-watch.ts";
 import type { WebApp } from "./web-app.ts";
 
 // How often Node looks for connections that are over `headersTimeout` or `requestTimeout`.
@@ -33,12 +34,16 @@ export class HttpWorker {
   private readonly connections = new Map<Socket, Set<ServerResponse>>();
   private readonly meter = new ProcessMeter();
   private requests = 0;
+  private readonly stalls: StallWatch;
   private readonly limit: RequestLimit;
   private draining = false;
 
   constructor(settings: Settings, app: WebApp) {
     this.settings = settings;
     this.app = app;
+    this.stalls = new StallWatch(this.connections, settings.stallTimeout, (socket, response) =>
+      this.cutStalled(socket, response),
+    );
     const { maxRequests, maxRequestsJitter } = settings;
     this.limit = new RequestLimit(maxRequests, maxRequestsJitter, () => tellArbiter({ type: "wornOut" }));
   }
@@ -46,6 +51,7 @@ export class HttpWorker {
   /** Takes connections from the inherited sockets. */
   async open(listeners: Listener[]): Promise<void> {
     await Promise.all(listeners.map((listener) => this.listen(listener)));
+    this.stalls.start();
   }
 
   /**
@@ -69,6 +75,7 @@ export class HttpWorker {
     }, DRAIN_POLL_MS);
     await within(ms, closed);
     clearInterval(sweep);
+    this.stalls.stop();
     for (const server of this.servers) server.closeAllConnections();
     await within(ms, this.app.close());
   }
@@ -112,8 +119,25 @@ export class HttpWorker {
   }
 
   private welcome(socket: Socket): void {
-    this.connections.set(socket, new Set());
+    const responses = new Set<ServerResponse>();
+    this.connections.set(socket, responses);
     socket.once("close", () => this.connections.delete(socket));
+    // Who half-closes counts as gone. Node closes too, but only behind what it has still to write: for a client that
+    // does not read either, never.
+    socket.once("end", () => {
+      for (const response of responses) if (!response.writableEnded) socket.destroy();
+    });
+  }
+
+  private cutStalled(socket: Socket, { req }: ServerResponse): void {
+    const { stallTimeout } = this.settings;
+    getLogger().info(
+      { requestId: req.headers["x-request-id"], reason: "stalled", method: req.method, url: req.url },
+      `a client took nothing of its answer for ${stallTimeout} s; its connection is closed`,
+    );
+    // A reset lets the kernel drop what it holds, and cannot be taken for the end of the answer. Only TCP has it.
+    if (socket.remoteFamily === undefined) socket.destroy();
+    else socket.resetAndDestroy();
   }
 
   private serve(request: IncomingMessage, response: ServerResponse): void {
