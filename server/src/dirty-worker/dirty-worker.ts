@@ -178,7 +178,8 @@ export class DirtyWorker implements RegistrationOwner, ClientSessionOwner {
       }
       this.registration?.free(slot, true);
     } else if (cancel) {
-      run.abort(new DirtyWorkerError("The client is gone."));
+      // Its client may live, and only have lost the dirty arbiter.
+      run.end(new DirtyWorkerError("The dirty arbiter took the run's slot back."));
     }
   }
 

@@ -75,13 +75,18 @@ export class Run implements Incoming {
     this.awaken();
   }
 
+  /** Aborts the run, and tells its caller why: nobody else would. */
+  end(reason: Error): void {
+    if (!this.aborted) this.output.sendError(this.id, reason);
+    this.abort(reason);
+  }
+
   private static expire(run: Run): void {
     const seconds = run.message.ms_left / 1000;
     const error = new DirtyTimeoutError(`${run.label} took longer than ${seconds} s.`, {
       details: { timeout: seconds },
     });
-    if (!run.aborted) run.output.sendError(run.id, error);
-    run.abort(error);
+    run.end(error);
     run.log.warn(error.message);
   }
 

@@ -186,6 +186,30 @@ describe("REVOKE", () => {
     expect(notes).toEqual(["a began", "a settled"]);
   });
 
+  test("of a running slot tells its client, which may live, at once and only once", async () => {
+    const { id, slot } = client.runWithSlot("tick", { args: ["a"] });
+    await client.has(id, 2);
+    stage.arbiter.send([MSG.REVOKE, 0, { slot, cancel: true }]);
+    const { type, dict } = await client.over(id);
+    expect({ type, ...dict }).toMatchObject({ type: MSG.ERROR, error: { error_type: "DirtyWorkerError" } });
+    expect(stage.freed).not.toContain(slot);
+    stage.arbiter.send([MSG.REVOKE, 0, { slot, cancel: true }]);
+    await stage.frees(slot);
+    await settled();
+    expect(client.types(id).filter((one) => one === MSG.ERROR)).toHaveLength(1);
+  });
+
+  test("of a running slot that its client cancelled already tells it nothing", async () => {
+    const { id, slot } = client.runWithSlot("tick", { args: ["a"] });
+    await client.has(id, 2);
+    client.peer.send([MSG.CANCEL, id]);
+    await client.result("ping");
+    stage.arbiter.send([MSG.REVOKE, 0, { slot, cancel: true }]);
+    await stage.frees(slot);
+    await settled();
+    expect(client.types(id)).not.toContain(MSG.ERROR);
+  });
+
   test("of a slot that only seemed unused lets its run go on", async () => {
     const { id, slot } = client.runWithSlot("tick", { args: ["a"] });
     await client.has(id, 1);

@@ -58,6 +58,23 @@ async function collect(stream: AsyncIterable<unknown>): Promise<{ values: unknow
   }
 }
 
+test("a client that loses the dirty arbiter and lives is told at once that its run was ended", async () => {
+  await open();
+  const asking = await fleet.friend(fleet.path);
+  const running = await fleet.friend(fleet.socketOf(fleet.workers[0]));
+  place(asking, 1);
+  const { slot } = (await asking.next(MSG.PLACED)).dict;
+  run(running, 1, Number(slot), "ticks", [100_000, 5]);
+  await running.next(MSG.CHUNK);
+  const leftAt = Date.now();
+  asking.destroy();
+  const { dict } = await running.next(MSG.ERROR);
+  expect(dict).toMatchObject({ error: { error_type: "DirtyWorkerError" } });
+  expect(Date.now() - leftAt).toBeLessThan(500);
+  // Its slot is free again.
+  expect(await outcome(fleet.client.execute(SPEC, "add", 1, 2))).toEqual({ value: 3 });
+});
+
 describe("a worker answers NACK", () => {
   test("to a slot beyond its concurrency that nobody granted, and its own run goes on", async () => {
     await open();
