@@ -177,9 +177,9 @@ export class DirtyArbiter {
     this.placement.workerGone(id);
   }
 
-  /** Dirty workers fail to start, for this reason; null: not any more. */
-  setFailing(reason: string | null): void {
-    this.placement.setFailing(reason ?? undefined);
+  /** The workers of these apps fail to start (undefined: of every app); of no others any more. */
+  setFailing(apps: readonly string[] | undefined): void {
+    this.placement.setFailing(apps);
   }
 
   /** The processes of this server that are still connected. */

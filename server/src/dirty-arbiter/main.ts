@@ -43,7 +43,7 @@ async function handle(message: ToChild): Promise<void> {
       arbiter?.workerGone(message.worker);
       return;
     case "dirtyWorkersFailing":
-      arbiter?.setFailing(message.reason);
+      arbiter?.setFailing(message.reason === null ? [] : message.apps);
       return;
     case "configure":
       arbiter?.configure(limits(message.apps, message.settings));

@@ -88,7 +88,7 @@ export class Placement {
   private readonly byOwner = new Map<object, Map<number, Lease>>();
   private counter = 0;
   private holding: boolean;
-  private failing: string | undefined;
+  private isFailing: (app: string) => boolean = () => false;
 
   /** @param holding whether grants wait for `release()`, so that requests of all clients are ordered first. */
   constructor(options: PlacementOptions, events: PlacementEvents, holding = false) {
@@ -146,12 +146,16 @@ export class Placement {
     this.dispatchAll();
   }
 
-  /** Says that dirty workers fail to start, and why; undefined: they do not any more. */
-  setFailing(reason: string | undefined): void {
-    this.failing = reason;
-    if (reason === undefined) return;
+  /**
+   * Says that the workers of some apps fail to start: requests for those that no worker runs are refused at once.
+   * What was said before is void, so with none they do not fail any more.
+   * @param apps canonical names; undefined: every app.
+   */
+  setFailing(apps: readonly string[] | undefined): void {
+    const failing = apps && new Set(apps);
+    this.isFailing = (app) => failing?.has(app) ?? true;
     for (const app of this.apps.values()) {
-      if (this.readyWorkers(app.name) > 0) continue;
+      if (!this.isFailing(app.name) || this.readyWorkers(app.name) > 0) continue;
       for (let request = app.queue.take(); request !== undefined; request = app.queue.take()) {
         this.events.rejected(request, this.noWorkers(app.name));
       }
@@ -165,7 +169,7 @@ export class Placement {
       this.events.rejected(request, notFound(request.app));
       return;
     }
-    if (this.failing !== undefined && this.readyWorkers(app.name) === 0) {
+    if (this.isFailing(app.name) && this.readyWorkers(app.name) === 0) {
       this.events.rejected(request, this.noWorkers(app.name));
       return;
     }

@@ -69,7 +69,11 @@ export type ToChild =
   | { type: "scaled"; id: number; target: number; refused: string | null }
   | { type: "stop"; graceful: boolean }
   | { type: "workerGone"; worker: number }
-  | { type: "dirtyWorkersFailing"; reason: string | null };
+  /**
+   * To the dirty arbiter: the workers of these apps fail to start, again and again; without `apps`, of every app.
+   * Each such message replaces the one before; a `reason` of null says that none fails any more.
+   */
+  | { type: "dirtyWorkersFailing"; reason: string | null; apps?: string[] };
 
 /** Child → arbiter. */
 export type FromChild =

@@ -501,7 +501,7 @@ describe("apps whose workers fail to start", () => {
   test("refuse at once, also what waits already, and say so", () => {
     const desk = new Desk();
     const waiting = desk.place();
-    desk.placement.setFailing("no model");
+    desk.placement.setFailing(undefined);
     const after = desk.place();
     expect(desk.rejected.map(({ id }) => id)).toEqual([waiting, after]);
     for (const { error } of desk.rejected) {
@@ -513,7 +513,7 @@ describe("apps whose workers fail to start", () => {
   test("go on where a worker still runs them", () => {
     const desk = new Desk();
     desk.ready(1, { a: 1 });
-    desk.placement.setFailing("no model");
+    desk.placement.setFailing(undefined);
     const first = desk.place("a");
     desk.place("a");
     desk.place("b");
@@ -521,10 +521,24 @@ describe("apps whose workers fail to start", () => {
     expect(desk.rejected).toHaveLength(1);
   });
 
+  test("are refused alone: those for another app without workers wait on", () => {
+    const desk = new Desk({ apps: ["a", "b", "c"] });
+    desk.ready(1, { a: 1 });
+    const waiting = ["b", "c"].map((app) => desk.place(app));
+    desk.placement.setFailing(["b"]);
+    const later = ["b", "c", "a"].map((app) => desk.place(app));
+    expect(desk.rejected.map(({ id }) => id)).toEqual([waiting[0], later[0]]);
+    expect(desk.order).toEqual([later[2]]);
+    // What is said next replaces that.
+    desk.placement.setFailing(["c"]);
+    const last = ["b", "c"].map((app) => desk.place(app));
+    expect(desk.rejected.slice(2).map(({ id }) => id)).toEqual([waiting[1], later[1], last[1]]);
+  });
+
   test("are served again when their workers come back", () => {
     const desk = new Desk();
-    desk.placement.setFailing("no model");
     desk.placement.setFailing(undefined);
+    desk.placement.setFailing([]);
     const id = desk.place();
     desk.ready(1);
     expect(desk.order).toEqual([id]);
