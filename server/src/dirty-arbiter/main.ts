@@ -5,6 +5,7 @@
 import { rmSync, statSync } from "node:fs";
 import type { Settings } from "../config/settings.ts";
 import { type Boot, onArbiterMessage, type ToChild, tellArbiter } from "../process/channel.ts";
+import { isRunning } from "../process/is-running.ts";
 import { getLogger, reopenLogs, setUpLogger } from "../process/logger.ts";
 import { onParentGone } from "../process/parent-watch.ts";
 import { DirtyArbiter, type Limits } from "./dirty-arbiter.ts";
@@ -23,6 +24,8 @@ const POLL_MS = 50;
 let boot: Boot | undefined;
 let arbiter: DirtyArbiter | undefined;
 const scaling = new Scaling((by, id) => tellArbiter({ type: "scale", by, id }));
+/** The arbiter's children, as it said last: also those that never came as far as their connection to this process. */
+let children: number[] = [];
 
 onArbiterMessage((message) => {
   handle(message).catch((error: unknown) => {
@@ -56,6 +59,9 @@ async function handle(message: ToChild): Promise<void> {
       return;
     case "report":
       tellArbiter({ type: "report", id: message.id, report: arbiter?.report() });
+      return;
+    case "children":
+      children = message.pids;
       return;
     case "stop":
       arbiter?.close();
@@ -107,8 +113,10 @@ function outlive(): void {
   const until = Date.now() + Math.max(settings.gracefulTimeout, settings.dirtyGracefulTimeout) * 1000;
   getLogger().warn("the arbiter is gone; waiting for the others to finish");
   const timer = setInterval(() => {
-    const pids = arbiter?.connectedPids() ?? [];
-    if (pids.length > 0 && Date.now() < until) return;
+    // Looked at so often that a process which ends is missed before the system can give its id to another.
+    children = children.filter((pid) => pid !== process.pid && isRunning(pid));
+    const pids = new Set([...children, ...(arbiter?.connectedPids() ?? [])]);
+    if (pids.size > 0 && Date.now() < until) return;
     clearInterval(timer);
     for (const pid of pids) kill(pid);
     for (const { path, inode } of socketFiles) {

@@ -73,7 +73,9 @@ export type ToChild =
    * To the dirty arbiter: the workers of these apps fail to start, again and again; without `apps`, of every app.
    * Each such message replaces the one before; a `reason` of null says that none fails any more.
    */
-  | { type: "dirtyWorkersFailing"; reason: string | null; apps?: string[] };
+  | { type: "dirtyWorkersFailing"; reason: string | null; apps?: string[] }
+  /** To the dirty arbiter: every process that the arbiter has started and that has not ended, whatever it does. */
+  | { type: "children"; pids: number[] };
 
 /** Child → arbiter. */
 export type FromChild =

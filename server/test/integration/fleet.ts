@@ -196,8 +196,13 @@ export class Fleet {
     return { token: TOKEN, role, id, pid: process.pid };
   }
 
-  async close(): Promise<void> {
+  /** Closes the connections of the clients, which stand in for HTTP workers. */
+  closeClients(): void {
     for (const host of [this.host, ...this.hosts]) host.close();
+  }
+
+  async close(): Promise<void> {
+    this.closeClients();
     for (const peer of this.peers) peer.destroy();
     await Promise.all([this.arbiter, ...this.workers].map((one) => one.kill()));
     this.listening.close();
