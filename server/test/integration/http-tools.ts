@@ -149,6 +149,11 @@ export class RawConnection {
     this.socket.destroy();
   }
 
+  /** Closes at once and says so with a reset, as a machine does that was cut off and comes back. */
+  reset(): void {
+    this.socket.resetAndDestroy();
+  }
+
   /** Whether the connection is over: ended by the server, or broken. */
   get over(): boolean {
     return this.ended || this.error !== undefined;
