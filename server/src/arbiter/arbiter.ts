@@ -91,6 +91,7 @@ export class Arbiter {
   private starter: ChildStarter | undefined;
   private ticker: NodeJS.Timeout | undefined;
   private announced = false;
+  private toldChildren = "";
   private lookedAt = Date.now();
   private stopping = false;
   private done = false;
@@ -316,6 +317,7 @@ export class Arbiter {
     if (!this.stopping) {
       for (const crew of this.crews) crew.startMissing(Date.now(), () => this.spawn(crew, starter));
     }
+    this.tellChildren();
     this.announce();
   }
 
@@ -463,9 +465,20 @@ export class Arbiter {
   // Requests for apps that no worker runs must not wait for workers that keep failing.
   private reportFailing(): void {
     const { dirty } = this.generations.current;
-    const ready = this.generations.dirtyCrews.some((crew) => crew.readyCount > 0);
-    if (!dirty.backoff.looping || ready) return;
-    this.tellDirtyArbiter({ type: "dirtyWorkersFailing", reason: dirty.lastFailure });
+    if (!dirty.backoff.looping) return;
+    const ready = this.generations.dirtyCrews.flatMap((crew) => crew.active.filter((child) => child.ready));
+    const served = new Set(ready.flatMap(({ apps }) => apps));
+    const apps = this.generations.apps.filter((app) => !served.has(app));
+    this.tellDirtyArbiter({ type: "dirtyWorkersFailing", reason: dirty.lastFailure, apps });
+  }
+
+  // Once killed, this process ends nobody any more. The dirty arbiter does, and must know of each child before that
+  // can speak for itself: code that spins while it is loaded never does.
+  private tellChildren(): void {
+    const pids = this.children.map(({ pid }) => pid);
+    if (pids.join() === this.toldChildren) return;
+    this.toldChildren = pids.join();
+    this.tellDirtyArbiter({ type: "children", pids });
   }
 
   private async reread(): Promise<Settings> {

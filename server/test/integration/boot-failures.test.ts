@@ -224,6 +224,41 @@ describe("a dirty app that begins to fail in a running server", () => {
   });
 });
 
+test("an app that only one worker runs, and that fails there: calls fail at once, other apps are served, and it recovers", async () => {
+  const app = ECHO_FILES["app.mjs"];
+  const server = await start([], {
+    files: {
+      ...ECHO_FILES,
+      "app.mjs": app.replace(
+        'existsSync("broken")',
+        'existsSync("broken") && this.constructor.name === "Single"',
+      ),
+    },
+    args: [
+      ...["main.mjs", "--dirty-app", "./app.mjs:Echo", "--dirty-app", "./app.mjs:Single:1"],
+      ...["--dirty-workers", "2", "--dirty-queue-timeout", "20"],
+    ],
+  });
+  const doomed = Number(await call(server.target, "Single.pid"));
+  writeFileSync(join(server.folder, "broken"), "");
+  process.kill(doomed, "SIGKILL");
+  const waiting = ask(server.target, "/call/Single/count");
+  await eventually(
+    "it has failed four times",
+    () => (server.log().match(/dirty worker \d+ failed/g)?.length ?? 0) >= 4,
+  );
+  for (const { status, body } of [await waiting, await ask(server.target, "/call/Single/count")]) {
+    expect({ status, code: failureIn(body).code }).toEqual({ status: 500, code: "DIRTY_NO_WORKERS" });
+  }
+  const { body } = await ask(server.target, "/call/Single/count");
+  expect(failureIn(body).ms).toBeLessThan(200);
+  expect(await call(server.target, "Echo.pid")).not.toBe(doomed);
+  rmSync(join(server.folder, "broken"));
+  await eventually("it is served again", async () => {
+    return (await ask(server.target, "/call/Single/count")).status === 200;
+  });
+});
+
 test("a web app that begins to fail is tried again with growing pauses, and recovers", async () => {
   const server = await start([], {
     files: {

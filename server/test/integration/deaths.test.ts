@@ -1,8 +1,17 @@
 /** Each process dies alone: what its death does, and what it does not. The table of the design, row by row. */
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { call, type EchoServer, echoServers, enqueue, events, failureIn, stream } from "./echo-app.ts";
+import {
+  call,
+  ECHO_FILES,
+  type EchoServer,
+  echoServers,
+  enqueue,
+  events,
+  failureIn,
+  stream,
+} from "./echo-app.ts";
 import { eventually, isAlive, startServer } from "./harness.ts";
 import { ask, open, RawConnection, type Stream, type Target } from "./http-tools.ts";
 
@@ -246,6 +255,29 @@ describe("the arbiter is killed", () => {
     });
     await spinning;
     process.kill(stopped, "SIGSTOP");
+    const killedAt = Date.now();
+    server.signal("SIGKILL");
+    await eventually("every process has ended", () => server.pids("").length === 0);
+    expect(Date.now() - killedAt).toBeGreaterThanOrEqual(900);
+    expect(Date.now() - killedAt).toBeLessThan(3000);
+  });
+
+  test("children that spin while they load are killed when the graceful timeout has run out", async () => {
+    const { "app.mjs": app, "main.mjs": main } = ECHO_FILES;
+    const spin = (label: string) =>
+      `import * as fs from "node:fs"; if (fs.existsSync("spin")) { fs.appendFileSync("spins.log", "${label}\\n"); for (;;); }\n`;
+    const server = await start(["--graceful-timeout", "1", "--dirty-graceful-timeout", "1"], {
+      files: { "main.mjs": spin("http") + main, "app.mjs": spin("dirty") + app },
+    });
+    writeFileSync(join(server.folder, "spin"), "");
+    for (const kind of ["http worker", "dirty worker"]) {
+      for (const pid of server.pids(kind)) process.kill(pid, "SIGKILL");
+    }
+    const spins = join(server.folder, "spins.log");
+    await eventually(
+      "their replacements spin",
+      () => existsSync(spins) && readFileSync(spins, "utf8").trim().split("\n").length === 2,
+    );
     const killedAt = Date.now();
     server.signal("SIGKILL");
     await eventually("every process has ended", () => server.pids("").length === 0);
