@@ -4,6 +4,7 @@ import { readdirSync, readlinkSync, statSync } from "node:fs";
 import { Agent } from "node:http";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { createStreamId } from "../../src/protocol/stream-id.ts";
 import { type EchoServer, echoServers, events, stream } from "./echo-app.ts";
 import { eventually } from "./harness.ts";
 import { ask, open, RawConnection, type Target } from "./http-tools.ts";
@@ -269,6 +270,13 @@ describe("the access log", () => {
     );
     return JSON.parse(line);
   }
+
+  test("does not tell the ids of streams", async () => {
+    const id = createStreamId();
+    await ask(target, `/pid/${id}?again=${id}`, { headers: { "x-request-id": "secret-1" } });
+    expect(await lineAbout("secret-1")).toMatchObject({ url: "/pid/str_…?again=str_…" });
+    expect(server.log()).not.toContain(id);
+  });
 
   test("has a line for each request, with its id", async () => {
     await ask(target, "/wait/60", { headers: { "x-request-id": "logged-1", "user-agent": "tester/1" } });
