@@ -86,6 +86,7 @@ export class DirtyArbiter {
   private readonly office: Office;
   private gateway: ClientHost | undefined;
   private appsDirty = false;
+  private failing: string | null = null;
 
   constructor(options: DirtyArbiterOptions) {
     this.options = options;
@@ -177,8 +178,12 @@ export class DirtyArbiter {
     this.placement.workerGone(id);
   }
 
-  /** The workers of these apps fail to start (undefined: of every app); of no others any more. */
-  setFailing(apps: readonly string[] | undefined): void {
+  /**
+   * The workers of these apps fail to start (undefined: of every app); of no others any more.
+   * @param reason why; null where none fail.
+   */
+  setFailing(apps: readonly string[] | undefined, reason: string | null): void {
+    this.failing = reason;
     this.placement.setFailing(apps);
   }
 
@@ -189,7 +194,7 @@ export class DirtyArbiter {
 
   /** What there is to place and what is placed. */
   report(): DirtyArbiterReport {
-    return { ...reportPlacement(this.placement.inspect()), ...this.meter.read() };
+    return { ...reportPlacement(this.placement.inspect()), failing: this.failing, ...this.meter.read() };
   }
 
   /** Answers what waits, and closes. */

@@ -46,7 +46,7 @@ async function handle(message: ToChild): Promise<void> {
       arbiter?.workerGone(message.worker);
       return;
     case "dirtyWorkersFailing":
-      arbiter?.setFailing(message.reason === null ? [] : message.apps);
+      arbiter?.setFailing(message.reason === null ? [] : message.apps, message.reason);
       return;
     case "configure":
       arbiter?.configure(limits(message.apps, message.settings));

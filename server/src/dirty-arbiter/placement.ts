@@ -71,8 +71,6 @@ export interface Inspection {
   readonly apps: readonly App[];
   readonly workers: readonly WorkerView[];
   isSilent(worker: WorkerView): boolean;
-  /** Why dirty workers fail to start. */
-  readonly failing: string | undefined;
 }
 
 /**
@@ -135,7 +133,6 @@ export class Placement {
       apps: [...this.apps.values()],
       workers: [...this.workers.values()],
       isSilent: (worker) => this.isSilent(worker, now),
-      failing: this.failing,
     };
   }
 

@@ -9,8 +9,8 @@ const MAX_LEASES = 1000;
 export function reportPlacement(
   placement: Inspection,
   maxLeases: number = MAX_LEASES,
-): Omit<DirtyArbiterReport, "rss" | "loop"> {
-  const { now, apps, workers, failing } = placement;
+): Omit<DirtyArbiterReport, "rss" | "loop" | "failing"> {
+  const { now, apps, workers } = placement;
   const leases = workers
     .flatMap((worker) => [...worker.leases.values()])
     .sort((a, b) => a.grantedAt - b.grantedAt);
@@ -27,7 +27,6 @@ export function reportPlacement(
     ),
     leases: leases.slice(0, maxLeases).map((lease) => reportLease(lease, now)),
     leasesLeftOut: Math.max(0, leases.length - maxLeases),
-    failing: failing ?? null,
   };
 }
 

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { reportPlacement } from "../../src/dirty-arbiter/report.ts";
 import { Desk } from "./desk.ts";
+import { RunningArbiter } from "./running-arbiter.ts";
 
 function report(desk: Desk, maxLeases?: number) {
   return reportPlacement(desk.placement.inspect(), maxLeases);
@@ -65,9 +66,15 @@ test("lists no more leases than anybody reads, and says how many there are besid
   expect(leasesLeftOut).toBe(2);
 });
 
-test("says why workers fail to start", () => {
-  const desk = new Desk();
-  expect(report(desk).failing).toBeNull();
-  desk.placement.setFailing("init() failed");
-  expect(report(desk).failing).toBe("init() failed");
+test("says why workers fail to start, for as long as they do", async () => {
+  const running = await RunningArbiter.open();
+  try {
+    expect(running.arbiter.report().failing).toBeNull();
+    running.arbiter.setFailing(["app:App"], "init() failed");
+    expect(running.arbiter.report().failing).toBe("init() failed");
+    running.arbiter.setFailing([], null);
+    expect(running.arbiter.report().failing).toBeNull();
+  } finally {
+    running.close();
+  }
 });
