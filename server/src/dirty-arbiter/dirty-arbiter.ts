@@ -24,6 +24,8 @@ import type { Office } from "./gateway-office.ts";
 import { Placement, type PlaceRequest } from "./placement.ts";
 import { reportPlacement } from "./report.ts";
 import type { Scaled } from "./scaling.ts";
+import type { Stash } from "./stash.ts";
+import { StashSession } from "./stash-session.ts";
 import { StreamDirectory } from "./stream-directory.ts";
 import type { Asker } from "./stream-entry.ts";
 
@@ -55,6 +57,8 @@ export interface DirtyArbiterOptions {
   /** Seconds. */
   streamGrace: number;
   migrationLimit: number;
+  /** The tables that all processes share. Whoever opened it closes it. */
+  stash: Stash;
   /** Has the arbiter kill a worker. */
   kill(worker: number, reason: string): void;
   /** Has the arbiter start more workers, or stop some where `by` is negative. */
@@ -228,7 +232,12 @@ export class DirtyArbiter {
           closed = () => this.left(peer);
           receive = this.welcome(peer);
         } else if (type < FIRST_OWN_TYPE) {
-          const session = new GatewaySession(connection, this.gatewayHost().context, this.office);
+          const session = new GatewaySession(
+            connection,
+            this.gatewayHost().context,
+            this.office,
+            this.options.stash,
+          );
           this.foreign.add(connection);
           closed = () => {
             this.foreign.delete(connection);
@@ -254,6 +263,10 @@ export class DirtyArbiter {
     if (hello.role === "dirty-worker") {
       this.workers.set(hello.id, peer);
       return (type, _id, buffer, start, end) => this.fromWorker(hello.id, type, readDict(buffer, start, end));
+    }
+    if (hello.role === "stash") {
+      const session = new StashSession(this.options.stash, connection, hello.client);
+      return session.receive.bind(session);
     }
     connection.send(MSG.APPS, 0, { apps: this.placement.states() });
     if (hello.role === "http-worker" && this.awaited.delete(hello.id) && this.awaited.size === 0) {
@@ -342,7 +355,7 @@ export class DirtyArbiter {
       this.appsDirty = false;
       const apps = this.placement.states();
       for (const { hello, connection } of this.peers) {
-        if (hello.role !== "dirty-worker") connection.send(MSG.APPS, 0, { apps });
+        if (hello.role !== "dirty-worker" && hello.role !== "stash") connection.send(MSG.APPS, 0, { apps });
       }
     });
   }

@@ -5,13 +5,18 @@ import type { Connection } from "../protocol/connection.ts";
 import { DirtyAppNotFoundError, DirtyError, DirtyProtocolError } from "../protocol/errors.ts";
 import type { RequestId } from "../protocol/header.ts";
 import { MSG, type Request, readDict, readRequest } from "../protocol/messages.ts";
+import { readStash, type StashRequest } from "../protocol/stash-messages.ts";
 import { manage, type Office, status } from "./gateway-office.ts";
+import type { Stash } from "./stash.ts";
 
 // A client that does not read stops its stream here instead of filling this process's memory.
 const MAX_BACKLOG = 256 * 1024;
 // More than this behind the running request stays in the socket. Up to it is read, because only a side that
 // reads sees that the client has left.
 const MAX_WAITING = 256 * 1024;
+
+/** What waits for its turn: also an error, because each answer comes in the order of what it answers. */
+type Asked = Request | StashRequest | DirtyError;
 
 /**
  * Serves one client that knows only Gunicorn's part of the protocol: one request at a time, relayed with the
@@ -21,15 +26,17 @@ export class GatewaySession {
   private readonly connection: Connection;
   private readonly context: CallContext;
   private readonly office: Office;
-  private readonly waiting: { id: RequestId; request: Request; bytes: number }[] = [];
+  private readonly stash: Stash;
+  private readonly waiting: { id: RequestId; request: Asked; bytes: number }[] = [];
   private waitingBytes = 0;
   private serving = false;
   private call: Call | undefined;
 
-  constructor(connection: Connection, context: CallContext, office: Office) {
+  constructor(connection: Connection, context: CallContext, office: Office, stash: Stash) {
     this.connection = connection;
     this.context = context;
     this.office = office;
+    this.stash = stash;
   }
 
   /**
@@ -38,22 +45,17 @@ export class GatewaySession {
    */
   receive(type: number, id: RequestId, buffer: Buffer, start: number, end: number): void {
     switch (type) {
-      case MSG.REQUEST: {
-        const request = readRequest(readDict(buffer, start, end));
-        this.waiting.push({ id, request, bytes: end - start });
-        this.waitingBytes += end - start;
-        if (!this.serving) void this.serve();
-        if (this.waitingBytes > MAX_WAITING) this.connection.pause();
+      case MSG.REQUEST:
+        this.enqueue(id, readRequest(readDict(buffer, start, end)), end - start);
         return;
-      }
+      case MSG.STASH:
+        this.enqueue(id, readStashOrError(buffer, start, end), end - start);
+        return;
       case MSG.STATUS:
         this.connection.send(MSG.RESPONSE, id, { result: status(this.office) });
         return;
       case MSG.MANAGE:
         void this.manage(id, readDict(buffer, start, end));
-        return;
-      case MSG.STASH:
-        this.connection.sendError(id, new DirtyError("This server does not serve STASH yet."));
         return;
       default:
         throw new DirtyProtocolError(`A client may not send a message of type 0x${type.toString(16)}.`);
@@ -74,19 +76,34 @@ export class GatewaySession {
     }
   }
 
+  private enqueue(id: RequestId, request: Asked, bytes: number): void {
+    this.waiting.push({ id, request, bytes });
+    this.waitingBytes += bytes;
+    if (!this.serving) void this.serve();
+    if (this.waitingBytes > MAX_WAITING) this.connection.pause();
+  }
+
   private async serve(): Promise<void> {
     this.serving = true;
     for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
       this.waitingBytes -= next.bytes;
       if (this.waitingBytes <= MAX_WAITING) this.connection.resume();
       try {
-        await this.relay(next.id, next.request);
+        if (next.request instanceof DirtyError) this.connection.sendError(next.id, next.request);
+        else if ("op" in next.request) await this.useStash(next.id, next.request);
+        else await this.relay(next.id, next.request);
       } catch (error) {
         this.connection.sendError(next.id, error);
       }
       this.call = undefined;
     }
     this.serving = false;
+  }
+
+  private async useStash(id: RequestId, request: StashRequest): Promise<void> {
+    const { connection } = this;
+    this.stash.answer(connection, id, request);
+    if (connection.backlog > MAX_BACKLOG) await new Promise<void>((resolve) => connection.drained(resolve));
   }
 
   private async relay(id: RequestId, { app_path, action, args, kwargs }: Request): Promise<void> {
@@ -104,6 +121,16 @@ export class GatewaySession {
       else connection.sendChunk(id, step.value);
       if (connection.backlog > MAX_BACKLOG) await new Promise<void>((resolve) => connection.drained(resolve));
     }
+  }
+}
+
+// A field that the stash cannot use is answered; bytes that are no message end the connection.
+function readStashOrError(buffer: Buffer, start: number, end: number): StashRequest | DirtyError {
+  try {
+    return readStash(buffer, start, end);
+  } catch (error) {
+    if (!(error instanceof DirtyError) || error instanceof DirtyProtocolError) throw error;
+    return error;
   }
 }
 

@@ -3,6 +3,7 @@
  * waits the graceful timeout, kills what is still connected, and removes what the arbiter left behind.
  */
 import { rmSync, statSync } from "node:fs";
+import { join } from "node:path";
 import type { Settings } from "../config/settings.ts";
 import { type Boot, onArbiterMessage, type ToChild, tellArbiter } from "../process/channel.ts";
 import { isRunning } from "../process/is-running.ts";
@@ -10,6 +11,7 @@ import { getLogger, reopenLogs, setUpLogger } from "../process/logger.ts";
 import { onParentGone } from "../process/parent-watch.ts";
 import { DirtyArbiter, type Limits } from "./dirty-arbiter.ts";
 import { Scaling } from "./scaling.ts";
+import { Stash } from "./stash.ts";
 
 process.title = "tsunicorn: dirty arbiter";
 // The arbiter says when to stop: this process serves the others to the last.
@@ -70,7 +72,7 @@ async function handle(message: ToChild): Promise<void> {
   }
 }
 
-async function open({ settings, listeners, dirtySocket, token, id, apps, httpWorkers }: Boot): Promise<void> {
+async function open({ settings, listeners, ...boot }: Boot): Promise<void> {
   await setUpLogger({
     level: settings.logLevel,
     format: settings.logFormat,
@@ -79,6 +81,7 @@ async function open({ settings, listeners, dirtySocket, token, id, apps, httpWor
   });
   const [listener] = listeners;
   if (listener === undefined) throw new Error("The dirty arbiter got no listening socket.");
+  const { dirtySocket, token, id, apps, httpWorkers, folder } = boot;
   arbiter = new DirtyArbiter({
     fd: listener.fd,
     backlog: settings.backlog,
@@ -90,6 +93,7 @@ async function open({ settings, listeners, dirtySocket, token, id, apps, httpWor
     timeout: settings.dirtyTimeout,
     streamGrace: settings.streamGrace,
     migrationLimit: settings.migrationLimit,
+    stash: new Stash(join(folder, "stash.log")),
     kill: (worker, reason) => tellArbiter({ type: "kill", worker, reason }),
     scale: (by) => scaling.scale(by),
   });

@@ -18,6 +18,9 @@
  * | DirtyStreamNotFoundError | DIRTY_STREAM_NOT_FOUND | no resumable stream has that id, or not any more |
  * | DirtyStreamGoneError | DIRTY_STREAM_GONE | the chunks asked for are not kept any more, or went with their worker |
  * | DirtyCancelledError | DIRTY_CANCELLED | somebody ended the stream by its id |
+ * | StashError | STASH_ERROR | an operation that the stash cannot do |
+ * | StashFullError | STASH_FULL | a table, or the stash, would grow over its bounds |
+ * | StashTableNotFoundError | STASH_TABLE_NOT_FOUND | the stash has no such table |
  */
 
 /** What `details` of an error may hold: plain data that the wire carries. */
@@ -132,6 +135,21 @@ export class DirtyCancelledError extends DirtyError {
   override readonly code = "DIRTY_CANCELLED";
 }
 
+/** The stash cannot do this: a counter that is no number, a key that is too long, a log that cannot be written. */
+export class StashError extends DirtyError {
+  override readonly code: string = "STASH_ERROR";
+}
+
+/** The table would hold more entries or bytes than it may, or there are too many tables. `details` says which. */
+export class StashFullError extends StashError {
+  override readonly code = "STASH_FULL";
+}
+
+/** The stash has no such table. */
+export class StashTableNotFoundError extends StashError {
+  override readonly code = "STASH_TABLE_NOT_FOUND";
+}
+
 const BY_NAME = new Map<string, new (message: string, options?: DirtyErrorOptions) => DirtyError>(
   [
     DirtyError,
@@ -148,6 +166,9 @@ const BY_NAME = new Map<string, new (message: string, options?: DirtyErrorOption
     DirtyStreamNotFoundError,
     DirtyStreamGoneError,
     DirtyCancelledError,
+    StashError,
+    StashFullError,
+    StashTableNotFoundError,
   ].map((type) => [type.name, type]),
 );
 

@@ -10,7 +10,7 @@
  * | 0x03 | ERROR | `{error: {error_type, message, details}}` |
  * | 0x04 | CHUNK | `{data}` |
  * | 0x05 | END | empty |
- * | 0x10 | STASH | known, and not served yet |
+ * | 0x10 | STASH | `{op, table, key?, value?, pattern?}`; see stash-messages.ts |
  * | 0x11 | STATUS | empty |
  * | 0x12 | MANAGE | `{op, count}`, op 1 to add workers, 2 to remove |
  *
@@ -18,7 +18,7 @@
  *
  * | type | message | from → to | payload |
  * |---|---|---|---|
- * | 0x20 | HELLO | client or worker → listener | `{token, role, id, pid}` |
+ * | 0x20 | HELLO | client or worker → listener | `{token, role, id, pid, client?}` |
  * | 0x21 | WELCOME | dirty arbiter → peer | `{epoch}` |
  * | 0x22 | APPS | dirty arbiter → client | `{apps: [{app, workers}]}` |
  * | 0x23 | PLACE | client → dirty arbiter | `{app, action, timeout, arrival, since?, stream?, lost?, run?}` |
@@ -78,8 +78,13 @@ export const MSG = {
 /** The first type that a peer may only send after its HELLO. */
 export const FIRST_OWN_TYPE = 0x20;
 
-/** Who a peer is. A gateway is the dirty arbiter's own client, on behalf of foreign ones. */
-export type Role = "http-worker" | "dirty-worker" | "gateway";
+const ROLES = ["http-worker", "dirty-worker", "gateway", "app", "stash"] as const;
+
+/**
+ * Who a peer is. A gateway is the dirty arbiter's own client, on behalf of foreign ones; an app is a dirty worker
+ * that makes calls itself; a stash connection carries the operations of one process on the stash, and nothing else.
+ */
+export type Role = (typeof ROLES)[number];
 
 /** HELLO: the peer proves with the token that the arbiter started it. `id` is its number in the fleet. */
 export interface Hello {
@@ -87,6 +92,8 @@ export interface Hello {
   role: Role;
   id: number;
   pid: number;
+  /** Names a client of the stash for all of its connections, so that what it repeats is known again. */
+  client?: string;
 }
 
 /** WELCOME: the dirty arbiter's epoch. A worker refuses slots of an older one. */
@@ -216,9 +223,12 @@ export function readError(dict: Dict): WireError {
 
 /** Reads HELLO. */
 export function readHello(dict: Dict): Hello {
-  const role = text(dict, "role");
-  if (role !== "http-worker" && role !== "dirty-worker" && role !== "gateway") throw wrong("role", "a role");
-  return { token: text(dict, "token"), role, id: number(dict, "id"), pid: number(dict, "pid") };
+  const name = text(dict, "role");
+  const role = ROLES.find((one) => one === name);
+  if (role === undefined) throw wrong("role", "a role");
+  const hello: Hello = { token: text(dict, "token"), role, id: number(dict, "id"), pid: number(dict, "pid") };
+  if (dict["client"] !== undefined) hello.client = text(dict, "client");
+  return hello;
 }
 
 /** Reads WELCOME. */

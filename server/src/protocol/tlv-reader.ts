@@ -19,6 +19,26 @@ export function decodeTlv(buffer: Buffer, start = 0, end: number = buffer.length
   return value;
 }
 
+/** Where a value lies in its buffer. */
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Finds the values of a dict by their keys, without building them: for whoever keeps a value's bytes as they are.
+ * All of them are looked at as closely as `decodeTlv` does.
+ * @throws DirtyProtocolError when it is no dict, or not well formed.
+ */
+export function findFields(buffer: Buffer, start: number, end: number): Map<string, Range> {
+  const reader = new TlvReader(buffer, start, end);
+  const fields = reader.fields();
+  if (reader.position !== end) {
+    throw new DirtyProtocolError(`${end - reader.position} bytes follow the end of a value.`);
+  }
+  return fields;
+}
+
 class TlvReader {
   private readonly buffer: Buffer;
   private readonly end: number;
@@ -56,6 +76,50 @@ class TlvReader {
       }
       default:
         throw new DirtyProtocolError(`0x${type?.toString(16)} is no type of value.`);
+    }
+  }
+
+  /** The fields of the dict that stands here. */
+  fields(): Map<string, Range> {
+    if (this.buffer[this.take(1)] !== TLV.DICT)
+      throw new DirtyProtocolError("A message's payload is no dict.");
+    const fields = new Map<string, Range>();
+    for (let left = this.count("dict", 0, 6); left > 0; left--) {
+      const key = this.key();
+      const start = this.position;
+      this.skip(1);
+      fields.set(key, { start, end: this.position });
+    }
+    return fields;
+  }
+
+  /** Moves over a value, as strictly as `value` reads it. */
+  private skip(depth: number): void {
+    switch (this.buffer[this.position]) {
+      case TLV.STRING: {
+        this.take(1);
+        const length = this.length("string", MAX_BYTES, "bytes");
+        const start = this.take(length);
+        if (!isUtf8(this.buffer.subarray(start, start + length))) throw invalidText();
+        return;
+      }
+      case TLV.BYTES:
+        this.take(1);
+        this.take(this.length("byte value", MAX_BYTES, "bytes"));
+        return;
+      case TLV.LIST:
+        this.take(1);
+        for (let left = this.count("list", depth, 1); left > 0; left--) this.skip(depth + 1);
+        return;
+      case TLV.DICT:
+        this.take(1);
+        for (let left = this.count("dict", depth, 6); left > 0; left--) {
+          this.key();
+          this.skip(depth + 1);
+        }
+        return;
+      default:
+        this.value(depth);
     }
   }
 
@@ -105,14 +169,18 @@ class TlvReader {
     return items;
   }
 
+  private key(): string {
+    if (this.buffer[this.take(1)] !== TLV.STRING) {
+      throw new DirtyProtocolError("A dict has a key that is no string.");
+    }
+    return this.string();
+  }
+
   private dict(depth: number): Record<string, unknown> {
     const count = this.count("dict", depth, 6);
     const result: Record<string, unknown> = {};
     for (let index = 0; index < count; index++) {
-      if (this.buffer[this.take(1)] !== TLV.STRING) {
-        throw new DirtyProtocolError("A dict has a key that is no string.");
-      }
-      const key = this.string();
+      const key = this.key();
       const item = this.value(depth + 1);
       if (key === "__proto__") {
         // Assigned, it would change the object's prototype instead of becoming a property.
@@ -149,7 +217,11 @@ export function decodeString(buffer: Buffer, start: number, end: number): string
   const text = buffer.toString("utf8", start, end);
   // The decoder replaces what is invalid; only text that holds a replacement needs the second look.
   if (text.includes("\uFFFD") && !isUtf8(buffer.subarray(start, end))) {
-    throw new DirtyProtocolError("A string is no valid UTF-8.");
+    throw invalidText();
   }
   return text;
+}
+
+function invalidText(): DirtyProtocolError {
+  return new DirtyProtocolError("A string is no valid UTF-8.");
 }

@@ -1,3 +1,4 @@
+import { EncodedValue } from "./encoded-value.ts";
 import { DirtyProtocolError } from "./errors.ts";
 import { MAX_PAYLOAD, writeU32 } from "./header.ts";
 import { MAX_BYTES, MAX_DEPTH, MAX_ITEMS, TLV, tooMany } from "./tlv.ts";
@@ -148,6 +149,11 @@ export class TlvWriter {
     }
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype !== Object.prototype && prototype !== null) {
+      if (value instanceof EncodedValue) {
+        this.reserve(value.size);
+        this.position += value.copyTo(this.slab, this.position);
+        return;
+      }
       const name = (value as { constructor?: { name?: string } }).constructor?.name ?? "object";
       throw new DirtyProtocolError(
         `A ${name} cannot cross between processes; send plain objects, arrays, strings, numbers, booleans, bytes or null.`,
@@ -175,6 +181,36 @@ class SingleValue extends TlvWriter {
   encode(value: unknown): Buffer {
     this.value(value, 0);
     return this.slab.subarray(this.mark, this.position);
+  }
+
+  /** The same into memory that is used again for the next value. */
+  encodeOnce(value: unknown): EncodedValue {
+    try {
+      this.value(value, 0);
+      if (this.position > MAX_PAYLOAD) throw tooMany("value", this.position, MAX_PAYLOAD, "bytes");
+      return EncodedValue.of(this.slab, 0, this.position);
+    } finally {
+      this.position = 0;
+      // What one large value needed is not kept for the small ones that follow.
+      if (this.slab.length > SLAB_SIZE) this.slab = Buffer.allocUnsafeSlow(SLAB_SIZE);
+    }
+  }
+}
+
+let encoder: SingleValue | undefined;
+
+/**
+ * Encodes one value to keep.
+ * @throws DirtyProtocolError when it cannot cross.
+ */
+export function encodeValue(value: unknown): EncodedValue {
+  // Taken away while it is used: a getter of the value may come here again.
+  const writer = encoder ?? new SingleValue();
+  encoder = undefined;
+  try {
+    return writer.encodeOnce(value);
+  } finally {
+    encoder = writer;
   }
 }
 

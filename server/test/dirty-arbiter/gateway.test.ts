@@ -321,14 +321,6 @@ describe("a foreign client may not", () => {
     expect(other.closed).toBe(false);
     expect(notes).toEqual(["holds"]);
   });
-
-  test("use STASH yet, but its connection stays", async () => {
-    client.send([MSG.STASH, 5, { op: 1, table: "t" }]);
-    await client.next(MSG.ERROR);
-    expect(errorOf(client, 5)?.error_type).toBe("DirtyError");
-    client.send(request(6, "echo"));
-    await client.next(MSG.RESPONSE);
-  });
 });
 
 /** Waits until so many workers have registered. */

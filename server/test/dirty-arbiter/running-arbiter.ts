@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ListeningSocket } from "../../src/arbiter/listening-socket.ts";
 import { DirtyArbiter, type DirtyArbiterOptions } from "../../src/dirty-arbiter/dirty-arbiter.ts";
+import { Stash } from "../../src/dirty-arbiter/stash.ts";
 import { monotonicMs } from "../../src/process/clock.ts";
 import { getLogger } from "../../src/process/logger.ts";
 import { MSG, type ReadyApp, type Role } from "../../src/protocol/messages.ts";
@@ -45,6 +46,7 @@ export class RunningArbiter {
       timeout: 30,
       streamGrace: 30,
       migrationLimit: 3,
+      stash: new Stash(join(folder, "stash.log")),
       kill: (worker) => this.killed.push(worker),
       scale: async (by) => {
         this.scaled.push(by);

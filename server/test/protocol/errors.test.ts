@@ -12,7 +12,7 @@ type ErrorClass = new (message: string, options?: errors.DirtyErrorOptions) => D
 const table = readFileSync(new URL("../../src/protocol/errors.ts", import.meta.url), "utf8")
   .split("\n")
   .flatMap((line) => {
-    const row = /^ \* \| (Dirty\w+) \| (DIRTY_\w+) \| .+ \|$/.exec(line);
+    const row = /^ \* \| ((?:Dirty|Stash)\w+) \| ((?:DIRTY|STASH)_\w+) \| .+ \|$/.exec(line);
     return row?.[1] === undefined || row[2] === undefined ? [] : [{ name: row[1], code: row[2] }];
   });
 
