@@ -7,6 +7,14 @@ export { DirtyApp } from "./dirty/app.ts";
 export type { CallOptions, ResumeOptions } from "./dirty/call-options.ts";
 export { type DirtyAppStatus, DirtyClient, type DirtyStatus, getDirtyClient } from "./dirty/client.ts";
 export type { DirtyRequest } from "./dirty/request.ts";
+export {
+  type Stash,
+  type StashEntryOptions,
+  type StashInfo,
+  type StashTable,
+  type StashTableOptions,
+  stash,
+} from "./dirty/stash.ts";
 export { dirty } from "./dirty/typed-client.ts";
 export type { DirtyActions, DirtyAppClient, DirtyResult, DirtyStream } from "./dirty/types.ts";
 export { getLogger } from "./process/logger.ts";
@@ -25,5 +33,8 @@ export {
   DirtyStreamNotFoundError,
   DirtyTimeoutError,
   DirtyWorkerError,
+  StashError,
+  StashFullError,
+  StashTableNotFoundError,
 } from "./protocol/errors.ts";
 export { createStreamId } from "./protocol/stream-id.ts";

@@ -2,6 +2,7 @@ import { type Action, findAction } from "../dirty/action.ts";
 import { APP_BASE } from "../dirty/app.ts";
 import type { AppStatics } from "../process/channel.ts";
 import type { ReadyApp } from "../protocol/messages.ts";
+import { readStashes, type StashDeclarations } from "./stash-declarations.ts";
 
 /** What the worker calls of an app besides its actions. */
 interface App {
@@ -37,6 +38,11 @@ export class AppClass {
       workers: this.workersInSpec ?? this.count("workers"),
       resources: this.resources(),
     };
+  }
+
+  /** The tables of the stash that it declares. @throws Error when the declaration is none. */
+  stashes(): StashDeclarations {
+    return readStashes(this.name, this.statics["stashes"]);
   }
 
   /** Makes the app and runs its `init`. */

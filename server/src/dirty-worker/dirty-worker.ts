@@ -59,6 +59,8 @@ export class DirtyWorker implements RegistrationOwner, ClientSessionOwner {
   private readonly running = new Map<number, Run>();
   private readonly revokedSlots = new Set<number>();
   private readonly connections = new Set<Connection>();
+  /** Those of dirty workers, whose apps call the ones here. They stay as long as this worker does. */
+  private readonly colleagues = new Set<Connection>();
   private registration: Registration | undefined;
   private readonly meter = new ProcessMeter();
   /** Runs that were begun. */
@@ -115,9 +117,11 @@ export class DirtyWorker implements RegistrationOwner, ClientSessionOwner {
     });
   }
 
-  /** Resolves when the last client has gone, or after `ms`. Meanwhile the worker serves as ever. */
+  /**
+   * Resolves when the last client has gone but other dirty workers, or after `ms`. Meanwhile the worker serves as ever.
+   */
   async unused(ms: number): Promise<void> {
-    if (this.connections.size === 0) return;
+    if (this.connections.size === this.colleagues.size) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);
       this.deserted = () => {
@@ -189,7 +193,10 @@ export class DirtyWorker implements RegistrationOwner, ClientSessionOwner {
 
   // Once no client is connected, nobody is there who could read on.
   private get empty(): boolean {
-    return this.running.size === 0 && (this.closing || this.connections.size === 0 || !this.streams.wanted);
+    return (
+      this.running.size === 0 &&
+      (this.closing || this.connections.size === this.colleagues.size || !this.streams.wanted)
+    );
   }
 
   private lookIfEmpty(): void {
@@ -204,6 +211,10 @@ export class DirtyWorker implements RegistrationOwner, ClientSessionOwner {
     this.lookIfEmpty();
   }
 
+  private checkDeserted(): void {
+    if (this.connections.size === this.colleagues.size) this.deserted?.();
+  }
+
   private accept(socket: Socket): void {
     let session: ClientSession | undefined;
     const connection = new Connection(socket, {
@@ -214,17 +225,21 @@ export class DirtyWorker implements RegistrationOwner, ClientSessionOwner {
         }
         if (type !== MSG.HELLO)
           throw new DirtyProtocolError("The first message to a dirty worker must be HELLO.");
-        checkToken(readHello(readDict(buffer, start, end)), this.options.hello.token);
+        const { role } = checkToken(readHello(readDict(buffer, start, end)), this.options.hello.token);
+        if (role === "app") {
+          this.colleagues.add(connection);
+          this.checkDeserted();
+        }
         session = new ClientSession(this, connection);
         clearTimeout(limit);
       },
       closed: (error) => {
         clearTimeout(limit);
         this.connections.delete(connection);
+        this.colleagues.delete(connection);
         if (error !== undefined) getLogger().warn({ err: error }, "a connection to the dirty worker failed");
         session?.closed();
-        if (this.connections.size > 0) return;
-        this.deserted?.();
+        this.checkDeserted();
         this.lookIfEmpty();
       },
     });

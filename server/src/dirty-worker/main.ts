@@ -4,7 +4,9 @@
  */
 import { join } from "node:path";
 import { parseAppSpec, resolveAppFile } from "../config/app-spec.ts";
+import { setUpDirtyClient } from "../dirty/client.ts";
 import { requestStorage } from "../dirty/request.ts";
+import { stash } from "../dirty/stash.ts";
 import { type Boot, onArbiterMessage, type ToChild, tellArbiter } from "../process/channel.ts";
 import { explain } from "../process/explain.ts";
 import { loadModule } from "../process/load-module.ts";
@@ -13,6 +15,7 @@ import { onParentGone } from "../process/parent-watch.ts";
 import { RequestLimit } from "../process/request-limit.ts";
 import { AppClass } from "./app-host.ts";
 import { DirtyWorker } from "./dirty-worker.ts";
+import { joinStashes } from "./stash-declarations.ts";
 
 process.title = "tsunicorn: dirty worker";
 // The arbiter says when to stop. A signal to the whole process group must not end the dirty side while HTTP
@@ -59,7 +62,17 @@ async function handle(message: ToChild): Promise<void> {
       file: settings.logFile,
       role: "dirty worker",
     });
+    // Before any app is imported, because its module may ask for the client. It connects with its first use.
+    setUpDirtyClient({
+      socket: boot.dirtySocket,
+      hello: { token: boot.token, role: "app", id: boot.id, pid: process.pid },
+      dirtyTimeout: settings.dirtyTimeout,
+      dirtyQueueTimeout: settings.dirtyQueueTimeout,
+      migrationLimit: settings.migrationLimit,
+      streamGrace: settings.streamGrace,
+    });
     classes = await Promise.all(settings.dirtyApps.map(importApp));
+    joinStashes(classes.map((app) => [app.name, app.stashes()]));
     tellArbiter({ type: "loaded", apps: classes.map((app) => app.describe()) });
   } else if (message.type === "assign" && boot !== undefined) {
     Object.assign(process.env, message.env);
@@ -89,6 +102,7 @@ async function importApp(spec: string): Promise<AppClass> {
 async function serve({ id, folder, dirtySocket, token, settings }: Boot, apps: string[]): Promise<void> {
   const mine = classes.filter((app) => apps.includes(app.name));
   process.title = `tsunicorn: dirty worker [${mine.map((app) => app.name.split(":")[1]).join(" ")}]`;
+  await Promise.all(mine.map(makeStashes));
   const hosts = await Promise.all(
     mine.map((app) =>
       app.load().catch((error: unknown) => {
@@ -111,6 +125,18 @@ async function serve({ id, folder, dirtySocket, token, settings }: Boot, apps: s
   });
   await worker.open();
   tellArbiter({ type: "ready" });
+}
+
+async function makeStashes(app: AppClass): Promise<void> {
+  for (const [name, options] of app.stashes()) {
+    try {
+      await stash.ensure(name, options);
+    } catch (error) {
+      throw new Error(`The stash table "${name}" of the dirty app ${app.name} cannot be made`, {
+        cause: error,
+      });
+    }
+  }
 }
 
 async function stop(graceful: boolean): Promise<void> {

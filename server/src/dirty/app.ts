@@ -1,4 +1,5 @@
 import { type DirtyRequest, requestStorage } from "./request.ts";
+import type { StashTableOptions } from "./stash.ts";
 
 /** Marks the base class, also in another copy of this package that an app may have imported. */
 export const APP_BASE: symbol = Symbol.for("tsunicorn.DirtyApp");
@@ -30,6 +31,11 @@ export abstract class DirtyApp {
    * yields what comes behind them. Default: none.
    */
   static continues?: readonly string[];
+  /**
+   * Tables of the stash that are made before `init()`: their names, or an object of their bounds by name. A table
+   * that is there already gets these bounds and keeps what it holds.
+   */
+  static stashes?: readonly string[] | Readonly<Record<string, StashTableOptions>>;
 
   /**
    * The request that the running action serves; each of many that run at once sees its own, also after

@@ -6,6 +6,7 @@ import type { CallContext } from "./call-context.ts";
 import { type CallOptions, checkOptions, checkResumeOptions, type ResumeOptions } from "./call-options.ts";
 import { DirtyCall } from "./dirty-call.ts";
 import { endStream } from "./end-stream.ts";
+import { StashLink } from "./stash-link.ts";
 import type { DirtyResult, DirtyStream } from "./types.ts";
 import { WorkerLinks } from "./worker-link.ts";
 
@@ -120,6 +121,8 @@ export interface ClientSettings {
 /** The connections behind all clients of a process. */
 export class ClientHost {
   readonly context: CallContext;
+  /** The connection for the stash. */
+  readonly stash: StashLink;
   private readonly arbiter: ArbiterLink;
   private readonly workers: WorkerLinks;
   private calls = 0;
@@ -128,6 +131,7 @@ export class ClientHost {
     const { socket, hello } = settings;
     this.arbiter = new ArbiterLink(socket, hello);
     this.workers = new WorkerLinks(hello);
+    this.stash = new StashLink(socket, hello);
     this.context = {
       arbiter: this.arbiter,
       workers: this.workers,
@@ -148,6 +152,7 @@ export class ClientHost {
   close(): void {
     this.arbiter.close();
     this.workers.close();
+    this.stash.close();
   }
 
   status(): DirtyStatus {
@@ -170,10 +175,13 @@ export function setUpDirtyClient(settings: ClientSettings): ClientHost {
  * @throws DirtyConnectionError outside of a process that Tsunicorn started.
  */
 export function getDirtyClient(): DirtyClient {
-  return new DirtyClient(host());
+  const found = host();
+  // In a dirty worker this is its first use, and `status()` is to have something to say.
+  found.open();
+  return new DirtyClient(found);
 }
 
-/** The connections of this process; for the typed client. */
+/** The connections of this process; for the typed client and the stash. */
 export function host(): ClientHost {
   const found = slot[KEY];
   if (found === undefined) {

@@ -44,11 +44,15 @@ describe("the public API", () => {
       "DirtyStreamNotFoundError",
       "DirtyTimeoutError",
       "DirtyWorkerError",
+      "StashError",
+      "StashFullError",
+      "StashTableNotFoundError",
       "createStreamId",
       "defineConfig",
       "dirty",
       "getDirtyClient",
       "getLogger",
+      "stash",
     ]);
   });
 
@@ -64,6 +68,11 @@ describe("the public API", () => {
       "DirtyStream",
       "ResumeOptions",
       "Settings",
+      "Stash",
+      "StashEntryOptions",
+      "StashInfo",
+      "StashTable",
+      "StashTableOptions",
       "TsunicornConfig",
     ]);
   });
@@ -84,6 +93,9 @@ describe("the public API", () => {
       DirtyStreamNotFoundError: "DIRTY_STREAM_NOT_FOUND",
       DirtyStreamGoneError: "DIRTY_STREAM_GONE",
       DirtyCancelledError: "DIRTY_CANCELLED",
+      StashError: "STASH_ERROR",
+      StashFullError: "STASH_FULL",
+      StashTableNotFoundError: "STASH_TABLE_NOT_FOUND",
     });
   });
 
@@ -91,7 +103,7 @@ describe("the public API", () => {
   test("has these members", () => {
     expectTypeOf<keyof api.DirtyApp>().toEqualTypeOf<"request" | "init" | "close">();
     expectTypeOf<keyof typeof api.DirtyApp>().toEqualTypeOf<
-      "prototype" | "workers" | "concurrency" | "resources" | "continues"
+      "prototype" | "workers" | "concurrency" | "resources" | "continues" | "stashes"
     >();
     expectTypeOf<keyof api.DirtyClient>().toEqualTypeOf<
       "execute" | "stream" | "resume" | "cancel" | "with" | "status"
@@ -122,6 +134,39 @@ describe("the public API", () => {
       readonly deadline: number;
       readonly emitted: readonly unknown[];
     }>();
+    expectTypeOf<keyof api.Stash>().toEqualTypeOf<
+      | "put"
+      | "get"
+      | "delete"
+      | "exists"
+      | "keys"
+      | "clear"
+      | "info"
+      | "ensure"
+      | "deleteTable"
+      | "tables"
+      | "incr"
+      | "compareAndSet"
+      | "table"
+    >();
+    expectTypeOf<keyof api.StashTable>().toEqualTypeOf<
+      Exclude<keyof api.Stash, "tables" | "table"> | "name"
+    >();
+    expectTypeOf<api.StashEntryOptions>().toEqualTypeOf<{ ttl?: number }>();
+    expectTypeOf<api.StashTableOptions>().toEqualTypeOf<{
+      maxEntries?: number;
+      maxBytes?: number;
+      ttl?: number;
+    }>();
+    expectTypeOf<api.StashInfo>().toEqualTypeOf<{
+      table: string;
+      size: number;
+      bytes: number;
+      maxEntries: number;
+      maxBytes: number;
+      ttl: number | undefined;
+    }>();
+    expectTypeOf(api.stash).toEqualTypeOf<api.Stash>();
     expectTypeOf(api.defineConfig).toEqualTypeOf<(config: api.TsunicornConfig) => api.TsunicornConfig>();
     expectTypeOf(api.getDirtyClient).toEqualTypeOf<() => api.DirtyClient>();
     expectTypeOf(api.dirty<api.DirtyApp>).toEqualTypeOf<(spec: string) => api.DirtyAppClient<api.DirtyApp>>();
@@ -164,6 +209,13 @@ describe("docs/dirty-apps.md", () => {
   });
 });
 
+test("docs/stash.md describes every operation", () => {
+  const listed = tableRows(read("docs/stash.md"), "operation", "result").flatMap(([cell = ""]) =>
+    codeSpans(cell).map((span) => span.slice(0, span.indexOf("("))),
+  );
+  expect(listed.sort()).toEqual(Object.keys(api.stash).sort());
+});
+
 test("server/README.md lists every export", () => {
   const listed = tableRows(read("server/README.md"), "export", "what it is").flatMap(([cell = ""]) =>
     codeSpans(cell),
@@ -172,6 +224,6 @@ test("server/README.md lists every export", () => {
 });
 
 test.each(pages)("%s names no error that is not exported", (page) => {
-  const named = read(page).match(/\bDirty\w+Error\b/g) ?? [];
+  const named = read(page).match(/\b(?:Dirty|Stash)\w+Error\b/g) ?? [];
   expect(errors.map(({ name }) => name)).toEqual(expect.arrayContaining(named));
 });
