@@ -5,6 +5,7 @@ codec cannot be made here as well. Steps come as JSON, one a line, on standard i
 JSON, one frame a line. Ids are decimal text on both ways, because a JSON number would lose bits.
 
     {"send": [{"id": "1", "app": "app.mjs:App", "action": "add", "args": [1, 2], "kwargs": {}}]}
+    {"send": [{"id": "1", "op": 2, "table": "t", "key": "k"}]}    the same for STASH
     {"read": 1}      read frames until so many answers are whole
     {"frames": 3}    read so many frames
     {"close": true}  leave
@@ -17,6 +18,7 @@ import sys
 
 HEADER = struct.Struct(">2sBBIQ")
 REQUEST, RESPONSE, ERROR, CHUNK, END = 1, 2, 3, 4, 5
+STASH = 0x10
 LAST = (RESPONSE, ERROR, END)
 
 
@@ -95,6 +97,10 @@ def read_frame(connection):
 
 
 def request(step):
+    if "op" in step:
+        fields = {name: value for name, value in step.items() if name != "id"}
+        payload = encode(fields)
+        return HEADER.pack(b"GD", 1, STASH, len(payload), int(step["id"])) + payload
     payload = encode(
         {
             "app_path": step["app"],
