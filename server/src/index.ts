@@ -2,6 +2,7 @@
  * The public API of Tsunicorn, all of it.
  */
 export { defineConfig } from "./config/define-config.ts";
+export type { ExitedWorker, HookServer, Hooks, HookWorker, ServerWorker } from "./config/hooks.ts";
 export type { Settings, TsunicornConfig } from "./config/settings.ts";
 export { DirtyApp } from "./dirty/app.ts";
 export type { CallOptions, ResumeOptions } from "./dirty/call-options.ts";

@@ -11,16 +11,20 @@ export interface ConfigRow {
   readonly source: string;
 }
 
-/** Renders `--print-config`: each setting, its value as JSON, and where it came from, in three columns. */
-export function renderConfig({ settings, sources }: LoadedConfig): string {
-  return renderConfigRows(
-    SETTING_NAMES.map((name) => ({
+/**
+ * Renders `--print-config`: each setting, its value as JSON, and where it came from, in three columns; then the
+ * hooks that the config file defines.
+ */
+export function renderConfig({ settings, sources, hooks, configFile = "" }: LoadedConfig): string {
+  return renderConfigRows([
+    ...SETTING_NAMES.map((name) => ({
       name,
       // A setting without a value is none; undefined is no word for users.
       value: settings[name] === undefined ? "none" : JSON.stringify(settings[name]),
       source: describeSource(sources[name]),
     })),
-  );
+    ...hooks.map((name) => ({ name, value: "hook", source: `file ${configFile}` })),
+  ]);
 }
 
 /** Renders settings in three columns. */

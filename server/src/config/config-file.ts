@@ -3,6 +3,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { defineConfig } from "./define-config.ts";
 import { ConfigError } from "./errors.ts";
+import { HOOK_NAMES, type HookName, isHookName } from "./hooks.ts";
 import type { Given, Layer, Source } from "./layer.ts";
 import { isSettingName, SETTING_NAMES, type SettingName, settings } from "./settings.ts";
 import { didYouMean } from "./suggest.ts";
@@ -17,6 +18,12 @@ const JAVASCRIPT = [".js", ".mjs", ".cjs"];
 const PLACE = /:(\d+)(?::\d+)?\)?$/;
 
 let loads = 0;
+
+/** What a config file gives. */
+export interface FileLayer extends Layer {
+  /** The hooks that it defines. */
+  readonly hooks: readonly HookName[];
+}
 
 /**
  * Finds the config file: the one that was named, else the first default name that exists in `cwd`.
@@ -46,39 +53,57 @@ export async function findConfigFile(
 }
 
 /**
- * Runs a config file and reads the settings that its default export gives, unchecked. The file itself is run
- * anew each time. What a JavaScript file imports is kept by Node within one thread.
+ * Runs a config file and reads what its default export gives: the settings, unchecked, and the names of the
+ * hooks, since functions cannot leave the thread that the file is run in. The file itself is run anew each time.
+ * What a JavaScript file imports is kept by Node within one thread.
  *
  * @throws {ConfigError} where the file cannot be run or its default export is not an object.
  */
-export async function readConfigFile(file: string): Promise<Layer> {
+export async function readConfigFile(file: string): Promise<FileLayer> {
   const exported = await runConfigFile(file);
-  if (typeof exported !== "object" || exported === null || Array.isArray(exported)) {
-    const found = exported === undefined ? "it has none" : `it is ${describe(exported)}`;
-    throw new ConfigError([
-      `${file}: the default export must be an object, but ${found}; write export default defineConfig({ … })`,
-    ]);
-  }
   const source: Source = { kind: "file", where: file };
   const known = SETTING_NAMES.filter((name) => settings[name].notInFile !== true);
   const given = new Map<SettingName, Given>();
+  const hooks: HookName[] = [];
   const problems: string[] = [];
   for (const [name, value] of Object.entries(exported)) {
-    if (!isSettingName(name))
-      problems.push(`${name}: unknown setting${didYouMean(name, known)} (from file ${file})`);
+    if (isHookName(name)) {
+      if (typeof value === "function") hooks.push(name);
+      else if (value !== undefined)
+        problems.push(
+          `${name}: a hook must be a function, but this is ${describe(value)} (from file ${file})`,
+        );
+    } else if (!isSettingName(name))
+      problems.push(
+        `${name}: unknown setting${didYouMean(name, [...known, ...HOOK_NAMES])} (from file ${file})`,
+      );
     else if (!known.includes(name))
       problems.push(`${name}: cannot be set in a config file (from file ${file})`);
     else if (value !== undefined) given.set(name, { value: toList(name, value), source });
   }
-  return { given, problems };
+  return { given, hooks, problems };
 }
 
-async function runConfigFile(file: string): Promise<unknown> {
+/**
+ * Runs a config file.
+ *
+ * @returns its default export.
+ * @throws {ConfigError} where the file cannot be run or its default export is not an object.
+ */
+export async function runConfigFile(file: string): Promise<object> {
+  let exported: unknown;
   try {
-    return TYPESCRIPT.includes(path.extname(file)) ? await runTypeScript(file) : await runJavaScript(file);
+    exported = TYPESCRIPT.includes(path.extname(file))
+      ? await runTypeScript(file)
+      : await runJavaScript(file);
   } catch (error) {
     throw new ConfigError([`${file}: cannot be loaded: ${reasonOf(error, file)}`]);
   }
+  if (typeof exported === "object" && exported !== null && !Array.isArray(exported)) return exported;
+  const found = exported === undefined ? "it has none" : `it is ${describe(exported)}`;
+  throw new ConfigError([
+    `${file}: the default export must be an object, but ${found}; write export default defineConfig({ … })`,
+  ]);
 }
 
 async function runJavaScript(file: string): Promise<unknown> {
@@ -142,6 +167,7 @@ function reasonOf(error: unknown, file: string): string {
 
 function describe(value: unknown): string {
   if (value === null) return "null";
+  if (typeof value === "object" && !Array.isArray(value)) return "an object";
   return Array.isArray(value) ? "a list" : `a ${typeof value}`;
 }
 

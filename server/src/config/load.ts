@@ -3,6 +3,7 @@ import { findConflicts } from "./conflicts.ts";
 import { readEnvironment } from "./environment.ts";
 import { ConfigError } from "./errors.ts";
 import { readFlags } from "./flags.ts";
+import type { HookName } from "./hooks.ts";
 import { describeSource, type Layer, type Source } from "./layer.ts";
 import { resolveSettings } from "./resolve.ts";
 import type { SettingName, Settings } from "./settings.ts";
@@ -12,6 +13,8 @@ export interface LoadedConfig {
   readonly settings: Settings;
   /** The config file that was read, absolute; undefined without one. */
   readonly configFile: string | undefined;
+  /** The hooks that the config file defines. */
+  readonly hooks: readonly HookName[];
   readonly sources: Readonly<Record<SettingName, Source>>;
   /** The command's arguments; a reload loads again with these, `env` and `cwd`. */
   readonly argv: readonly string[];
@@ -41,11 +44,13 @@ export async function loadConfig(
   const problems = layers.flatMap((layer) => layer.problems);
 
   let configFile: string | undefined;
+  let hooks: readonly HookName[] = [];
   try {
     configFile = await findConfigFile(namedConfigFile(layers), cwd);
     if (configFile !== undefined) {
       const layer = await readConfigFile(configFile);
       layers.push(layer);
+      hooks = layer.hooks;
       problems.push(...layer.problems);
     }
   } catch (error) {
@@ -58,7 +63,7 @@ export async function loadConfig(
   problems.push(...resolved.problems, ...findConflicts(resolved));
   if (problems.length > 0) throw new ConfigError(problems);
   const { settings, sources } = resolved;
-  return { settings, configFile, sources, argv: [...argv], env: { ...env }, cwd };
+  return { settings, configFile, hooks, sources, argv: [...argv], env: { ...env }, cwd };
 }
 
 function namedConfigFile(layers: readonly Layer[]): { path: string; from: string } | undefined {

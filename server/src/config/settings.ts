@@ -4,6 +4,7 @@
  * of all that come from here and from nowhere else.
  */
 import path from "node:path";
+import type { Hooks } from "./hooks.ts";
 import { type Setting, setting } from "./setting.ts";
 import {
   addresses,
@@ -367,8 +368,11 @@ export type Settings = {
 /** The name of a setting. */
 export type SettingName = keyof Settings;
 
-/** What a config file may set; whatever it leaves out has its default. A list of one may be written without brackets. */
-export type TsunicornConfig = {
+/**
+ * What a config file may set, and the hooks that it may define; whatever it leaves out has its default. A list of
+ * one may be written without brackets.
+ */
+export type TsunicornConfig = Hooks & {
   [Name in Exclude<SettingName, "config">]?: Settings[Name] extends readonly string[]
     ? string | readonly string[]
     : Settings[Name];

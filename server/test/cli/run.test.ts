@@ -77,6 +77,17 @@ describe("--check-config", () => {
   });
 });
 
+test("--print-config lists the hooks after the settings", async () => {
+  const { out } = await tsunicorn(["--print-config", "main.ts"], {
+    "tsunicorn.config.mjs": "export default { postFork() {}, onExit() {} }",
+  });
+  const rows = out.trimEnd().split("\n").slice(SETTING_NAMES.length);
+  expect(rows.map((row) => row.split(/ {2,}/))).toEqual([
+    ["postFork", "hook", "file @/tsunicorn.config.mjs"],
+    ["onExit", "hook", "file @/tsunicorn.config.mjs"],
+  ]);
+});
+
 test("--print-config shows every setting, its value and where it came from", async () => {
   const { code, out } = await tsunicorn(["--print-config", "main.ts", "-b", ":80"], {
     "tsunicorn.config.mjs": "export default { workers: 3 }",

@@ -69,6 +69,30 @@ describe("a config file can be written", () => {
   });
 });
 
+describe("the hooks of a config file", () => {
+  const layerOf = (text: string) => readConfigFile(path.join(folderWith({ "c.mjs": text }), "c.mjs"));
+
+  test("are told by their names, and are no settings", async () => {
+    const { given, hooks, problems } = await layerOf(
+      "export default { workers: 2, postFork() {}, onExit: async () => {}, onReload: undefined };",
+    );
+    expect(hooks).toEqual(["postFork", "onExit"]);
+    expect([...given.keys()]).toEqual(["workers"]);
+    expect(problems).toEqual([]);
+  });
+
+  test.each([
+    ["postFork: 5", "postFork: a hook must be a function, but this is a number (from file @/c.mjs)"],
+    ["onExit: null", "onExit: a hook must be a function, but this is null (from file @/c.mjs)"],
+    ["whenReady: {}", "whenReady: a hook must be a function, but this is an object (from file @/c.mjs)"],
+    ["on_starting() {}", "on_starting: unknown setting (did you mean onStarting?) (from file @/c.mjs)"],
+  ])("must be functions with known names: %s", async (text, problem) => {
+    const folder = folderWith({ "c.mjs": `export default { ${text} };` });
+    const { problems } = await readConfigFile(path.join(folder, "c.mjs"));
+    expect(problems.map((text) => text.replaceAll(folder, "@"))).toEqual([problem]);
+  });
+});
+
 test.each(["c.ts", "c.mjs"])("a change of %s is seen when it is read again", async (name) => {
   const folder = folderWith({ [name]: "export default { workers: 2 }" });
   const file = path.join(folder, name);

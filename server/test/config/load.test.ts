@@ -92,6 +92,7 @@ describe("a flag wins over the environment, that over the file, that over the de
         accessLog: false,
       },
       configFile: undefined,
+      hooks: [],
       sources: expect.objectContaining({ app: { kind: "argument", where: "" } }),
       argv: ["main.ts"],
       env: {},

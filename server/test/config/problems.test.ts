@@ -110,7 +110,7 @@ describe("a name that does not exist is refused, with the one that was meant", (
     const config = "export default { graceful_timeout: 3, onStart() {}, config: 'x', workers: undefined }";
     expect(await problemsOf(["main.ts"], {}, { "tsunicorn.config.mjs": config })).toEqual([
       "graceful_timeout: unknown setting (did you mean gracefulTimeout?) (from file @/tsunicorn.config.mjs)",
-      "onStart: unknown setting (from file @/tsunicorn.config.mjs)",
+      "onStart: unknown setting (did you mean onStarting?) (from file @/tsunicorn.config.mjs)",
       "config: cannot be set in a config file (from file @/tsunicorn.config.mjs)",
     ]);
   });
