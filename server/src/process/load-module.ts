@@ -10,8 +10,7 @@ let registered = false;
  */
 export async function loadModule(file: string): Promise<Record<string, unknown>> {
   if (TYPESCRIPT.test(file) && !registered && !nodeReadsTypeScript()) {
-    // Its cache would stay in the temp folder when the server is long gone.
-    process.env["TSX_DISABLE_CACHE"] ??= "1";
+    disableTsxCache();
     // Both: without "type": "module" in its package.json, a .ts file is CommonJS to tsx.
     const [cjs, esm] = await Promise.all([import("tsx/cjs/api"), import("tsx/esm/api")]);
     cjs.register();
@@ -29,6 +28,15 @@ function exportsOf(module: Record<string, unknown>): Record<string, unknown> {
   return compiled ? (whole as unknown as Record<string, unknown>) : module;
 }
 
-function nodeReadsTypeScript(): boolean {
+/**
+ * Keeps tsx from writing a cache, which would stay in the temp folder when the server is long gone. To be called
+ * before the first module hook: the thread in which hooks run copies the environment when it starts.
+ */
+export function disableTsxCache(): void {
+  process.env["TSX_DISABLE_CACHE"] ??= "1";
+}
+
+/** Whether this Node runs TypeScript without a loader. */
+export function nodeReadsTypeScript(): boolean {
   return "typescript" in process.features && process.features.typescript !== false;
 }
