@@ -98,13 +98,13 @@ describe("the server", () => {
     expect(dependenciesOf("server").filter((name) => frameworks.test(name))).toEqual([]);
   });
 
-  test("exits and handles signals in the entries of its processes alone", () => {
+  test("exits and handles signals in the entries of its processes and threads alone", () => {
     // `this.process`, a child, is another matter.
     const use = /(?<![\w.])process\.(exit|abort|exitCode|(prepend)?(on|once|addListener))\b/i;
     expect(use.test("process.on(signal, () => {})") && use.test("  process.exit(1)")).toBe(true);
     expect(use.test('this.process.on("exit", end)')).toBe(false);
     const others = PROCESSES.flatMap((folder) => sourcesIn(`server/src/${folder}`)).filter(
-      (file) => path.basename(file) !== "main.ts",
+      (file) => !/^(\w+-thread-)?main\.ts$/.test(path.basename(file)),
     );
     expect(others.filter((file) => use.test(read(file)))).toEqual([]);
   });
