@@ -10,9 +10,11 @@ import { stash } from "../dirty/stash.ts";
 import { type Boot, onArbiterMessage, type ToChild, tellArbiter } from "../process/channel.ts";
 import { explain } from "../process/explain.ts";
 import { loadModule } from "../process/load-module.ts";
+import { reportLoadedFiles } from "../process/loaded-files.ts";
 import { getLogger, reopenLogs, setUpLogger } from "../process/logger.ts";
 import { onParentGone } from "../process/parent-watch.ts";
 import { RequestLimit } from "../process/request-limit.ts";
+import { WorkerHooks } from "../process/worker-hooks.ts";
 import { AppClass } from "./app-host.ts";
 import { DirtyWorker } from "./dirty-worker.ts";
 import { joinStashes } from "./stash-declarations.ts";
@@ -25,7 +27,9 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGU
 }
 
 let boot: Boot | undefined;
+let hooks: WorkerHooks | undefined;
 let classes: AppClass[] = [];
+let running: string[] = [];
 let worker: DirtyWorker | undefined;
 let stopping = false;
 
@@ -71,6 +75,9 @@ async function handle(message: ToChild): Promise<void> {
       migrationLimit: settings.migrationLimit,
       streamGrace: settings.streamGrace,
     });
+    if (settings.reload) reportLoadedFiles();
+    hooks = await WorkerHooks.load(boot);
+    await hooks.run("dirtyPostFork");
     classes = await Promise.all(settings.dirtyApps.map(importApp));
     joinStashes(classes.map((app) => [app.name, app.stashes()]));
     tellArbiter({ type: "loaded", apps: classes.map((app) => app.describe()) });
@@ -110,6 +117,8 @@ async function serve({ id, folder, dirtySocket, token, settings }: Boot, apps: s
       }),
     ),
   );
+  running = hosts.map((host) => host.name);
+  await hooks?.run("dirtyWorkerInit", running);
   const hello = { token, role: "dirty-worker" as const, id, pid: process.pid };
   const streams = { graceMs: settings.streamGrace * 1000 };
   const limit = new RequestLimit(settings.dirtyMaxRequests, settings.dirtyMaxRequestsJitter, () =>
@@ -146,6 +155,7 @@ async function stop(graceful: boolean): Promise<void> {
     const { dirtyGracefulTimeout, dirtyAbortGrace } = boot.settings;
     if (graceful) await worker.drain(dirtyGracefulTimeout * 1000);
     await worker.close(dirtyAbortGrace * 1000);
+    await hooks?.runLast("dirtyWorkerExit", running);
   }
   process.exit(0);
 }

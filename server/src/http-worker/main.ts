@@ -5,8 +5,10 @@
 import { setUpDirtyClient } from "../dirty/client.ts";
 import { type Boot, onArbiterMessage, type ToChild, tellArbiter } from "../process/channel.ts";
 import { explain } from "../process/explain.ts";
+import { reportLoadedFiles } from "../process/loaded-files.ts";
 import { getLogger, reopenLogs, setUpLogger } from "../process/logger.ts";
 import { onParentGone } from "../process/parent-watch.ts";
+import { WorkerHooks } from "../process/worker-hooks.ts";
 import { HttpWorker } from "./http-worker.ts";
 import { loadWebApp } from "./web-app.ts";
 
@@ -53,13 +55,15 @@ async function handle(message: ToChild): Promise<void> {
   }
 }
 
-async function serve({ id, settings, token, dirtySocket, listeners }: Boot): Promise<void> {
+async function serve(boot: Boot): Promise<void> {
+  const { id, settings, token, dirtySocket, listeners } = boot;
   await setUpLogger({
     level: settings.logLevel,
     format: settings.logFormat,
     file: settings.logFile,
     role: "http worker",
   });
+  if (settings.reload) reportLoadedFiles();
   const dirty = setUpDirtyClient({
     socket: dirtySocket,
     hello: { token, role: "http-worker", id, pid: process.pid },
@@ -69,6 +73,7 @@ async function serve({ id, settings, token, dirtySocket, listeners }: Boot): Pro
     streamGrace: settings.streamGrace,
   });
   dirty.open();
+  await (await WorkerHooks.load(boot)).run("postFork");
   worker = new HttpWorker(settings, await loadWebApp(settings.app));
   await worker.open(listeners);
   tellArbiter({ type: "ready" });

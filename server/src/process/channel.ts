@@ -3,6 +3,7 @@
  *
  * The arbiter carries no traffic: these are the messages of supervision only.
  */
+import type { HookName } from "../config/hooks.ts";
 import type { Settings } from "../config/settings.ts";
 
 /** What kinds of children there are. */
@@ -24,6 +25,8 @@ export interface Boot {
   listeners: Listener[];
   /** Canonical names of the configured dirty apps. */
   apps: string[];
+  /** The hooks that the config file defines; a worker loads the file only for its own. Default: none. */
+  hooks?: readonly HookName[];
   /** HTTP workers that live as this child starts: a new dirty arbiter waits for their HELLO. */
   httpWorkers: number[];
   /** Socket files, and the pidfile, that the last process to go removes when the arbiter was killed. */

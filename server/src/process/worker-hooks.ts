@@ -1,0 +1,70 @@
+import { type HookName, isHookOf, type WorkerHookName } from "../config/hooks.ts";
+import type { Boot } from "./channel.ts";
+import { loadModule } from "./load-module.ts";
+import { getLogger } from "./logger.ts";
+
+/** ms that a hook may take at the end of a worker. */
+const EXIT_MS = 10_000;
+
+/** The hooks of this worker. The config file is loaded only where it defines one of them. */
+export class WorkerHooks {
+  private readonly boot: Boot;
+  private readonly config: object;
+
+  private constructor(boot: Boot, config: object) {
+    this.boot = boot;
+    this.config = config;
+  }
+
+  /** Loads the hooks. @throws Error when the config file cannot be loaded. */
+  static async load(boot: Boot): Promise<WorkerHooks> {
+    const { hooks = [], settings, kind } = boot;
+    const wanted = kind !== "dirty-arbiter" && hooks.some((name: HookName) => isHookOf(name, kind));
+    const load = wanted && settings.config !== undefined;
+    return new WorkerHooks(boot, load ? await loadConfig(settings.config ?? "") : {});
+  }
+
+  /**
+   * Runs a hook and waits for it; does nothing where the config file has none of that name.
+   * @param apps canonical names of the dirty apps that the worker runs.
+   * @throws Error that names the hook; its cause is what the hook threw.
+   */
+  async run(name: WorkerHookName, apps: readonly string[] = []): Promise<void> {
+    const hook: unknown = Reflect.get(this.config, name);
+    const { kind, id, settings } = this.boot;
+    if (typeof hook !== "function") return;
+    try {
+      await hook.call(this.config, { kind, id, pid: process.pid, apps, settings, log: getLogger() });
+    } catch (error) {
+      throw new Error(`The hook ${name} failed`, { cause: error });
+    }
+  }
+
+  /** Runs a hook at the worker's end, for at most 10 s; its failure is logged. */
+  async runLast(name: WorkerHookName, apps: readonly string[]): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const error = new Error(`The hook ${name} took longer than ${EXIT_MS / 1000} s.`);
+      timer = setTimeout(() => reject(error), EXIT_MS);
+    });
+    try {
+      await Promise.race([this.run(name, apps), late]);
+    } catch (error) {
+      getLogger().error({ err: error }, `the hook ${name} failed`);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+// As the apps are loaded, so that what the config file imports is what they import.
+async function loadConfig(file: string): Promise<object> {
+  try {
+    const { default: config } = await loadModule(file);
+    if (typeof config === "object" && config !== null) return config;
+  } catch {
+    // The arbiter's loader reads more: enums on a Node that only strips types, "tsunicorn" where it is not installed.
+  }
+  const { runConfigFile } = await import("../config/config-file.ts");
+  return runConfigFile(file);
+}
