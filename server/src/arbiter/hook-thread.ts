@@ -14,7 +14,8 @@ const EXIT_MS = 10_000;
  */
 export class HookThread {
   private readonly log: Logger;
-  private hooks: ReadonlySet<ServerHookName> = new Set();
+  /** All hooks that the config file defines, also those that run in workers. */
+  defined: readonly HookName[] = [];
   private runner: HookRunner | undefined;
   private readonly retired = new Set<HookRunner>();
 
@@ -34,9 +35,9 @@ export class HookThread {
       this.retired.add(old);
       old.retire(() => this.retired.delete(old));
     }
-    this.hooks = new Set(hooks.filter(isServerHook));
+    this.defined = [...hooks];
     this.runner =
-      configFile === undefined || this.hooks.size === 0
+      configFile === undefined || !hooks.some(isServerHook)
         ? undefined
         : new HookRunner({ configFile, logLevel: this.log.level }, this.log);
   }
@@ -46,7 +47,7 @@ export class HookThread {
    * @throws {HookError} that names the hook and says why it failed.
    */
   async run(name: ServerHookName, server: ServerState, worker?: ExitedWorker): Promise<void> {
-    if (this.runner === undefined || !this.hooks.has(name)) return;
+    if (this.runner === undefined || !this.defined.includes(name)) return;
     try {
       await this.runner.run({ name, server, worker });
     } catch (error) {
