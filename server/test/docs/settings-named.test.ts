@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { CTL_FLAGS } from "../../src/cli/ctl-options.ts";
+import { isHookName } from "../../src/config/hooks.ts";
 import { resolveSettings } from "../../src/config/resolve.ts";
 import { isSettingName, SETTING_NAMES, settings } from "../../src/config/settings.ts";
 import { flagOf } from "../../src/config/spelling.ts";
@@ -34,7 +35,7 @@ test.each(pages.filter((page) => !page.startsWith("bench/")))(
   (page) => {
     const spans = codeSpans(withoutBlocks(read(page)));
     const settingsNamed = spans.filter((code) => /^(dirty[A-Z]\w+|\w+Timeout)$/.test(code));
-    expect(settingsNamed.filter((name) => !isSettingName(name))).toEqual([]);
+    expect(settingsNamed.filter((name) => !isSettingName(name) && !isHookName(name))).toEqual([]);
     const flagsNamed = spans.flatMap((code) => code.match(/(?<![\w-])--[a-z][\w-]+/g) ?? []);
     expect([...FLAGS, ...FOREIGN_FLAGS]).toEqual(expect.arrayContaining(flagsNamed));
   },
