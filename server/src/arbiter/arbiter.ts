@@ -11,11 +11,15 @@ import type { Child } from "./child.ts";
 import { ChildStarter } from "./child-starter.ts";
 import type { ChildSnapshot, FleetSnapshot } from "./control-target.ts";
 import { Crew } from "./crew.ts";
+import type { FileWatcher } from "./file-watcher.ts";
 import { Generations, type ReloadedKind } from "./generations.ts";
+import type { ServerState } from "./hook-messages.ts";
+import type { HookThread } from "./hook-thread.ts";
 import type { ListeningSocket } from "./listening-socket.ts";
 import { ReportDesk } from "./report-desk.ts";
 import { RestartCounts } from "./restart-counts.ts";
 import { ServerSockets } from "./server-sockets.ts";
+import { describeExit, describeServer } from "./server-state.ts";
 import { StopOrder } from "./stop-order.ts";
 
 const TICK_MS = 500;
@@ -26,7 +30,7 @@ const AWAY_MS = 2 * TICK_MS;
 export const BOOT_ERROR = 3;
 
 /** Settings that hold from the start of the arbiter to its end. */
-const FIXED: readonly (keyof Settings)[] = ["dirtyBind", "controlSocket", "pidfile"];
+const FIXED: readonly (keyof Settings)[] = ["dirtyBind", "controlSocket", "pidfile", "reload"];
 
 /** The most workers of a kind, as the settings have it. */
 const MOST_WORKERS = 1000;
@@ -42,6 +46,10 @@ export interface ArbiterEnd {
 export interface ArbiterOptions {
   settings: Settings;
   log: Logger;
+  /** The hooks of the config that was read last. */
+  hooks: HookThread;
+  /** Is told what workers load, where the setting `reload` is on. */
+  watcher?: FileWatcher | undefined;
   /** Reads the config again, for a reload. @throws Error that says what is wrong with it. */
   reread(): Promise<Settings>;
   /**
@@ -124,6 +132,11 @@ export class Arbiter {
     this.finished = finished;
   }
 
+  /** The server as hooks see it now. */
+  get state(): ServerState {
+    return describeServer(this.settings, this.children);
+  }
+
   /** The settings that hold now. */
   private get settings(): Settings {
     return this.generations.current.settings;
@@ -148,6 +161,7 @@ export class Arbiter {
       this.sockets,
       this.generations,
       this.options.files ?? (() => []),
+      this.options.hooks,
     );
     this.ticker = setInterval(() => this.converge(), TICK_MS);
     this.converge();
@@ -165,6 +179,7 @@ export class Arbiter {
     let serves = false;
     try {
       const settings = await this.reread();
+      if (!this.stopping) this.options.hooks.call("onReload", describeServer(settings, this.children));
       const done = await this.replace(settings, ["dirty-worker", "http-worker"]);
       serves = true;
       return done;
@@ -341,6 +356,7 @@ export class Arbiter {
   }
 
   private spawn(crew: Crew, starter: ChildStarter): Child {
+    if (crew.kind === "dirty-arbiter") this.options.hooks.call("onDirtyStarting", this.state);
     const child = starter.start(crew, {
       message: (from, message) => this.hear(crew, from, message),
       exited: (from) => this.reap(crew, from),
@@ -377,6 +393,9 @@ export class Arbiter {
       case "scale":
         this.scaleFor(child, message.by, message.id);
         return;
+      case "loadedFiles":
+        if (child.kind !== "dirty-arbiter") this.options.watcher?.loaded(child.kind, child.id, message.files);
+        return;
       case "heartbeat":
     }
   }
@@ -405,7 +424,8 @@ export class Arbiter {
     const keep = this.generations.kept(crew);
     if (keep !== undefined) child.tell({ type: "retire", keep });
     if (child.kind === "dirty-worker") this.tellDirtyArbiter({ type: "dirtyWorkersFailing", reason: null });
-    if (child.kind === "dirty-arbiter") {
+    if (child.kind !== "dirty-arbiter") this.options.watcher?.ready(child.kind);
+    else {
       // A reload may have come while it started.
       this.configureDirtyArbiter();
       this.reportFailing();
@@ -427,6 +447,9 @@ export class Arbiter {
     crew.children.delete(child);
     this.reports.gone(child);
     this.count(crew, child);
+    const exit = describeExit(child);
+    if (exit !== undefined) this.options.hooks.call("workerExit", this.state, exit);
+    this.options.watcher?.gone(child.id, !child.ready);
     if (child.kind === "dirty-worker") {
       this.assignments.gone(child);
       this.tellDirtyArbiter({ type: "workerGone", worker: child.id });
@@ -559,6 +582,7 @@ export class Arbiter {
     this.announced = true;
     this.log.info(this.status);
     this.events.listening?.(this.status);
+    this.options.hooks.call("whenReady", this.state);
   }
 
   private get status(): string {

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { HookName } from "../config/hooks.ts";
 import type { Boot, SocketFile } from "../process/channel.ts";
 import { Child, type ChildEvents, FIRST_FD } from "./child.ts";
 import type { Crew } from "./crew.ts";
@@ -12,22 +13,26 @@ export class ChildStarter {
   private readonly sockets: ServerSockets;
   private readonly generations: Generations;
   private readonly files: () => readonly SocketFile[];
+  private readonly hooks: { readonly defined: readonly HookName[] };
   private lastId = 0;
 
   /**
    * @param folder the private folder, mode 0700.
    * @param files what else the last process to go removes when the arbiter was killed.
+   * @param hooks what the config file defines now.
    */
   constructor(
     folder: string,
     sockets: ServerSockets,
     generations: Generations,
     files: () => readonly SocketFile[],
+    hooks: { readonly defined: readonly HookName[] },
   ) {
     this.folder = folder;
     this.sockets = sockets;
     this.generations = generations;
     this.files = files;
+    this.hooks = hooks;
   }
 
   /** Starts a child of a crew. It is not in the crew yet. */
@@ -49,6 +54,7 @@ export class ChildStarter {
       dirtySocket,
       listeners: sockets.map((socket, index) => ({ fd: FIRST_FD + index, bind: socket.address })),
       apps: this.generations.apps,
+      hooks: this.hooks.defined,
       httpWorkers: this.generations.httpCrews
         .flatMap((http) => http.active)
         .filter((child) => child.ready)

@@ -11,8 +11,11 @@ import { explain } from "../process/explain.ts";
 import { setUpLogger } from "../process/logger.ts";
 import { Arbiter } from "./arbiter.ts";
 import { Control } from "./control.ts";
+import { FileWatcher } from "./file-watcher.ts";
+import { HookThread } from "./hook-thread.ts";
 import type { ListeningSocket } from "./listening-socket.ts";
 import { Pidfile } from "./pidfile.ts";
+import { reloadOnChange } from "./reload-on-change.ts";
 import { ServiceNotify } from "./service-notify.ts";
 import { takeInheritedSockets, unmatchedBinds } from "./socket-activation.ts";
 
@@ -32,7 +35,7 @@ type Signal = (typeof SIGNALS)[number];
 
 /**
  * Runs the server until it has stopped, and ends the process: with 0 after an orderly stop, 1 when an address
- * cannot be bound, 3 when a kind of child cannot start.
+ * cannot be bound or `onStarting` fails, 3 when a kind of child cannot start.
  */
 export async function runArbiter(loaded: LoadedConfig): Promise<never> {
   const { settings } = loaded;
@@ -50,11 +53,23 @@ export async function runArbiter(loaded: LoadedConfig): Promise<never> {
   if (inherited.length > 0) describeInherited(loaded, inherited, log);
   const pidfile =
     settings.pidfile === undefined ? undefined : beforeStart(() => Pidfile.write(settings.pidfile ?? ""));
+  const hooks = new HookThread(loaded.configFile, loaded.hooks, log);
+  const server = {
+    reload: () => arbiter.reload(),
+    restart: (kinds: Parameters<Arbiter["restart"]>[0]) => arbiter.restart(kinds),
+  };
+  const watcher = settings.reload
+    ? new FileWatcher(loaded.configFile, reloadOnChange(server, log), log)
+    : undefined;
   const arbiter: Arbiter = new Arbiter({
     settings,
     log,
+    hooks,
+    watcher,
     reread: async () => {
       reread = await loadConfigApart(loaded.argv, loaded.env, loaded.cwd);
+      hooks.replace(reread.configFile, reread.hooks);
+      watcher?.configLoaded(reread.configFile);
       return reread.settings;
     },
     opened: (folder) => control.open(folder),
@@ -74,6 +89,8 @@ export async function runArbiter(loaded: LoadedConfig): Promise<never> {
     },
   });
   const control: Control = new Control(arbiter, () => config);
+  const stopAsked = signalled();
+  const forced = signalled();
   let interruptedAt = 0;
   const handlers: Record<Signal, () => void> = {
     SIGINT: () => {
@@ -83,10 +100,18 @@ export async function runArbiter(loaded: LoadedConfig): Promise<never> {
         arbiter.stop(false);
       } else if (now - interruptedAt > ONE_CTRL_C_MS) {
         arbiter.force();
+        forced.now();
       }
+      stopAsked.now();
     },
-    SIGQUIT: () => arbiter.stop(false),
-    SIGTERM: () => arbiter.stop(true),
+    SIGQUIT: () => {
+      arbiter.stop(false);
+      stopAsked.now();
+    },
+    SIGTERM: () => {
+      arbiter.stop(true);
+      stopAsked.now();
+    },
     SIGTTIN: () => arbiter.scale("http-worker", 1),
     SIGTTOU: () => arbiter.scale("http-worker", -1),
     // Why a reload was given up is in the log already.
@@ -105,6 +130,8 @@ export async function runArbiter(loaded: LoadedConfig): Promise<never> {
     });
   }
   try {
+    // Whoever stops a server whose onStarting hangs need not wait for it.
+    await Promise.race([hooks.run("onStarting", arbiter.state), stopAsked.promise]);
     await arbiter.start();
   } catch (error) {
     control.close();
@@ -113,6 +140,8 @@ export async function runArbiter(loaded: LoadedConfig): Promise<never> {
   }
   const { code, reason } = await arbiter.ended;
   if (reason !== undefined) process.stderr.write(`tsunicorn: ${reason}\n`);
+  watcher?.close();
+  await Promise.race([hooks.exit(arbiter.state), forced.promise]);
   control.close();
   pidfile?.remove();
   log.info("stopped");
@@ -147,4 +176,13 @@ function describeInherited(
   log.warn(
     `${unmatched.join(", ")} (from ${describeSource(sources.bind)}) is no inherited socket, so nobody listens there`,
   );
+}
+
+/** A promise that a signal resolves. */
+function signalled(): { promise: Promise<void>; now: () => void } {
+  let now = (): void => {};
+  const promise = new Promise<void>((resolve) => {
+    now = resolve;
+  });
+  return { promise, now };
 }

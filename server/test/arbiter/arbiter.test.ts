@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Arbiter } from "../../src/arbiter/arbiter.ts";
+import { HookThread } from "../../src/arbiter/hook-thread.ts";
 import { loadConfig } from "../../src/config/load.ts";
 
 let folder: string;
@@ -21,7 +22,9 @@ afterEach(() => {
 async function arbiterOn(bind: string[]): Promise<Arbiter> {
   const binds = bind.flatMap((address) => ["--bind", address]);
   const { settings } = await loadConfig(["main.js", "--chdir", folder, ...binds], {}, folder);
-  return new Arbiter({ settings, log: pino({ enabled: false }), reread: async () => settings });
+  const log = pino({ enabled: false });
+  const hooks = new HookThread(undefined, [], log);
+  return new Arbiter({ settings, log, hooks, reread: async () => settings });
 }
 
 test("a stop that comes while the sockets are being bound leaves none of them behind", async () => {
