@@ -12,6 +12,8 @@ export interface SimulatedSettings {
   readonly pauseBefore?: "word" | "token";
   /** For load tests: every answer has exactly this many tokens. Default: an answer has its own length. */
   readonly answerTokens?: number;
+  /** For load tests: `echo` answers each prompt with itself, so that nobody's answer fits another. Default: `prepared`. */
+  readonly answer?: "prepared" | "echo";
 }
 
 const DEFAULT_DELAY = "30-80";
@@ -26,6 +28,7 @@ const THOUGHTS: readonly string[] = tokenize("[thinking...]\n\n");
  * |---|---|---|
  * | `CHAT_TOKEN_DELAY_MS` | `30-80` | milliseconds before each word: a range, a fixed number, or `0` for none |
  * | `CHAT_SIMULATED_PAUSE` | `word` | before what to wait; `token`, for load tests, waits before every token |
+ * | `CHAT_SIMULATED_ANSWER` | `prepared` | what to answer; `echo`, for load tests, answers with the prompt itself |
  * | `CHAT_SIMULATED_TOKENS` | unset | for load tests: each answer is repeated or cut to exactly this many tokens |
  *
  * @throws Error that names the variable and its bad value.
@@ -36,12 +39,17 @@ export function simulatedSettings(env: NodeJS.ProcessEnv): SimulatedSettings {
   if (pauseBefore !== "word" && pauseBefore !== "token") {
     throw new Error(`CHAT_SIMULATED_PAUSE must be word or token, not ${JSON.stringify(pauseBefore)}`);
   }
+  const answer = env.CHAT_SIMULATED_ANSWER || "prepared";
+  if (answer !== "prepared" && answer !== "echo") {
+    throw new Error(`CHAT_SIMULATED_ANSWER must be prepared or echo, not ${JSON.stringify(answer)}`);
+  }
   const tokens = env.CHAT_SIMULATED_TOKENS;
-  if (!tokens) return { delay, pauseBefore };
+  const settings: SimulatedSettings = { delay, pauseBefore, ...(answer === "echo" && { answer }) };
+  if (!tokens) return settings;
   if (!/^[1-9]\d{0,8}$/.test(tokens)) {
     throw new Error(`CHAT_SIMULATED_TOKENS must be a positive whole number, not ${JSON.stringify(tokens)}`);
   }
-  return { delay, pauseBefore, answerTokens: Number(tokens) };
+  return { ...settings, answerTokens: Number(tokens) };
 }
 
 /** A model without a model: it recites prepared answers at the pace of a real one. */
@@ -49,8 +57,10 @@ export class SimulatedModel implements Model {
   #delay: TokenDelay;
   #everyToken: boolean;
   #answerTokens: number | undefined;
+  #echo: boolean;
 
-  constructor({ delay, pauseBefore, answerTokens }: SimulatedSettings) {
+  constructor({ delay, pauseBefore, answerTokens, answer }: SimulatedSettings) {
+    this.#echo = answer === "echo";
     this.#everyToken = pauseBefore === "token";
     this.#delay = delay;
     this.#answerTokens = answerTokens;
@@ -88,7 +98,7 @@ export class SimulatedModel implements Model {
 
   // What comes after the emitted tokens. An answer is always the same, so their number says where to go on.
   #answerLeft({ prompt, thinking, emitted }: GenerateRequest): Iterable<string> {
-    const tokens = answerTo(prompt);
+    const tokens = this.#echo ? tokenize(prompt) : answerTo(prompt);
     const from = Math.max(0, emitted.length - (thinking ? THOUGHTS.length : 0));
     if (this.#answerTokens !== undefined) return repeatTo(tokens, this.#answerTokens, from);
     return from === 0 ? tokens : tokens.slice(from);

@@ -107,6 +107,22 @@ describe("the simulated model", () => {
     expect(getEventListeners(signal, "abort")).toHaveLength(0);
   });
 
+  it("echoes the prompt, for load tests that must know whose answer they got", async () => {
+    const settings = { ...simulatedSettings({ CHAT_SIMULATED_ANSWER: "echo" }), delay: NO_DELAY };
+    expect(await answer(settings, "hello, c1-2.\n“ok”")).toEqual([
+      "hello",
+      ",",
+      " ",
+      "c1-2",
+      ".",
+      "\n",
+      "“",
+      "ok",
+      "”",
+    ]);
+    expect((await answer({ ...settings, answerTokens: 4 }, "a b")).join("")).toBe("a b\n\n");
+  });
+
   it.each([1, 2, 1000, 100_003])(
     "makes answers of exactly %i tokens for load tests",
     async (answerTokens) => {
@@ -205,6 +221,10 @@ describe("its settings", () => {
 
   it("refuse an unknown pause by name", () => {
     expect(() => simulatedSettings({ CHAT_SIMULATED_PAUSE: "line" })).toThrow("CHAT_SIMULATED_PAUSE");
+  });
+
+  it("refuse an unknown answer by name", () => {
+    expect(() => simulatedSettings({ CHAT_SIMULATED_ANSWER: "parrot" })).toThrow("CHAT_SIMULATED_ANSWER");
   });
 
   it.each(["0", "-1", "many", "1.5"])("refuse %j tokens by name", (tokens) => {
