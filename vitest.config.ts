@@ -12,8 +12,8 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["{server,chat,web,bench,scripts}/test/**/*.test.{ts,mjs}"],
-          exclude: [...NEVER, "**/integration/**", "bench/test/bench.test.ts"],
+          include: ["{server,chat,web,bench,chaos,scripts}/test/**/*.test.{ts,mjs}"],
+          exclude: [...NEVER, "**/integration/**", "bench/test/bench.test.ts", "chaos/test/chaos.test.ts"],
           pool: "forks",
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
@@ -25,7 +25,11 @@ export default defineConfig({
         test: {
           ...oneAtATime,
           name: "processes",
-          include: ["{server,chat}/test/integration/**/*.test.ts", "bench/test/bench.test.ts"],
+          include: [
+            "{server,chat}/test/integration/**/*.test.ts",
+            "bench/test/bench.test.ts",
+            "chaos/test/chaos.test.ts",
+          ],
           exclude: NEVER,
           sequence: { groupOrder: 1 },
           testTimeout: 60_000,

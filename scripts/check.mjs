@@ -23,6 +23,7 @@ const CHECKS = [
   ["Types of chat", tsc("chat")],
   // Its plain JavaScript imports the chat's, which is built without types.
   ["Types of bench", tsc("bench")],
+  ["Types of chaos", tsc("chaos")],
   ["Types of web", tsc("web")],
   ["Lint and format", [join(root, "node_modules/@biomejs/biome/bin/biome"), "ci", `--colors=${colours}`]],
 ];

@@ -1,0 +1,54 @@
+/** What a client may meet under faults, and what nothing excuses. */
+import { LIMITS } from "./limits.ts";
+import type { World } from "./world.ts";
+
+/** ms before a cut connection in which the death that cut it must lie, and ms after it until that is noticed. */
+const CUT_MS = { before: 1_500, after: 500 };
+/** ms within which the runs of a dirty worker that died must get their error. */
+const DEATH_TOLD_MS = 2_000;
+/** How often a request is placed again when its worker dies before it began. */
+const PLACINGS = 3;
+
+/**
+ * Whether a connection that was cut at a time may have been: its HTTP worker died, and nothing else.
+ *
+ * @param lag ms by which a reader that pauses may learn of it later.
+ */
+export function mayBeCut({ faults }: World, at: number, lag: number): boolean {
+  return faults
+    .between("http worker", at - CUT_MS.before - lag, at + CUT_MS.after)
+    .some((fault) => fault.action !== "pause");
+}
+
+/** An error that a request ended with. */
+export interface Failure {
+  readonly type: string;
+  /** When the request was made. */
+  readonly from: number;
+  /** When its error came. */
+  readonly at: number;
+  /** ms by which a reader that pauses may learn of it later. */
+  readonly lag: number;
+}
+
+/** Whether a request may end with such an error. */
+export function mayFail({ faults, features }: World, { type, from, at, lag }: Failure): boolean {
+  if (type === "timeout") {
+    const isOverdue = at - from >= LIMITS.dirtyTimeout * 1000 - 500;
+    return isOverdue && faults.between("dirty worker", from, at).some((fault) => fault.action !== "kill");
+  }
+  if (type !== "worker_died") return false;
+  if (features.migration) {
+    return faults.deaths("dirty worker", from, at + CUT_MS.after) > Math.min(PLACINGS, LIMITS.migrationLimit);
+  }
+  return faults
+    .between("dirty worker", at - DEATH_TOLD_MS - lag, at)
+    .some((fault) => fault.action !== "pause");
+}
+
+/** Whether a detached run may be gone: its dirty worker died, or stood still for too long, while nobody read it. */
+export function mayBeGone({ faults }: World, detachedAt: number, at: number): boolean {
+  return faults
+    .between("dirty worker", detachedAt - DEATH_TOLD_MS, at)
+    .some((fault) => fault.action !== "pause");
+}
