@@ -3,12 +3,17 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync
 import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { FEATURES } from "../chaos/features.ts";
 import { parseCommandLine, usage } from "./command-line.ts";
 import type { LoadResult } from "./load/messages.ts";
 import type { Bench, Measure } from "./measure.ts";
+import { abort } from "./measures/abort.ts";
 import { firstToken } from "./measures/first-token.ts";
+import { migration } from "./measures/migration.ts";
 import { openStreams } from "./measures/open-streams.ts";
 import { paced } from "./measures/paced.ts";
+import { recovery } from "./measures/recovery.ts";
+import { reload } from "./measures/reload.ts";
 import { spinning } from "./measures/spinning.ts";
 import { start } from "./measures/start.ts";
 import { throughput } from "./measures/throughput.ts";
@@ -16,7 +21,18 @@ import type { Row } from "./row.ts";
 import { killServers } from "./servers.ts";
 import { table } from "./table.ts";
 
-const MEASURES: readonly Measure[] = [throughput, paced, firstToken, openStreams, spinning, start];
+const MEASURES: readonly Measure[] = [
+  throughput,
+  paced,
+  firstToken,
+  openStreams,
+  spinning,
+  start,
+  abort,
+  recovery,
+  ...(FEATURES.migration ? [migration] : []),
+  ...(FEATURES.reload ? [reload] : []),
+];
 const NAMES = MEASURES.map((measure) => measure.name);
 const RESULTS = fileURLToPath(new URL("./results/", import.meta.url));
 

@@ -65,3 +65,21 @@ export function spinPlan(node: string, dirtyWorkers: number): ServerPlan {
     env: {},
   };
 }
+
+/** A server whose dirty app counts, and says where it runs and when it was aborted; with one HTTP worker. */
+export function faultsPlan(node: string, dirtyWorkers: number): ServerPlan {
+  return {
+    node,
+    args: [
+      path("server/bin/tsunicorn.mjs"),
+      path("bench/apps/faults-main.ts"),
+      ...["--chdir", path("bench/apps")],
+      ...["--dirty-app", "./faults-app.ts:FaultsApp"],
+      ...["--bind", "127.0.0.1:{port}"],
+      ...["--workers", "1"],
+      ...["--dirty-workers", String(dirtyWorkers)],
+      ...["--log-format", "json"],
+    ],
+    env: {},
+  };
+}

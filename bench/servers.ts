@@ -4,13 +4,14 @@ import { get } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { LogTail } from "./log-tail.ts";
 import { processTree } from "./process-tree.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 15_000;
 const READY_POLL_MS = 5;
-const KEPT_OUTPUT = 4_000;
+const KEPT_LINES = 50;
 
 /** What one server is started with. */
 export interface ServerPlan {
@@ -28,10 +29,13 @@ export class Server {
   readonly port: number;
   /** From the call that started it to the first 200 of `/readyz`, in ms. */
   readonly readyMs: number;
+  /** What it prints. */
+  readonly log: LogTail;
   readonly #child: ChildProcess;
 
-  private constructor(child: ChildProcess, port: number, readyMs: number) {
+  private constructor(child: ChildProcess, log: LogTail, port: number, readyMs: number) {
     this.#child = child;
+    this.log = log;
     this.port = port;
     this.readyMs = readyMs;
   }
@@ -51,12 +55,9 @@ export class Server {
       stdio: ["ignore", "pipe", "pipe"],
     });
     running.add(child);
-    let output = "";
-    const keep = (text: Buffer) => {
-      output = (output + text.toString()).slice(-KEPT_OUTPUT);
-    };
-    child.stdout.on("data", keep);
-    child.stderr.on("data", keep);
+    const log = new LogTail(KEPT_LINES);
+    log.read(child.stdout);
+    log.read(child.stderr);
     let failure = "";
     child.on("error", (error) => {
       failure = error.message;
@@ -67,12 +68,12 @@ export class Server {
       running.delete(child);
     });
     while (failure === "" && performance.now() - startedAt < timeoutMs) {
-      if (await isReady(port)) return new Server(child, port, performance.now() - startedAt);
+      if (await isReady(port)) return new Server(child, log, port, performance.now() - startedAt);
       await sleep(READY_POLL_MS);
     }
     // It may be its children that hang: with their parent gone, nobody would end them.
     if (child.pid !== undefined) for (const pid of await processTree(child.pid)) kill(pid);
-    throw new Error(`a server did not start: ${failure || "not ready in time"}\n${output}`);
+    throw new Error(`a server did not start: ${failure || "not ready in time"}\n${log.lines.join("\n")}`);
   }
 
   /**
@@ -83,6 +84,16 @@ export class Server {
     const pids = this.#child.pid === undefined ? [] : await processTree(this.#child.pid);
     if (pids.length === 0) throw new Error("a server ended while it was measured");
     return pids;
+  }
+
+  /** Sends a signal to its main process. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Whether its `/readyz` says 200 right now. */
+  isReady(): Promise<boolean> {
+    return isReady(this.port);
   }
 
   /** Ends it with SIGTERM, and with SIGKILL to every process of it that is left after 15 s. */

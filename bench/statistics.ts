@@ -11,3 +11,9 @@ export function range(values: readonly number[]): { low: number; high: number } 
   if (values.length === 0) return { low: 0, high: 0 };
   return { low: Math.min(...values), high: Math.max(...values) };
 }
+
+/** The value that a share of the values, 0 to 1, does not exceed. 0 when there are none. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;
+}

@@ -7,16 +7,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { LogTail } from "../bench/log-tail.ts";
 import { processTitle, processTree, pssBytes } from "../bench/process-tree.ts";
 import { Exchange, type Target } from "./exchange.ts";
 import { KINDS, type Kind } from "./fault-log.ts";
 import { LIMITS, limitFlags } from "./limits.ts";
-import { LogTail } from "./log-tail.ts";
 
 const path = (relative: string) => fileURLToPath(new URL(`../${relative}`, import.meta.url));
-const HANG = new URL("./hang-on-signal.mjs", import.meta.url).href;
+const SIGNALS = new URL("./signals.mjs", import.meta.url).href;
 const START_MS = 60_000;
 const POLL_MS = 50;
+const COLLECT_MS = 1_500;
+const KEPT_LINES = 20_000;
 
 /** A process of the server under chaos. */
 export interface Member {
@@ -45,7 +47,7 @@ export class Fleet {
   readonly port: number;
   /** A second address, for slow readers: the kernel keeps far less unread text of a unix socket. */
   readonly socketPath: string;
-  readonly log = new LogTail();
+  readonly log = new LogTail(KEPT_LINES);
   /** What it ended with; undefined while it runs. */
   end: string | undefined;
   readonly #arbiter: ChildProcess;
@@ -69,7 +71,7 @@ export class Fleet {
       env: {
         ...process.env,
         ...env,
-        NODE_OPTIONS: `--import ${HANG}`,
+        NODE_OPTIONS: `--import ${SIGNALS}`,
         TMPDIR: this.#folder,
         TSUNICORN_LOG_FORMAT: "json",
         [this.#mark]: "1",
@@ -154,6 +156,13 @@ export class Fleet {
   /** Has it reload. */
   reload(): void {
     this.#arbiter.kill("SIGHUP");
+  }
+
+  /** Has each of its processes collect its garbage, and gives them the time for it. */
+  async collectGarbage(): Promise<void> {
+    for (const pid of [this.#pid, ...(await this.members()).map((member) => member.pid)])
+      kill(pid, "SIGWINCH");
+    await sleep(COLLECT_MS);
   }
 
   /** What it holds right now; ask when it is idle and at full strength. */

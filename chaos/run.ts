@@ -84,6 +84,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     };
     const weigh = async () => {
       await pause(SETTLE_MS, options.signal);
+      await fleet.collectGarbage();
       return fleet.holdings();
     };
 

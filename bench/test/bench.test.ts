@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { FEATURES } from "../../chaos/features.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const LIMIT_MS = 120_000;
@@ -56,6 +57,13 @@ test("the bench measures every row of its table and writes them as JSON", { time
     "health-while-spinning",
     "start-to-ready",
     "default-tree",
+    "disconnect-to-abort",
+    "disconnect-to-abort-p50",
+    "recovery-http-worker",
+    "recovery-dirty-worker",
+    "recovery-dirty-arbiter",
+    ...(FEATURES.migration ? ["kill-to-next-token", "kill-to-next-token-p50"] : []),
+    ...(FEATURES.reload ? ["reload-dip", "reload-dip-worst"] : []),
   ]);
   for (const row of report.rows) {
     expect(stdout).toContain(row.title);
