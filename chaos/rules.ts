@@ -52,3 +52,12 @@ export function mayBeGone({ faults }: World, detachedAt: number, at: number): bo
     .between("dirty worker", detachedAt - DEATH_TOLD_MS, at)
     .some((fault) => fault.action !== "pause");
 }
+
+/**
+ * Whether nobody may know of a detached run: its dirty worker died, and then the dirty arbiter too, which alone
+ * remembered that it is gone.
+ */
+export function mayBeForgotten(world: World, detachedAt: number, at: number): boolean {
+  const deaths = world.faults.between("dirty arbiter", detachedAt - DEATH_TOLD_MS, at);
+  return mayBeGone(world, detachedAt, at) && deaths.some((fault) => fault.action !== "pause");
+}

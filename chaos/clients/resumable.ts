@@ -3,7 +3,7 @@ import { Attempt, askFor, persist } from "../attempt.ts";
 import type { Ending } from "../exchange.ts";
 import { KnownText } from "../known-text.ts";
 import { LIMITS, REQUEST_MS } from "../limits.ts";
-import { mayBeGone } from "../rules.ts";
+import { mayBeForgotten, mayBeGone } from "../rules.ts";
 import type { Client, Self, Verdict, World } from "../world.ts";
 
 /** Drops its connection at random, and comes back. Whatever happens to HTTP workers, it must get its whole answer. */
@@ -49,7 +49,8 @@ class ResumingReader {
         return attempt.verdict(ending, from);
       }
       this.#tokens = attempt.check.tokens;
-      this.#detachedAt = attempt.at;
+      // Without its head a response has attached nobody.
+      if (attempt.exchange.status === 200) this.#detachedAt = attempt.at;
       if (world.now() > late)
         return {
           outcome: "violation",
@@ -100,6 +101,8 @@ class ResumingReader {
     const tokens = this.#tokens;
     if (status === 410 && mayBeGone(world, this.#detachedAt, attempt.at))
       return { outcome: "gone (410)", tokens };
+    if (status === 404 && mayBeForgotten(world, this.#detachedAt, attempt.at))
+      return { outcome: "forgotten (404)", tokens };
     const away = attempt.at - this.#detachedAt;
     if (status === 404 && away > LIMITS.streamGrace * 1000) return { outcome: "expired (404)", tokens };
     return attempt.verdict(ending, from);

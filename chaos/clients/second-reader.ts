@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Attempt, askFor, persist } from "../attempt.ts";
 import { KnownText } from "../known-text.ts";
-import { mayBeGone } from "../rules.ts";
+import { mayBeForgotten, mayBeGone } from "../rules.ts";
 import type { Client, Verdict } from "../world.ts";
 
 /** Reads one stream twice at once, through two connections: each must get all of it. Then it cancels a third of them. */
@@ -40,6 +40,8 @@ export const secondReader: Client = async (world, self) => {
     const { status } = beside.exchange;
     if (how === "whole" && status === 410 && mayBeGone(world, from, world.now()))
       return { outcome: "gone (410)", tokens: 0 };
+    if (how === "whole" && status === 404 && mayBeForgotten(world, from, world.now()))
+      return { outcome: "forgotten (404)", tokens: 0 };
     return beside.verdict(how, from);
   }
 };
