@@ -21,7 +21,7 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
 /** A dirty app that says which process runs it, and when its runs were aborted. */
 export class FaultsApp extends DirtyApp {
   static override concurrency = 10_000;
-  static continues = ["count"];
+  static override continues = ["count"];
 
   #aborts: Record<string, number> = {};
 
@@ -32,8 +32,7 @@ export class FaultsApp extends DirtyApp {
    * @param times numbers in all
    */
   async *count(name: string, intervalMs: number, times: number) {
-    const { signal } = this.request;
-    const { emitted = [] } = this.request as { emitted?: readonly unknown[] };
+    const { signal, emitted } = this.request;
     signal.addEventListener("abort", () => {
       this.#aborts[name] = monotonicMs();
     });
