@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 /** Absolute path of the repository. */
 export const repository: string = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../..");
 
-const FOLDERS_OF_PAGES = [".", "docs", "bench", "server", "server/test/vectors"];
+const FOLDERS_OF_PAGES = [".", "docs", "bench", "chaos", "server", "server/test/vectors"];
 
 /** Every page of the documentation, by its path from the root. */
 export const pages: readonly string[] = FOLDERS_OF_PAGES.flatMap((folder) =>
