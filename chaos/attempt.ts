@@ -28,6 +28,8 @@ export class Attempt {
   readonly exchange: Exchange;
   readonly check: AnswerCheck;
   readonly from: number;
+  /** When the last piece of the answer came; 0 before the first. */
+  heardAt = 0;
   /** When it ended, in ms since the run began. */
   at = 0;
   readonly over: Promise<Ending>;
@@ -44,6 +46,7 @@ export class Attempt {
       onHead: (status, headers) => self.trace.note(`${status} ${headers["x-stream-id"] ?? ""}`),
       ...(!whole && {
         onText: (piece: string) => {
+          this.heardAt = world.now();
           this.check.feed(piece);
           onTokens?.(this.check.tokens, this.exchange);
         },

@@ -46,18 +46,23 @@ export function mayFail({ faults, features }: World, { type, from, at, lag }: Fa
     .some((fault) => fault.action !== "pause");
 }
 
-/** Whether a detached run may be gone: its dirty worker died, or stood still for too long, while nobody read it. */
-export function mayBeGone({ faults }: World, detachedAt: number, at: number): boolean {
+/**
+ * Whether a run may be gone: its dirty worker died, or stood still for too long, while nobody read it.
+ *
+ * @param heardAt when its reader last got something. An HTTP worker that is stuck reads for nobody, and notices
+ *   nothing, so the end of the connection says less.
+ */
+export function mayBeGone({ faults }: World, heardAt: number, at: number): boolean {
   return faults
-    .between("dirty worker", detachedAt - DEATH_TOLD_MS, at)
+    .between("dirty worker", heardAt - DEATH_TOLD_MS, at)
     .some((fault) => fault.action !== "pause");
 }
 
-/**
- * Whether nobody may know of a detached run: its dirty worker died, and then the dirty arbiter too, which alone
- * remembered that it is gone.
- */
-export function mayBeForgotten(world: World, detachedAt: number, at: number): boolean {
-  const deaths = world.faults.between("dirty arbiter", detachedAt - DEATH_TOLD_MS, at);
-  return mayBeGone(world, detachedAt, at) && deaths.some((fault) => fault.action !== "pause");
+/** ms that the arbiter may wait before it starts a dirty arbiter again that dies young, again and again. */
+const MISSING_MS = 15_000;
+
+/** Whether nobody may know of a run that is gone: the dirty arbiter, which alone would remember it, died too. */
+export function mayBeForgotten(world: World, heardAt: number, at: number): boolean {
+  const deaths = world.faults.between("dirty arbiter", heardAt - MISSING_MS, at);
+  return mayBeGone(world, heardAt, at) && deaths.some((fault) => fault.action !== "pause");
 }

@@ -19,11 +19,13 @@ class ResumingReader {
   readonly #text: KnownText;
   #tokens = 0;
   #detachedAt = 0;
+  #heardAt: number;
 
   constructor(world: World, self: Self) {
     this.#world = world;
     this.#self = self;
     const { random, name } = self;
+    this.#heardAt = world.now();
     this.#text = new KnownText(random, name, { words: random.between(8, 80) }, random.chance(0.1));
   }
 
@@ -49,8 +51,8 @@ class ResumingReader {
         return attempt.verdict(ending, from);
       }
       this.#tokens = attempt.check.tokens;
-      // Without its head a response has attached nobody.
-      if (attempt.exchange.status === 200) this.#detachedAt = attempt.at;
+      this.#heardAt = attempt.heardAt || this.#heardAt;
+      this.#detachedAt = attempt.at;
       if (world.now() > late)
         return {
           outcome: "violation",
@@ -99,9 +101,9 @@ class ResumingReader {
     const { status } = attempt.exchange;
     const world = this.#world;
     const tokens = this.#tokens;
-    if (status === 410 && mayBeGone(world, this.#detachedAt, attempt.at))
+    if (status === 410 && mayBeGone(world, this.#heardAt, attempt.at))
       return { outcome: "gone (410)", tokens };
-    if (status === 404 && mayBeForgotten(world, this.#detachedAt, attempt.at))
+    if (status === 404 && mayBeForgotten(world, this.#heardAt, attempt.at))
       return { outcome: "forgotten (404)", tokens };
     const away = attempt.at - this.#detachedAt;
     if (status === 404 && away > LIMITS.streamGrace * 1000) return { outcome: "expired (404)", tokens };
