@@ -17,7 +17,7 @@ export function report(result: RunResult): string {
         byHand,
       ]),
     ),
-    `reloads: ${reloads}`,
+    `one fault each ${Math.round(meanInterval(faults.faults.map(({ at }) => at)))} ms; reloads: ${reloads}`,
     table(["clients", "ended", "times"], rowsOf(stormy.outcomes)),
     table(["on the way", "times"], Object.entries(stormy.events)),
     `streams open at once: ${mean(stormy.open)} on average; tokens: ${stormy.tokens + result.calm.tokens}, each held to its text`,
@@ -69,6 +69,10 @@ function holdingRows({ before, after }: RunResult): (string | number)[][] {
     ["open files of the arbiter", before.arbiterFiles, after?.arbiterFiles ?? "?"],
     ["files", before.files.length, after?.files.length ?? "?"],
   ];
+}
+
+function meanInterval(times: readonly number[]): number {
+  return ((times.at(-1) ?? 0) - (times[0] ?? 0)) / Math.max(1, times.length - 1);
 }
 
 function mean(values: readonly number[]): number {
