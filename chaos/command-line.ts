@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { KINDS, type Kind } from "./fault-log.ts";
 import { FEATURES, type Features } from "./features.ts";
 
 /** What the chaos was asked for. */
@@ -7,6 +8,8 @@ export interface Options {
   readonly streams: number;
   readonly every: number;
   readonly reloadEvery: number;
+  /** Kinds of processes that faults are done to. */
+  readonly kinds: readonly Kind[];
   /** Undefined: a new one. */
   readonly seed: string | undefined;
   readonly features: Features;
@@ -21,6 +24,8 @@ export const USAGE = `npm run chaos -- [flags]
   --streams N        streams at once (200)
   --every MS         mean time between faults (500)
   --reload-every MS  mean time between reloads (30000)
+  --only KIND        does faults to this kind only; may be repeated: "http worker",
+                     "dirty worker", "dirty arbiter"
   --calm N           seconds of load without faults, before and after (15)
   --seed TEXT        repeats the choices of another run
   --no-resume, --no-migration, --no-reload
@@ -42,6 +47,7 @@ export function parseCommandLine(args: string[]): Options {
       every: { type: "string", default: "500" },
       "reload-every": { type: "string", default: "30000" },
       calm: { type: "string", default: "15" },
+      only: { type: "string", multiple: true, default: [] },
       seed: { type: "string" },
       resume: { type: "boolean", default: FEATURES.resume },
       migration: { type: "boolean", default: FEATURES.migration },
@@ -54,7 +60,10 @@ export function parseCommandLine(args: string[]): Options {
     if (!(value > 0 && value < 1e6)) throw new Error(`--${name} ${values[name]}: must be a number above 0`);
     return value;
   };
+  for (const kind of values.only)
+    if (!isKind(kind)) throw new Error(`--only ${kind}: there are ${KINDS.join(", ")}`);
   return {
+    kinds: values.only.length > 0 ? values.only.filter(isKind) : KINDS,
     seconds: number("seconds"),
     streams: Math.ceil(number("streams")),
     every: number("every"),
@@ -64,4 +73,8 @@ export function parseCommandLine(args: string[]): Options {
     features: { resume: values.resume, migration: values.migration, reload: values.reload },
     help: values.help,
   };
+}
+
+function isKind(text: string): text is Kind {
+  return KINDS.some((kind) => kind === text);
 }

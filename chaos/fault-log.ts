@@ -17,6 +17,8 @@ export interface Fault {
   readonly at: number;
   /** When the process was gone, or went on; undefined while it is stuck. */
   over: number | undefined;
+  /** When its successor was ready, where that was looked for; undefined until then. */
+  replacedAt: number | undefined;
   /** Whether nobody replaced the process in time, so that the chaos itself killed it. */
   byHand: boolean;
 }
@@ -27,7 +29,7 @@ export class FaultLog {
 
   /** Notes that a fault begins. */
   add(kind: Kind, action: Action, pid: number, at: number): Fault {
-    const fault: Fault = { kind, action, pid, at, over: undefined, byHand: false };
+    const fault: Fault = { kind, action, pid, at, over: undefined, replacedAt: undefined, byHand: false };
     this.faults.push(fault);
     return fault;
   }

@@ -8,6 +8,8 @@ const KIND_WEIGHTS: Record<Kind, number> = { "http worker": 4, "dirty worker": 4
 const ACTION_WEIGHTS: Record<Action, number> = { kill: 55, pause: 33, stop: 7, hang: 5 };
 const PAUSE_MS = { low: 50, high: 2_500 };
 const WATCH_MS = 50;
+/** Longer than the arbiter ever waits before it starts a process again. */
+const SUCCESSOR_MS = 35_000;
 
 /**
  * ms after which the server must have replaced a process that is stuck. Nothing watches over a dirty arbiter that is
@@ -25,6 +27,8 @@ export interface InjectorOptions {
   readonly every: number;
   /** Mean time between reloads, in ms; 0 for none. */
   readonly reloadEvery: number;
+  /** Kinds of processes that faults are done to. */
+  readonly kinds: readonly Kind[];
   /** ms since the run began. */
   now(): number;
 }
@@ -55,12 +59,14 @@ export class Injector {
 
   async #faults(signal: AbortSignal): Promise<void> {
     const random = this.#random.fork("faults");
+    const weights = { ...KIND_WEIGHTS };
+    for (const kind of KINDS) if (!this.#options.kinds.includes(kind)) weights[kind] = 0;
     // Absolute times: what a fault itself takes must not make the next one later.
     let due = this.#options.now();
     for (;;) {
       due += random.interval(this.#options.every);
       if (!(await pause(due - this.#options.now(), signal))) return;
-      const kind = random.weighted(KIND_WEIGHTS);
+      const kind = random.weighted(weights);
       const action = random.weighted(ACTION_WEIGHTS);
       const length = random.between(PAUSE_MS.low, PAUSE_MS.high);
       const choice = random.next();
@@ -94,12 +100,26 @@ export class Injector {
       return;
     }
     this.#stuck.set(pid, kind);
-    const following = this.#follow(member, fault, length).finally(() => {
+    const ready = this.#fleet.log.readyOf(kind);
+    const over = this.#follow(member, fault, length).finally(() => {
       fault.over = this.#options.now();
       this.#stuck.delete(pid);
-      this.#following.delete(following);
     });
+    const following = over
+      .then(() =>
+        kind === "dirty arbiter" && action !== "pause" ? this.#awaitSuccessor(fault, ready) : undefined,
+      )
+      .finally(() => this.#following.delete(following));
     this.#following.add(following);
+  }
+
+  async #awaitSuccessor(fault: Fault, before: readonly number[]): Promise<void> {
+    const until = this.#options.now() + SUCCESSOR_MS;
+    while (this.#options.now() < until) {
+      if (this.#fleet.log.readyOf(fault.kind).some((pid) => !before.includes(pid))) break;
+      await sleep(WATCH_MS);
+    }
+    fault.replacedAt = this.#options.now();
   }
 
   async #follow(member: Member, fault: Fault, length: number): Promise<void> {

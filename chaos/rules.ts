@@ -58,11 +58,14 @@ export function mayBeGone({ faults }: World, heardAt: number, at: number): boole
     .some((fault) => fault.action !== "pause");
 }
 
-/** ms that the arbiter may wait before it starts a dirty arbiter again that dies young, again and again. */
-const MISSING_MS = 15_000;
-
-/** Whether nobody may know of a run that is gone: the dirty arbiter, which alone would remember it, died too. */
-export function mayBeForgotten(world: World, heardAt: number, at: number): boolean {
-  const deaths = world.faults.between("dirty arbiter", heardAt - MISSING_MS, at);
-  return mayBeGone(world, heardAt, at) && deaths.some((fault) => fault.action !== "pause");
+/**
+ * Whether nobody may know of a run that is gone: the dirty arbiter, which alone would remember it, died too, after the
+ * run's worker, or had died and had no successor yet.
+ */
+export function mayBeForgotten({ faults }: World, heardAt: number, at: number): boolean {
+  const arbiters = faults.faults.filter(({ kind, action }) => kind === "dirty arbiter" && action !== "pause");
+  return faults
+    .between("dirty worker", heardAt - DEATH_TOLD_MS, at)
+    .filter((worker) => worker.action !== "pause")
+    .some((worker) => arbiters.some((fault) => fault.at <= at && (fault.replacedAt ?? at) >= worker.at));
 }

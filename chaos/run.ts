@@ -1,6 +1,6 @@
 import { setMaxListeners } from "node:events";
 import { type CrowdResult, crowd, noResult, type Violation } from "./crowd.ts";
-import { FaultLog } from "./fault-log.ts";
+import { FaultLog, type Kind } from "./fault-log.ts";
 import type { Features } from "./features.ts";
 import { Fleet, type Holdings, type Leftovers } from "./fleet.ts";
 import { Injector, pause } from "./injector.ts";
@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly every: number;
   /** Mean time between reloads, in ms. */
   readonly reloadEvery: number;
+  /** Kinds of processes that faults are done to. */
+  readonly kinds: readonly Kind[];
   readonly seed: string;
   readonly features: Features;
   /** Seconds of load without faults, before and after: code that is loaded late is no leak. */
@@ -95,6 +97,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     progress(`${seconds} s of load with a fault every ${options.every} ms`);
     const injector = new Injector(fleet, faults, random, {
       every: options.every,
+      kinds: options.kinds,
       reloadEvery: features.reload ? options.reloadEvery : 0,
       now,
     });

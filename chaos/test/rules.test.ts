@@ -9,7 +9,11 @@ type Done = readonly [Kind, Action, at: number, over?: number];
 
 function world(faults: readonly Done[], migration = false): World {
   const log = new FaultLog();
-  for (const [kind, action, at, over] of faults) log.add(kind, action, 1, at).over = over;
+  for (const [kind, action, at, over] of faults) {
+    const fault = log.add(kind, action, 1, at);
+    fault.over = over;
+    if (over !== undefined) fault.replacedAt = over + 500;
+  }
   return {
     target: { port: 0 },
     slowTarget: { port: 0 },
@@ -60,6 +64,8 @@ describe("nothing excuses", () => {
     expect(mayBeGone(world([arbiter, ["dirty worker", "pause", 8_000, 9_500]]), 9_000, 10_000)).toBe(false);
     expect(mayBeForgotten(world([arbiter]), 9_000, 10_000)).toBe(false);
     expect(mayBeForgotten(world([["dirty worker", "kill", 9_000, 9_050]]), 9_000, 10_000)).toBe(false);
+    const later: Done = ["dirty worker", "kill", 9_700, 9_750];
+    expect(mayBeForgotten(world([arbiter, later]), 9_500, 10_000)).toBe(false);
   });
 });
 
