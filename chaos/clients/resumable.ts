@@ -9,8 +9,8 @@ import type { Client, Self, Verdict, World } from "../world.ts";
 /** Drops its connection at random, and comes back. Whatever happens to HTTP workers, it must get its whole answer. */
 export const resumable: Client = (world, self) => new ResumingReader(world, self).read();
 
-/** ms that a client stays away: long enough to be noticed, far less than the grace of its run. */
-const AWAY_MS = { low: 0, high: Math.min(3_000, (LIMITS.streamGrace * 1000) / 3) };
+/** ms that a client stays away, mostly and seldom. Much longer, and its dirty worker is gone when it comes back. */
+const AWAY_MS = { mostly: 300, seldom: Math.min(3_000, (LIMITS.streamGrace * 1000) / 3) };
 const COME_BACK_MS = 100;
 
 class ResumingReader {
@@ -60,7 +60,11 @@ class ResumingReader {
           violation: `not whole ${late - from} ms after it began`,
         };
       const { random } = this.#self;
-      await sleep(ending === "left" ? random.between(AWAY_MS.low, AWAY_MS.high) : COME_BACK_MS);
+      await sleep(
+        ending === "left"
+          ? random.between(0, random.chance(0.85) ? AWAY_MS.mostly : AWAY_MS.seldom)
+          : COME_BACK_MS,
+      );
       world.count(ending === "left" ? "resumed after leaving" : "resumed after a cut");
       ({ attempt, ending } = await persist(world, this.#self, () => this.#attempt(id)));
     }
