@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { LogTail } from "../bench/log-tail.ts";
-import { processTitle, pssBytes } from "../bench/process-tree.ts";
+import { processTitle, processTree, pssBytes } from "../bench/process-tree.ts";
 import { Exchange, type Target } from "./exchange.ts";
 import { KINDS, type Kind } from "./fault-log.ts";
 import { LIMITS, limitFlags } from "./limits.ts";
@@ -112,7 +112,7 @@ export class Fleet {
   /** Its children, by kind. */
   async members(): Promise<Member[]> {
     const found: Member[] = [];
-    for (const pid of childrenOf(this.#pid)) {
+    for (const pid of await childrenOf(this.#pid)) {
       const kind = kindOf(await processTitle(pid));
       if (kind !== undefined) found.push({ pid, kind });
     }
@@ -233,14 +233,17 @@ export function kill(pid: number, signal: NodeJS.Signals): boolean {
   }
 }
 
-/** The kernel's own list: to look at every process of a busy machine takes longer than the time between two faults. */
-function childrenOf(pid: number): number[] {
+/**
+ * The kernel's own list, where it keeps one: to look at every process of a busy machine can take longer than the time
+ * between two faults.
+ */
+async function childrenOf(pid: number): Promise<number[]> {
   try {
     return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
       readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").split(" ").filter(Boolean).map(Number),
     );
   } catch {
-    return [];
+    return processTree(pid);
   }
 }
 

@@ -4,8 +4,11 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-/** Printed by the run itself, too: `npm run chaos -- --seed SEED` makes the same choices. */
-const SEED = "a short form";
+/**
+ * Printed by the run too. Of this one it is known that it has every action, does them to every kind, and leaves no dirty
+ * worker stuck, for whose end the test would have to wait.
+ */
+const SEED = "266";
 const LIMIT_MS = 240_000;
 
 async function chaos(...args: string[]): Promise<{ code: number | null; output: string }> {
