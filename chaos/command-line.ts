@@ -6,6 +6,8 @@ import { FEATURES, type Features } from "./features.ts";
 export interface Options {
   readonly seconds: number;
   readonly streams: number;
+  /** The most words of an answer. */
+  readonly words: number;
   readonly every: number;
   readonly reloadEvery: number;
   /** Kinds of processes that faults are done to. */
@@ -22,6 +24,7 @@ export const USAGE = `npm run chaos -- [flags]
 
   --seconds N        how long faults are done (600)
   --streams N        streams at once (200)
+  --words N          the most words of an answer; one takes about 140 ms (80, at least 10)
   --every MS         mean time between faults (500)
   --reload-every MS  mean time between reloads (30000)
   --only KIND        does faults to this kind only; may be repeated: "http worker",
@@ -45,6 +48,7 @@ export function parseCommandLine(args: string[]): Options {
       seconds: { type: "string", default: "600" },
       streams: { type: "string", default: "200" },
       every: { type: "string", default: "500" },
+      words: { type: "string", default: "80" },
       "reload-every": { type: "string", default: "30000" },
       calm: { type: "string", default: "15" },
       only: { type: "string", multiple: true, default: [] },
@@ -55,7 +59,7 @@ export function parseCommandLine(args: string[]): Options {
       help: { type: "boolean", default: false },
     },
   });
-  const number = (name: "seconds" | "streams" | "every" | "reload-every" | "calm") => {
+  const number = (name: "seconds" | "streams" | "every" | "reload-every" | "calm" | "words") => {
     const value = Number(values[name]);
     if (!(value > 0 && value < 1e6)) throw new Error(`--${name} ${values[name]}: must be a number above 0`);
     return value;
@@ -67,6 +71,7 @@ export function parseCommandLine(args: string[]): Options {
     seconds: number("seconds"),
     streams: Math.ceil(number("streams")),
     every: number("every"),
+    words: Math.max(10, Math.ceil(number("words"))),
     reloadEvery: number("reload-every"),
     calm: number("calm"),
     seed: values.seed,

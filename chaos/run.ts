@@ -22,6 +22,8 @@ const STOP_MS = (LIMITS.gracefulTimeout + LIMITS.dirtyGracefulTimeout) * 1000 + 
 export interface RunOptions {
   readonly seconds: number;
   readonly streams: number;
+  /** The most words of an answer. */
+  readonly words: number;
   /** Mean time between faults, in ms. */
   readonly every: number;
   /** Mean time between reloads, in ms. */
@@ -57,7 +59,7 @@ export interface RunResult {
  * @throws Error when the chat cannot be started.
  */
 export async function run(options: RunOptions): Promise<RunResult> {
-  const { seconds, streams, seed, features, progress } = options;
+  const { seconds, streams, seed, features, words, progress } = options;
   const began = performance.now();
   const now = () => performance.now() - began;
   const random = new Random(seed);
@@ -74,6 +76,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     const world = {
       target: fleet.target,
       slowTarget: { socketPath: fleet.socketPath },
+      words,
       features,
       faults,
       now,

@@ -10,6 +10,8 @@ export interface World {
   /** Where slow readers go. */
   readonly slowTarget: Target;
   readonly features: Features;
+  /** The most words of an answer; an answer of 80 takes about 11 s. */
+  readonly words: number;
   readonly faults: FaultLog;
   /** ms since the run began. */
   now(): number;

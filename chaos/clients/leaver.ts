@@ -5,7 +5,7 @@ import type { Client } from "../world.ts";
 /** Leaves in the middle of its answer, or before it began. */
 export const leaver: Client = async (world, self) => {
   const { random, name } = self;
-  const text = new KnownText(random, name, { words: random.between(20, 80) });
+  const text = new KnownText(random, name, { words: random.between(10, world.words) });
   const leaveAfter = random.between(0, 60);
   const leaveWithin = random.between(0, 4_000);
   const { attempt, ending } = await persist(world, self, () => {

@@ -5,7 +5,7 @@ import type { Client } from "../world.ts";
 /** Reads an answer to its end. It may be cut when its HTTP worker dies; every token until then must be right. */
 export const plain: Client = async (world, self) => {
   const { random, name } = self;
-  const text = new KnownText(random, name, { words: random.between(8, 80) }, random.chance(0.1));
+  const text = new KnownText(random, name, { words: random.between(8, world.words) }, random.chance(0.1));
   const { attempt, ending } = await persist(
     world,
     self,

@@ -26,7 +26,7 @@ class ResumingReader {
     this.#self = self;
     const { random, name } = self;
     this.#heardAt = world.now();
-    this.#text = new KnownText(random, name, { words: random.between(8, 80) }, random.chance(0.1));
+    this.#text = new KnownText(random, name, { words: random.between(8, world.words) }, random.chance(0.1));
   }
 
   async read(): Promise<Verdict> {

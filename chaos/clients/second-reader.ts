@@ -7,7 +7,7 @@ import type { Client, Verdict } from "../world.ts";
 /** Reads one stream twice at once, through two connections: each must get all of it. Then it cancels a third of them. */
 export const secondReader: Client = async (world, self) => {
   const { random, name } = self;
-  const text = new KnownText(random, name, { words: random.between(20, 80) });
+  const text = new KnownText(random, name, { words: random.between(10, world.words) });
   const cancels = random.chance(0.33);
   let second: Promise<Verdict> | undefined;
   const { attempt, ending } = await persist(world, self, () => {

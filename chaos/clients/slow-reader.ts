@@ -8,7 +8,10 @@ const MOST_PAUSED_MS = 6_000;
 /** Reads a large answer in fits and starts: others must not wait for it, and it must miss nothing. */
 export const slowReader: Client = async (world, self) => {
   const { random, name } = self;
-  const text = new KnownText(random, name, { words: random.between(15, 40), padding: 2_000 });
+  const text = new KnownText(random, name, {
+    words: random.between(8, Math.ceil(world.words / 2)),
+    padding: 2_000,
+  });
   const timers = new Set<NodeJS.Timeout>();
   let left = MOST_PAUSED_MS;
   const rest = (exchange: Exchange) => {

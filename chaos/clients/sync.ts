@@ -5,7 +5,7 @@ import type { Client, Verdict } from "../world.ts";
 /** Asks for its answer in one piece. */
 export const sync: Client = async (world, self) => {
   const { random, name } = self;
-  const text = new KnownText(random, name, { words: random.between(4, 40) });
+  const text = new KnownText(random, name, { words: random.between(4, Math.ceil(world.words / 2)) });
   const { attempt, ending } = await persist(
     world,
     self,

@@ -30,7 +30,7 @@ async function chaos(...args: string[]): Promise<{ code: number | null; output: 
 test("under faults every client gets its own tokens, or an error in time", {
   timeout: LIMIT_MS,
 }, async () => {
-  const args = ["--seconds", "12", "--streams", "40", "--every", "500", "--calm", "3"];
+  const args = ["--seconds", "12", "--streams", "40", "--every", "500", "--calm", "3", "--words", "25"];
   const { code, output } = await chaos(...args, "--reload-every", "8000", "--seed", SEED);
   expect(code, output).toBe(0);
   expect(output).toContain(`seed ${SEED}: 0 violations`);

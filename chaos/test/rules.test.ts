@@ -17,6 +17,7 @@ function world(faults: readonly Done[], migration = false): World {
   return {
     target: { port: 0 },
     slowTarget: { port: 0 },
+    words: 10,
     features: { resume: true, reload: true, migration },
     faults: log,
     now: () => 0,
