@@ -9,4 +9,4 @@ export interface Features {
 }
 
 /** What the server can do today: the defaults of the flags. */
-export const FEATURES: Features = { resume: false, migration: false, reload: true };
+export const FEATURES: Features = { resume: true, migration: true, reload: true };
