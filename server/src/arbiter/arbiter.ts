@@ -372,7 +372,13 @@ export class Arbiter {
         this.assignments.loaded(crew, child, message.apps);
         return;
       case "ready":
-        this.becameReady(crew, child);
+        child.saidReady = true;
+        this.checkReady(crew, child);
+        return;
+      case "registered":
+        for (const one of this.generations.dirtyCrews) {
+          for (const worker of one.children) if (worker.id === message.worker) this.register(one, worker);
+        }
         return;
       case "bootFailed":
         child.failure = message.reason;
@@ -411,6 +417,16 @@ export class Arbiter {
     }
     if (id !== undefined)
       from.tell({ type: "scaled", id, target: this.generations.current.dirty.target, refused });
+  }
+
+  private register(crew: Crew, child: Child): void {
+    child.registered = true;
+    this.checkReady(crew, child);
+  }
+
+  private checkReady(crew: Crew, child: Child): void {
+    if (child.ready || !child.saidReady || (child.kind === "dirty-worker" && !child.registered)) return;
+    this.becameReady(crew, child);
   }
 
   private becameReady(crew: Crew, child: Child): void {

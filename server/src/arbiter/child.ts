@@ -33,6 +33,9 @@ export class Child {
   /** It said that it serves. */
   ready = false;
   readyAt = 0;
+  /** A dirty worker is ready when it says so and the dirty arbiter knows it, in whatever order that is heard. */
+  saidReady = false;
+  registered = false;
   /** It was asked to stop, or killed on purpose: its end is no failure. */
   stopping = false;
   /** It has served as many requests as it may: it is stopped once its successor is ready. */

@@ -71,9 +71,16 @@ export class Crew {
     const served = this.active.filter((child) => child.ready && now - child.readyAt > HEALTHY_MS).length;
     if (served >= this.target) this.backoff.succeeded();
     const { timeout } = this.settings;
-    const watched = this.kind === "http-worker" && timeout > 0;
-    return this.active.flatMap((child) => {
-      if (!child.ready && !child.waiting && now - child.startedAt > this.startTimeout * 1000)
+    // A dirty worker may block for as long as its apps like; those that wait for it keep their own time.
+    const watched = this.kind !== "dirty-worker" && timeout > 0;
+    // Those that drain too: a worker that hangs would keep its clients waiting for the whole graceful timeout.
+    return [...this.children].flatMap((child) => {
+      if (
+        !child.ready &&
+        !child.waiting &&
+        !child.stopping &&
+        now - child.startedAt > this.startTimeout * 1000
+      )
         return [{ child, reason: `was not ready after ${this.startTimeout} s` }];
       if (child.ready && watched && now - child.heardAt > timeout * 1000)
         return [{ child, reason: `was silent for ${timeout} s` }];

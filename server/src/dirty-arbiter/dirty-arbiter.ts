@@ -59,6 +59,8 @@ export interface DirtyArbiterOptions {
   migrationLimit: number;
   /** The tables that all processes share. Whoever opened it closes it. */
   stash: Stash;
+  /** A worker has said what it runs, and is given requests from now on. */
+  registered(worker: number): void;
   /** Has the arbiter kill a worker. */
   kill(worker: number, reason: string): void;
   /** Has the arbiter start more workers, or stop some where `by` is negative. */
@@ -295,6 +297,7 @@ export class DirtyArbiter {
         // First the streams: a request for one that is here must not be granted a slot.
         this.streams.workerReady(worker, ready);
         this.placement.workerReady(worker, ready);
+        this.options.registered(worker);
         return;
       }
       case MSG.HEARTBEAT: {

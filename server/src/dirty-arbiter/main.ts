@@ -22,6 +22,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGU
 process.on("SIGTTIN", () => tellArbiter({ type: "scale", by: 1 }));
 process.on("SIGTTOU", () => tellArbiter({ type: "scale", by: -1 }));
 
+const HEARTBEAT_MS = 1000;
 const POLL_MS = 50;
 let boot: Boot | undefined;
 let arbiter: DirtyArbiter | undefined;
@@ -94,11 +95,15 @@ async function open({ settings, listeners, ...boot }: Boot): Promise<void> {
     streamGrace: settings.streamGrace,
     migrationLimit: settings.migrationLimit,
     stash: new Stash(join(folder, "stash.log")),
+    registered: (worker) => tellArbiter({ type: "registered", worker }),
     kill: (worker, reason) => tellArbiter({ type: "kill", worker, reason }),
     scale: (by) => scaling.scale(by),
   });
   await arbiter.open();
   tellArbiter({ type: "ready" });
+  // Its silence means that it hangs: it runs nobody's code. Several beats within the time that the arbiter waits.
+  const beat = settings.timeout === 0 ? HEARTBEAT_MS : Math.min(HEARTBEAT_MS, settings.timeout * 250);
+  setInterval(() => tellArbiter({ type: "heartbeat" }), beat);
 }
 
 function limits(apps: string[], settings: Settings): Limits {

@@ -94,7 +94,9 @@ export type FromChild =
   /** Files that the child has loaded, told as they are loaded, where the setting `reload` is on. */
   | { type: "loadedFiles"; files: string[] }
   | { type: "bootFailed"; reason: string }
-  | { type: "kill"; worker: number; reason: string };
+  | { type: "kill"; worker: number; reason: string }
+  /** A dirty worker has registered with the dirty arbiter: from now on it is given requests. */
+  | { type: "registered"; worker: number };
 
 /** Sends to the arbiter. A channel that is gone is no error here: `onParentGone` deals with that. */
 export function tellArbiter(message: FromChild): void {

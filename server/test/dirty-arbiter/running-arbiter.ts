@@ -47,6 +47,7 @@ export class RunningArbiter {
       streamGrace: 30,
       migrationLimit: 3,
       stash: new Stash(join(folder, "stash.log")),
+      registered: () => {},
       kill: (worker) => this.killed.push(worker),
       scale: async (by) => {
         this.scaled.push(by);

@@ -123,6 +123,17 @@ describe("an HTTP worker stands still", () => {
     expect(Number((await ask(server.target, "/pid")).body)).not.toBe(stopped);
   });
 
+  test("stopped while it drains, it is ended after the timeout, so that its clients need not wait", async () => {
+    const server = await start(["--timeout", "1", "--workers", "2", "--graceful-timeout", "60"]);
+    const held = await stream(server.target, "Echo.ticks", [100_000, 20, "held"]);
+    const serving = Number(held.headers["x-pid"]);
+    process.kill(serving, "SIGTERM");
+    process.kill(serving, "SIGSTOP");
+    await server.logged(`http worker ${serving} was silent for 1 s and is replaced`);
+    await held.ended();
+    await eventually("there are two", () => server.pids("http worker").filter(isAlive).length === 2);
+  });
+
   test("blocked by its app, it is replaced after the timeout; one that answers is not", async () => {
     const server = await start(["--timeout", "0.7", "--workers", "2"]);
     const spinning = open(server.target, "/spin/30000").catch(() => undefined);
@@ -205,6 +216,20 @@ describe("the dirty arbiter is killed", () => {
     expect(began(server)).toEqual(["running", ...labels, "late"]);
     expect(server.pids("dirty worker")).toEqual([worker]);
     expect(await call(server.target, "Single.count")).toBe(2);
+  });
+
+  test("stopped (SIGSTOP), it is replaced after the timeout; streams go on, and what waits is placed", async () => {
+    const server = await start(["--timeout", "1"]);
+    const [stopped = 0] = server.pids("dirty arbiter");
+    const running = await stream(server.target, "Single.ticks", [100, 20, "running"]);
+    const queued = await enqueue(server.target, "Single.ticks", [2, 10, "queued"]);
+    process.kill(stopped, "SIGSTOP");
+    const called = call(server.target, "Echo.count");
+    await server.logged(`dirty arbiter ${stopped} was silent for 1 s and is replaced`);
+    expect(await called).toBe(1);
+    for (const answer of [running, queued]) await answer.ended();
+    expect(running.text).toMatch(/^0 1 2 .* 98 99 done$/);
+    expect(queued.text).toBe("0 1 done");
   });
 
   test("calls that come while it starts again wait for it and are answered", async () => {
