@@ -3,24 +3,26 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Settings } from "../config/settings.ts";
-import type { FromChild, Kind, SocketFile, ToChild } from "../process/channel.ts";
+import type { FromChild, Kind } from "../process/channel.ts";
 import { explain } from "../process/explain.ts";
 import { reopenLogs } from "../process/logger.ts";
+import type { ArbiterEnd, ArbiterEvents, ArbiterOptions } from "./arbiter-options.ts";
 import { Assignments } from "./assignments.ts";
 import type { Child } from "./child.ts";
 import { ChildStarter } from "./child-starter.ts";
-import type { ChildSnapshot, FleetSnapshot } from "./control-target.ts";
+import type { FleetSnapshot } from "./control-target.ts";
 import { Crew } from "./crew.ts";
-import type { FileWatcher } from "./file-watcher.ts";
+import { DirtySide } from "./dirty-side.ts";
+import { describeFleet } from "./fleet-snapshot.ts";
 import { Generations, type ReloadedKind } from "./generations.ts";
 import type { ServerState } from "./hook-messages.ts";
-import type { HookThread } from "./hook-thread.ts";
-import type { ListeningSocket } from "./listening-socket.ts";
+import { Reloader } from "./reloader.ts";
 import { ReportDesk } from "./report-desk.ts";
 import { RestartCounts } from "./restart-counts.ts";
 import { ServerSockets } from "./server-sockets.ts";
 import { describeExit, describeServer } from "./server-state.ts";
 import { StopOrder } from "./stop-order.ts";
+import { WorkerCount } from "./worker-count.ts";
 
 const TICK_MS = 500;
 /** An arbiter that has not looked at its children for so long was itself stopped. */
@@ -28,53 +30,6 @@ const AWAY_MS = 2 * TICK_MS;
 
 /** Exit code of a start that failed because a kind of child cannot start, as Gunicorn's. */
 export const BOOT_ERROR = 3;
-
-/** Settings that hold from the start of the arbiter to its end. */
-const FIXED: readonly (keyof Settings)[] = ["dirtyBind", "controlSocket", "pidfile", "reload"];
-
-/** The most workers of a kind, as the settings have it. */
-const MOST_WORKERS = 1000;
-
-/** How the server ended. */
-export interface ArbiterEnd {
-  code: number;
-  /** Why, where it is a failure. */
-  reason?: string;
-}
-
-/** What an arbiter is made of. */
-export interface ArbiterOptions {
-  settings: Settings;
-  log: Logger;
-  /** The hooks of the config that was read last. */
-  hooks: HookThread;
-  /** Is told what workers load, where the setting `reload` is on. */
-  watcher?: FileWatcher | undefined;
-  /** Reads the config again, for a reload. @throws Error that says what is wrong with it. */
-  reread(): Promise<Settings>;
-  /**
-   * Called when the sockets are bound, before the first child starts.
-   * @param folder the private folder.
-   */
-  opened?(folder: string): Promise<void>;
-  /** Sockets of a service manager, which replace those of `bind`. */
-  inherited?: readonly ListeningSocket[];
-  /** Files beside the sockets that the last process to go removes when the arbiter was killed. */
-  files?: () => readonly SocketFile[];
-  events?: Partial<ArbiterEvents>;
-}
-
-/** What others want to know of the arbiter. */
-export interface ArbiterEvents {
-  /** The server serves: as many processes are ready as should be. */
-  listening(status: string): void;
-  /** A reload has begun. */
-  reloading(): void;
-  /** A reload has ended: the new generation serves, or it was given up and the old one does. */
-  reloaded(status: string, serves: boolean): void;
-  /** The server has begun to stop. */
-  stopping(status: string): void;
-}
 
 /**
  * The supervisor: binds every socket, keeps every other process alive, carries no traffic and loads no user
@@ -89,6 +44,9 @@ export class Arbiter {
   private readonly generations: Generations;
   private readonly assignments: Assignments;
   private readonly stopOrder: StopOrder;
+  private readonly dirtySide: DirtySide;
+  private readonly count: WorkerCount;
+  private readonly reloader: Reloader;
   private readonly finished: (end: ArbiterEnd) => void;
   /** Resolves when every process is gone and everything was cleaned up. */
   readonly ended: Promise<ArbiterEnd>;
@@ -99,7 +57,6 @@ export class Arbiter {
   private starter: ChildStarter | undefined;
   private ticker: NodeJS.Timeout | undefined;
   private announced = false;
-  private toldChildren = "";
   private lookedAt = Date.now();
   private stopping = false;
   private done = false;
@@ -114,7 +71,7 @@ export class Arbiter {
     this.sockets = new ServerSockets(options.inherited ?? []);
     this.dirtyArbiter = new Crew("dirty-arbiter", 1, settings);
     this.generations = new Generations(settings, {
-      appsChanged: () => this.configureDirtyArbiter(),
+      appsChanged: () => this.dirtySide.configure(),
       committed: () => this.sockets.keep(this.settings.bind),
       abandoned: (_generation, reason) =>
         this.log.error(`the reload is given up, and the old workers go on serving: ${reason}`),
@@ -125,6 +82,16 @@ export class Arbiter {
       () => this.generations.dirtyCrews,
       () => [this.dirtyArbiter],
     ]);
+    this.dirtySide = new DirtySide(this.dirtyArbiter, this.generations);
+    this.count = new WorkerCount(this.generations, log);
+    this.reloader = new Reloader({
+      generations: this.generations,
+      assignments: this.assignments,
+      sockets: this.sockets,
+      log,
+      reread: () => options.reread(),
+      converge: () => this.converge(),
+    });
     let finished: (end: ArbiterEnd) => void = () => {};
     this.ended = new Promise((resolve) => {
       finished = resolve;
@@ -174,13 +141,13 @@ export class Arbiter {
    * @throws Error with the reason for which the old workers go on serving.
    */
   async reload(): Promise<string> {
-    this.log.info("reloading: the config is read again");
     this.events.reloading?.();
     let serves = false;
     try {
-      const settings = await this.reread();
-      if (!this.stopping) this.options.hooks.call("onReload", describeServer(settings, this.children));
-      const done = await this.replace(settings, ["dirty-worker", "http-worker"]);
+      const settings = await this.reloader.reread();
+      if (this.stopping) throw new Error("the server is stopping");
+      this.options.hooks.call("onReload", describeServer(settings, this.children));
+      const done = await this.reloader.replace(settings, ["dirty-worker", "http-worker"]);
       serves = true;
       return done;
     } finally {
@@ -193,7 +160,8 @@ export class Arbiter {
    * @throws Error with the reason for which the old ones go on serving.
    */
   async restart(kinds: readonly ReloadedKind[]): Promise<string> {
-    return this.replace(this.settings, kinds);
+    if (this.stopping) throw new Error("the server is stopping");
+    return this.reloader.replace(this.settings, kinds);
   }
 
   /**
@@ -222,34 +190,19 @@ export class Arbiter {
     this.converge();
   }
 
-  /**
-   * Changes the number of workers of a kind by `by`, at most to what is possible: there is always one HTTP worker, and
-   * never fewer dirty workers than the apps' `workers` need.
-   * @returns how many there are from now on.
-   */
+  /** Changes the number of workers of a kind as far as is possible. @returns how many there are from now on. */
   scale(kind: ReloadedKind, by: number): number {
-    const crew = this.crewOf(kind);
-    crew.target = Math.min(MOST_WORKERS, Math.max(this.leastOf(kind), crew.target + by));
-    this.log.info(`${crew.target} ${kind === "http-worker" ? "HTTP" : "dirty"} workers from now on`);
+    const target = this.count.change(kind, by);
     this.converge();
-    return crew.target;
+    return target;
   }
 
-  /**
-   * Does what `scale` does, or nothing.
-   * @throws Error with the reason why not.
-   */
+  /** Does what `scale` does, or nothing. @throws Error with the reason why not. */
   scaleExactly(kind: ReloadedKind, by: number): number {
-    const { target } = this.crewOf(kind);
-    const [least, name] = [this.leastOf(kind), kind === "http-worker" ? "HTTP" : "dirty"];
     if (this.stopping) throw new Error("The server is stopping.");
-    if (kind === "dirty-worker" && this.settings.dirtyApps.length === 0)
-      throw new Error("There are no dirty apps, so there is nothing for dirty workers to do.");
-    if (target + by < least || target + by > MOST_WORKERS)
-      throw new Error(
-        `There are ${target} ${name} workers; there can be ${least} to ${MOST_WORKERS} of them${least > 1 ? ", since an app's workers need as many" : ""}.`,
-      );
-    return this.scale(kind, by);
+    const target = this.count.changeExactly(kind, by);
+    this.converge();
+    return target;
   }
 
   /**
@@ -273,25 +226,16 @@ export class Arbiter {
 
   /** The whole server at this moment, as far as the arbiter knows it without asking anybody. */
   snapshot(): Omit<FleetSnapshot, "sources"> {
-    const { current, reloading } = this.generations;
-    return {
-      pid: process.pid,
-      state: this.stopping ? "stopping" : reloading ? "reloading" : this.announced ? "running" : "starting",
-      startedAt: this.startedAt,
-      generation: current.number,
-      targets: {
-        "http-worker": current.http.target,
-        "dirty-arbiter": this.dirtyArbiter.target,
-        "dirty-worker": current.dirty.target,
-      },
-      children: this.crews.flatMap((crew) => {
-        const generation = this.generations.numberOf(crew);
-        return [...crew.children].map((child) => describe(child, generation));
-      }),
-      listeners: this.sockets.listeners,
-      settings: this.settings,
-      restarts: this.restarts.list(),
-    };
+    const { startedAt, generations, dirtyArbiter, sockets, restarts } = this;
+    const state = this.stopping ? "stopping" : this.announced ? "running" : "starting";
+    return describeFleet({
+      state: state === "running" && generations.reloading ? "reloading" : state,
+      startedAt,
+      generations,
+      dirtyArbiter,
+      listeners: sockets.listeners,
+      restarts: restarts.list(),
+    });
   }
 
   /** Opens the log file again, in every process. */
@@ -332,7 +276,7 @@ export class Arbiter {
     if (!this.stopping) {
       for (const crew of this.crews) crew.startMissing(Date.now(), () => this.spawn(crew, starter));
     }
-    this.tellChildren();
+    this.dirtySide.know(this.children.map(({ pid }) => pid));
     this.announce();
   }
 
@@ -439,12 +383,12 @@ export class Arbiter {
     );
     const keep = this.generations.kept(crew);
     if (keep !== undefined) child.tell({ type: "retire", keep });
-    if (child.kind === "dirty-worker") this.tellDirtyArbiter({ type: "dirtyWorkersFailing", reason: null });
+    if (child.kind === "dirty-worker") this.dirtySide.starting();
     if (child.kind !== "dirty-arbiter") this.options.watcher?.ready(child.kind);
     else {
       // A reload may have come while it started.
-      this.configureDirtyArbiter();
-      this.reportFailing();
+      this.dirtySide.configure();
+      this.dirtySide.reportFailing();
     }
     this.converge();
   }
@@ -462,13 +406,13 @@ export class Arbiter {
   private reap(crew: Crew, child: Child): void {
     crew.children.delete(child);
     this.reports.gone(child);
-    this.count(crew, child);
+    this.countRestart(crew, child);
     const exit = describeExit(child);
     if (exit !== undefined) this.options.hooks.call("workerExit", this.state, exit);
     this.options.watcher?.gone(child.id, !child.ready);
     if (child.kind === "dirty-worker") {
       this.assignments.gone(child);
-      this.tellDirtyArbiter({ type: "workerGone", worker: child.id });
+      this.dirtySide.workerGone(child.id);
       rmSync(join(this.folder, `w${child.id}.sock`), { force: true });
     }
     if (child.stopping || this.stopping) this.log.info(`${title(child.kind)} ${child.pid} has stopped`);
@@ -476,7 +420,7 @@ export class Arbiter {
     this.converge();
   }
 
-  private count(crew: Crew, child: Child): void {
+  private countRestart(crew: Crew, child: Child): void {
     if (this.stopping) return;
     if (child.wornOut) this.restarts.add(child.kind, "worn out");
     else if (!child.stopping)
@@ -497,59 +441,8 @@ export class Arbiter {
       this.end = { code: BOOT_ERROR, reason: `The ${title(crew.kind)} cannot start: ${crew.lastFailure}` };
       this.stop(false);
     } else if (crew.kind === "dirty-worker") {
-      this.reportFailing();
+      this.dirtySide.reportFailing();
     }
-  }
-
-  // Requests for apps that no worker runs must not wait for workers that keep failing.
-  private reportFailing(): void {
-    const { dirty } = this.generations.current;
-    if (!dirty.backoff.looping) return;
-    const ready = this.generations.dirtyCrews.flatMap((crew) => crew.active.filter((child) => child.ready));
-    const served = new Set(ready.flatMap(({ apps }) => apps));
-    const apps = this.generations.apps.filter((app) => !served.has(app));
-    this.tellDirtyArbiter({ type: "dirtyWorkersFailing", reason: dirty.lastFailure, apps });
-  }
-
-  // Once killed, this process ends nobody any more. The dirty arbiter does, and must know of each child before that
-  // can speak for itself: code that spins while it is loaded never does.
-  private tellChildren(): void {
-    const pids = this.children.map(({ pid }) => pid);
-    if (pids.join() === this.toldChildren) return;
-    this.toldChildren = pids.join();
-    this.tellDirtyArbiter({ type: "children", pids });
-  }
-
-  private async reread(): Promise<Settings> {
-    try {
-      const settings = { ...(await this.options.reread()) };
-      for (const name of FIXED) this.keepFixed(settings, name);
-      await this.sockets.open(settings.bind);
-      return settings;
-    } catch (error) {
-      this.log.error(`the reload is given up, and the old workers go on serving: ${explain(error)}`);
-      throw error;
-    }
-  }
-
-  private async replace(settings: Settings, kinds: readonly ReloadedKind[]): Promise<string> {
-    if (this.stopping) throw new Error("the server is stopping");
-    this.assignments.configure(settings.resources);
-    const began = Date.now();
-    const serves = this.generations.begin(settings, new Set(kinds));
-    this.log.info(`starting new ${kinds.map((kind) => `${title(kind)}s`).join(" and ")} beside the old`);
-    // Not in this turn: whoever gives up at once rejects what nobody awaits yet.
-    setImmediate(() => this.converge());
-    await serves;
-    const done = `reloaded in ${((Date.now() - began) / 1000).toFixed(1)} s: the new workers serve, the old ones drain`;
-    this.log.info(done);
-    return done;
-  }
-
-  private keepFixed<Name extends keyof Settings>(settings: Settings, name: Name): void {
-    if (settings[name] === this.settings[name]) return;
-    this.log.warn(`the setting ${name} stays as it is: only a restart of the server changes it`);
-    settings[name] = this.settings[name];
   }
 
   // Those whose units a new worker of this crew may have: of older generations, and the worn out of its own.
@@ -559,28 +452,6 @@ export class Arbiter {
         .filter((child) => other !== crew || child.wornOut)
         .map((child) => ({ crew: other, child })),
     );
-  }
-
-  private crewOf(kind: ReloadedKind): Crew {
-    const { http, dirty } = this.generations.current;
-    return kind === "http-worker" ? http : dirty;
-  }
-
-  private leastOf(kind: ReloadedKind): number {
-    if (kind === "http-worker") return 1;
-    const { dirty } = this.generations.current;
-    const needed = Math.max(1, ...dirty.statics.map(({ workers }) => workers ?? 1));
-    // Where there were fewer from the start, they are not made more by asking for fewer.
-    return Math.min(needed, dirty.target);
-  }
-
-  private configureDirtyArbiter(): void {
-    this.dirtyArbiter.settings = this.settings;
-    this.tellDirtyArbiter({ type: "configure", apps: this.generations.apps, settings: this.settings });
-  }
-
-  private tellDirtyArbiter(message: ToChild): void {
-    for (const child of this.dirtyArbiter.active) child.tell(message);
   }
 
   private beginStop(graceful: boolean, message: string): void {
@@ -616,18 +487,6 @@ export class Arbiter {
     this.sockets.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
-}
-
-function describe(child: Child, generation: number): ChildSnapshot {
-  const { kind, id, pid, startedAt, heardAt, apps } = child;
-  const state = child.stopping
-    ? "draining"
-    : !child.ready
-      ? "starting"
-      : child.wornOut
-        ? "outdated"
-        : "ready";
-  return { kind, id, pid, state, startedAt, heardAt, generation, apps };
 }
 
 function title(kind: Kind): string {

@@ -1,0 +1,59 @@
+import type { ToChild } from "../process/channel.ts";
+import type { Crew } from "./crew.ts";
+import type { Generations } from "./generations.ts";
+
+/** What the dirty arbiter is told, whichever process it is at the moment. */
+export class DirtySide {
+  private readonly dirtyArbiter: Crew;
+  private readonly generations: Generations;
+  private toldChildren = "";
+
+  constructor(dirtyArbiter: Crew, generations: Generations) {
+    this.dirtyArbiter = dirtyArbiter;
+    this.generations = generations;
+  }
+
+  /** Other apps can be placed, or other limits hold; said again to one that has just started. */
+  configure(): void {
+    const { settings } = this.generations.current;
+    this.dirtyArbiter.settings = settings;
+    this.tell({ type: "configure", apps: this.generations.apps, settings });
+  }
+
+  /** A dirty worker is dead. */
+  workerGone(worker: number): void {
+    this.tell({ type: "workerGone", worker });
+  }
+
+  /** Dirty workers start again. */
+  starting(): void {
+    this.tell({ type: "dirtyWorkersFailing", reason: null });
+  }
+
+  /** Where dirty workers keep failing: requests for apps that no worker runs must not wait for them. */
+  reportFailing(): void {
+    const { current, dirtyCrews, apps } = this.generations;
+    if (!current.dirty.backoff.looping) return;
+    const ready = dirtyCrews.flatMap((crew) => crew.active.filter((child) => child.ready));
+    const served = new Set(ready.flatMap((child) => child.apps));
+    this.tell({
+      type: "dirtyWorkersFailing",
+      reason: current.dirty.lastFailure,
+      apps: apps.filter((app) => !served.has(app)),
+    });
+  }
+
+  /**
+   * All children there are. Once killed, this process ends nobody any more. The dirty arbiter does, and must know of
+   * each child before that can speak for itself: code that spins while it is loaded never does.
+   */
+  know(pids: readonly number[]): void {
+    if (pids.join() === this.toldChildren) return;
+    this.toldChildren = pids.join();
+    this.tell({ type: "children", pids: [...pids] });
+  }
+
+  private tell(message: ToChild): void {
+    for (const child of this.dirtyArbiter.active) child.tell(message);
+  }
+}
