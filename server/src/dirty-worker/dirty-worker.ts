@@ -182,8 +182,11 @@ export class DirtyWorker implements RegistrationOwner, ClientSessionOwner {
       }
       this.registration?.free(slot, true);
     } else if (cancel) {
-      // Its client may live, and only have lost the dirty arbiter.
-      run.end(new DirtyWorkerError("The dirty arbiter took the run's slot back."));
+      const reason = new DirtyWorkerError("The dirty arbiter took the run's slot back.");
+      // The readers of a stream ask for it again once its code has ended, and have it continued. A plain run's client
+      // may live, and only have lost the dirty arbiter.
+      if (this.streams.has(slot)) run.abort(reason);
+      else run.end(reason);
     }
   }
 

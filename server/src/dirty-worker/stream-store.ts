@@ -72,6 +72,11 @@ export class StreamStore implements StreamKeeper {
     return this.bytes;
   }
 
+  /** Whether a slot's run is a stream that is kept. */
+  has(slot: number): boolean {
+    return this.streams.has(slot);
+  }
+
   /** Makes the stream of a run; readers that came before it are let in once the run has begun. */
   create(message: RunMessage, id: string, continues: boolean): ResumableStream {
     const stream = new ResumableStream(this, message, id, continues);
