@@ -59,6 +59,11 @@ export class ChildStarter {
         .flatMap((http) => http.active)
         .filter((child) => child.ready)
         .map((child) => child.id),
+      // Also those that drain: their streams can be read.
+      dirtyWorkers: this.generations.dirtyCrews
+        .flatMap((dirty) => [...dirty.children])
+        .filter((child) => child.ready)
+        .map((child) => child.id),
       socketFiles: [...this.sockets.files, ...this.files()],
     };
     return new Child(

@@ -47,6 +47,8 @@ export interface DirtyArbiterOptions {
   apps: string[];
   /** Ids of the HTTP workers that live already. */
   httpWorkers: number[];
+  /** Ids of the dirty workers that live already: until each has registered, or is gone, it may have any stream. */
+  dirtyWorkers: number[];
   queueSize: number;
   /** Seconds. */
   queueTimeout: number;
@@ -140,6 +142,7 @@ export class DirtyArbiter {
         adopt: (worker, run) => this.workers.get(worker)?.connection.send(MSG.RUN, 0, run),
       },
       true,
+      options.dirtyWorkers,
     );
     this.office = {
       inspect: () => this.placement.inspect(),

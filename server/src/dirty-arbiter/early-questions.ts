@@ -10,14 +10,41 @@ export interface EarlyQuestion {
 
 /**
  * Questions that came to a new dirty arbiter before the worker, or the client, that knows the stream. They wait until
- * all of those could have come.
+ * all of those could have come: clients for a moment, and each worker that lives until it registers or is gone. A
+ * worker that is slow or stopped keeps its streams, so nobody may say meanwhile that there is no such stream.
  */
 export class EarlyQuestions {
   private questions: EarlyQuestion[] = [];
+  private held: boolean;
+  private readonly workers: Set<number>;
+
+  /**
+   * @param held whether clients of an earlier dirty arbiter may still come, until `release()`.
+   * @param workers ids of the workers that may have registered with an earlier one.
+   */
+  constructor(held: boolean, workers: readonly number[]) {
+    this.held = held;
+    this.workers = new Set(workers);
+  }
+
+  /** Whether a stream may be somewhere though it is not known. */
+  get open(): boolean {
+    return this.held || this.workers.size > 0;
+  }
 
   /** How many wait. */
   get size(): number {
     return this.questions.length;
+  }
+
+  /** All clients that could come have. */
+  release(): void {
+    this.held = false;
+  }
+
+  /** What a worker keeps is known from now on, or it is dead. */
+  heard(worker: number): void {
+    this.workers.delete(worker);
   }
 
   add(question: EarlyQuestion): void {

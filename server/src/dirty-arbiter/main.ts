@@ -29,6 +29,8 @@ let arbiter: DirtyArbiter | undefined;
 const scaling = new Scaling((by, id) => tellArbiter({ type: "scale", by, id }));
 /** The arbiter's children, as it said last: also those that never came as far as their connection to this process. */
 let children: number[] = [];
+/** Workers that ended while this process started. */
+const goneEarly = new Set<number>();
 
 onArbiterMessage((message) => {
   handle(message).catch((error: unknown) => {
@@ -46,6 +48,7 @@ async function handle(message: ToChild): Promise<void> {
       await open(boot);
       return;
     case "workerGone":
+      if (arbiter === undefined) goneEarly.add(message.worker);
       arbiter?.workerGone(message.worker);
       return;
     case "dirtyWorkersFailing":
@@ -82,7 +85,7 @@ async function open({ settings, listeners, ...boot }: Boot): Promise<void> {
   });
   const [listener] = listeners;
   if (listener === undefined) throw new Error("The dirty arbiter got no listening socket.");
-  const { dirtySocket, token, id, apps, httpWorkers, folder } = boot;
+  const { dirtySocket, token, id, apps, httpWorkers, dirtyWorkers, folder } = boot;
   arbiter = new DirtyArbiter({
     fd: listener.fd,
     backlog: settings.backlog,
@@ -91,6 +94,7 @@ async function open({ settings, listeners, ...boot }: Boot): Promise<void> {
     id,
     ...limits(apps, settings),
     httpWorkers,
+    dirtyWorkers: dirtyWorkers.filter((worker) => !goneEarly.has(worker)),
     timeout: settings.dirtyTimeout,
     streamGrace: settings.streamGrace,
     migrationLimit: settings.migrationLimit,

@@ -1,10 +1,10 @@
 import type { DirtyError } from "../protocol/errors.ts";
 import type { KeptStream, Place, Placed, Ready, Run } from "../protocol/messages.ts";
 import type { EndStream, Find, Found } from "../protocol/stream-messages.ts";
-import { EarlyQuestions } from "./early-questions.ts";
+import { type EarlyQuestion, EarlyQuestions } from "./early-questions.ts";
 import type { PlaceRequest } from "./placement.ts";
 import { type Asker, foundIn, newEntry, type StreamEntry } from "./stream-entry.ts";
-import { cancelled, gone, notFound, waitedTooLong } from "./stream-errors.ts";
+import { cancelled, gone, notFound, notHeardOf, waitedTooLong } from "./stream-errors.ts";
 import { StreamPayloads } from "./stream-payloads.ts";
 
 /** Bytes of requests that are kept for the case that their client dies. */
@@ -58,19 +58,26 @@ export class StreamDirectory {
   private readonly byRequest = new Map<number, StreamEntry>();
   /** Slots that were granted and are not known to be used. */
   private readonly bySlot = new Map<number, StreamEntry>();
-  private readonly early = new EarlyQuestions();
+  private readonly early: EarlyQuestions;
   /** The streams that are not with a worker. */
   private readonly moving = new Set<StreamEntry>();
-  private settling: boolean;
   private readonly payloads: StreamPayloads;
   private lastRequest = 0;
 
-  /** @param settling whether workers of an earlier dirty arbiter may still register, until `settle()`. */
-  constructor(options: StreamDirectoryOptions, events: StreamDirectoryEvents, settling = false) {
+  /**
+   * @param settling whether clients and workers of an earlier dirty arbiter may still come, until `settle()`.
+   * @param workers those that are known to live: they may come later than that.
+   */
+  constructor(
+    options: StreamDirectoryOptions,
+    events: StreamDirectoryEvents,
+    settling = false,
+    workers: readonly number[] = [],
+  ) {
     this.options = options;
     this.payloads = new StreamPayloads(options.maxPayloads ?? MAX_PAYLOADS);
     this.events = events;
-    this.settling = settling;
+    this.early = new EarlyQuestions(settling, workers);
   }
 
   /** Whether nothing waits for the clock. */
@@ -94,7 +101,10 @@ export class StreamDirectory {
     const now = this.options.now();
     const asker: Asker = { peer, id, place, bytes, expires: now + this.options.queueTimeoutMs };
     const entry = this.entries.get(stream);
-    if (entry === undefined) {
+    if (entry === undefined && place.lost !== undefined && this.early.open) {
+      // It ran. Another reader may have had it continued at a worker that is not heard of yet.
+      this.early.add({ asker, stream, ends: false });
+    } else if (entry === undefined) {
       this.start(this.add(stream), asker);
       this.answerEarly(stream);
     } else if (entry.state === "waiting") {
@@ -252,6 +262,8 @@ export class StreamDirectory {
       for (const asker of askers) this.events.found(asker, foundIn(entry));
       this.answerEarly(stream);
     }
+    this.early.heard(worker);
+    this.answerLast();
   }
 
   /** A worker is dead, with the streams that it kept. */
@@ -259,12 +271,14 @@ export class StreamDirectory {
     for (const entry of this.entries.values()) {
       if (entry.state === "placed" && entry.worker === worker) this.lose(entry, false);
     }
+    this.early.heard(worker);
+    this.answerLast();
   }
 
-  /** All workers that could have registered have: whoever asks for an unknown stream is told so. */
+  /** All clients that could have come have: once the workers have too, whoever asks for an unknown stream is told so. */
   settle(): void {
-    this.settling = false;
-    for (const { asker } of this.early.take(() => true)) this.events.rejected(asker, notFound());
+    this.early.release();
+    this.answerLast();
   }
 
   /** Looks at the clock. */
@@ -282,7 +296,7 @@ export class StreamDirectory {
       }
     }
     for (const { asker } of this.early.take(({ asker }) => now >= asker.expires)) {
-      this.events.rejected(asker, waitedTooLong());
+      this.events.rejected(asker, notHeardOf());
     }
   }
 
@@ -365,16 +379,27 @@ export class StreamDirectory {
   }
 
   private miss(asker: Asker, stream: string, ends: boolean): void {
-    if (this.settling) this.early.add({ asker, stream, ends });
+    if (this.early.open) this.early.add({ asker, stream, ends });
     else this.events.rejected(asker, notFound());
   }
 
   /** A stream has become known: those who asked for it too early are answered. */
   private answerEarly(stream: string): void {
-    for (const { asker, ends } of this.early.take((one) => one.stream === stream)) {
-      if (ends) this.end(asker.peer, asker.id, { stream });
-      else this.find(asker.peer, asker.id, { stream });
-    }
+    for (const question of this.early.take((one) => one.stream === stream)) this.answer(question);
+  }
+
+  /** No stream will become known any more: those who can have theirs continued do, then the others are answered. */
+  private answerLast(): void {
+    if (this.early.open) return;
+    for (const question of this.early.take(({ asker }) => asker.place !== undefined)) this.answer(question);
+    for (const question of this.early.take(() => true)) this.answer(question);
+  }
+
+  private answer({ asker, stream, ends }: EarlyQuestion): void {
+    const { peer, id, place, bytes } = asker;
+    if (place !== undefined) this.place(peer, id, place, bytes);
+    else if (ends) this.end(peer, id, { stream });
+    else this.find(peer, id, { stream });
   }
 
   /** Takes the first asker out that is meant; then somebody else makes the run, or nobody wants it. */

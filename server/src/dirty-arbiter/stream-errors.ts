@@ -22,6 +22,14 @@ export function cancelled(): DirtyError {
   return new DirtyCancelledError("The stream was cancelled.");
 }
 
+/** A worker that may have it does not say so. */
+export function notHeardOf(): DirtyError {
+  return new DirtyQueueTimeoutError(
+    "A dirty worker that may have the stream has not come to the new dirty arbiter. Ask again.",
+    { details: { retry_after: MAX_RETRY_AFTER } },
+  );
+}
+
 /** It still waits for a slot. */
 export function waitedTooLong(): DirtyError {
   return new DirtyQueueTimeoutError("The stream had no free slot for too long.", {

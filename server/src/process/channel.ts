@@ -29,6 +29,8 @@ export interface Boot {
   hooks?: readonly HookName[];
   /** HTTP workers that live as this child starts: a new dirty arbiter waits for their HELLO. */
   httpWorkers: number[];
+  /** Dirty workers that live as this child starts: a new dirty arbiter does not know their streams before they register. */
+  dirtyWorkers: number[];
   /** Socket files, and the pidfile, that the last process to go removes when the arbiter was killed. */
   socketFiles: SocketFile[];
 }

@@ -40,6 +40,7 @@ export class RunningArbiter {
       id: EPOCH,
       apps: ["app:App", "app:Other"],
       httpWorkers: [],
+      dirtyWorkers: [],
       queueSize: 100,
       queueTimeout: 30,
       abortGrace: 2,

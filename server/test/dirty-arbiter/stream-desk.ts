@@ -28,7 +28,7 @@ export class StreamDesk {
   private lastId = 0;
   private lastSlot = 0;
 
-  constructor(options: Partial<StreamDirectoryOptions> = {}, settling = false) {
+  constructor(options: Partial<StreamDirectoryOptions> = {}, settling = false, workers: number[] = []) {
     this.directory = new StreamDirectory(
       { graceMs: 5000, queueTimeoutMs: 30_000, now: () => this.now, ...options },
       {
@@ -46,6 +46,7 @@ export class StreamDesk {
         adopt: (worker, { slot, args }) => this.adopted.push({ worker, slot, args }),
       },
       settling,
+      workers,
     );
   }
 

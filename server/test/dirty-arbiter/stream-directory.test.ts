@@ -256,6 +256,65 @@ describe("a new dirty arbiter", () => {
     expect(desk.answers(other)).toEqual([]);
   });
 
+  test("waits for the workers that live before it says that there is no such stream", () => {
+    const desk = new StreamDesk({}, true, [1, 2, 3]);
+    const [find, end, other] = [desk.find(ANN, "s"), desk.end(BEN, "t"), desk.find(BEN, "u")];
+    desk.ready(1, []);
+    desk.directory.settle();
+    desk.wait(5000);
+    expect([find, end, other].map((id) => desk.answers(id))).toEqual([[], [], []]);
+    desk.ready(2, [{ stream: "s", slot: 7 }]);
+    expect(desk.answers(find)).toEqual([{ found: 7 }]);
+    desk.directory.workerGone(3);
+    expect([end, other].map((id) => desk.answers(id))).toEqual([[NOT_FOUND], [NOT_FOUND]]);
+    expect(desk.answers(desk.find(ANN, "v"))).toEqual([NOT_FOUND]);
+    expect(desk.directory.idle).toBe(true);
+  });
+
+  test("makes no second run of a stream that a worker may have which is not heard of yet", () => {
+    const desk = new StreamDesk({}, true, [1]);
+    desk.directory.settle();
+    const [finder, first, second] = [
+      desk.find(BEN, "s"),
+      desk.place(ANN, "s", { lost: 3 }),
+      desk.place(BEN, "s", { lost: 3 }),
+    ];
+    const alone = desk.place(ANN, "t", { lost: 4 });
+    desk.place(ANN, "new");
+    expect(desk.requests).toHaveLength(1);
+    desk.ready(1, [{ stream: "s", slot: 7 }]);
+    for (const id of [finder, first, second]) expect(desk.answers(id)).toEqual([{ found: 7 }]);
+    // Nobody has the other: now it is continued.
+    expect(desk.requests).toHaveLength(2);
+    desk.grant(1);
+    const slot = desk.grant(1);
+    expect(desk.answers(alone)).toEqual([{ placed: slot }]);
+  });
+
+  test("lets whoever asked for a stream find the run with which it is continued", () => {
+    const desk = new StreamDesk({}, true, [1]);
+    desk.directory.settle();
+    const finder = desk.find(BEN, "s");
+    const readers = [desk.place(ANN, "s", { lost: 3 }), desk.place(BEN, "s", { lost: 3 })];
+    desk.directory.workerGone(1);
+    expect(desk.requests).toHaveLength(1);
+    const slot = desk.grant(2);
+    expect(desk.answers(finder).at(-1)).toEqual({ found: slot });
+    expect(readers.map((id) => desk.answers(id).at(-1))).toEqual([{ placed: slot }, { found: slot }]);
+  });
+
+  test("says when to ask again where a worker does not come in time", () => {
+    const desk = new StreamDesk({}, true, [1]);
+    desk.directory.settle();
+    const asked = [desk.find(ANN, "s"), desk.end(ANN, "s"), desk.place(ANN, "s", { lost: 3 })];
+    desk.wait(29_000);
+    expect(asked.map((id) => desk.answers(id))).toEqual([[], [], []]);
+    desk.wait(1000);
+    const late = [{ error: "DIRTY_QUEUE_TIMEOUT" }];
+    expect(asked.map((id) => desk.answers(id))).toEqual([late, late, late]);
+    expect(desk.directory.idle).toBe(true);
+  });
+
   test("forgets a question that was taken back, and its asker", () => {
     const desk = new StreamDesk({}, true);
     const id = desk.find(ANN, "s");

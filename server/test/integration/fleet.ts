@@ -224,6 +224,7 @@ export class Fleet {
   private startArbiter(httpWorkers: number[]): FleetProcess {
     const boot = this.boot("dirty-arbiter");
     boot.httpWorkers = httpWorkers;
+    boot.dirtyWorkers = this.workers.filter(({ pid }) => isAlive(pid)).map(({ id }) => id);
     boot.listeners = [{ fd: FIRST_FD, bind: this.path }];
     return this.start("dirty-arbiter", boot, [this.listening.fd]);
   }
@@ -252,6 +253,7 @@ export class Fleet {
       listeners: [],
       apps: ["app:App"],
       httpWorkers: [],
+      dirtyWorkers: [],
       socketFiles: [],
     };
   }

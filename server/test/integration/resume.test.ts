@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import type { DirtyClient } from "../../src/dirty/client.ts";
 import { createStreamId } from "../../src/protocol/stream-id.ts";
-import { Fleet, type FleetOptions } from "./fleet.ts";
+import { Fleet, type FleetOptions, type FleetProcess } from "./fleet.ts";
 import { eventually } from "./harness.ts";
 import { Reading } from "./reading.ts";
 
@@ -94,6 +94,16 @@ async function codeOf(id: string, after = 0): Promise<string | undefined> {
   const reading = resume(id, after);
   await reading.ended();
   return reading.error?.code;
+}
+
+/** Does something while a worker is stopped. */
+async function paused<Result>(worker: FleetProcess | undefined, act: () => Promise<Result>): Promise<Result> {
+  worker?.process.kill("SIGSTOP");
+  try {
+    return await act();
+  } finally {
+    worker?.process.kill("SIGCONT");
+  }
 }
 
 const count = (n: number, from = 0): number[] => Array.from({ length: n - from }, (_, i) => from + i);
@@ -476,6 +486,36 @@ describe("when the dirty arbiter dies", () => {
     expect(again.values).toEqual(count(5));
     await fleet.client.cancel(ended.id);
     expect(await codeOf(ended.id)).toBe("DIRTY_STREAM_NOT_FOUND");
+  });
+
+  test("a stream is found though its worker comes to the successor late, and nobody is told that there is none", async () => {
+    await open({ workers: 2 });
+    const { id, reading, left } = begin("plain", [200, 10]);
+    await reading.has(5);
+    left.abort();
+    const worker = fleet.workers.find(({ pid }) => pid === notes("began")[0]?.pid);
+    const [rest, never] = await paused(worker, async () => {
+      await fleet.replaceArbiter();
+      const asked = [resume(id, 5), resume(createStreamId())] as const;
+      await expect(asked[1].ended(2000)).rejects.toThrow();
+      return asked;
+    });
+    await rest.ended();
+    expect(rest.error).toBeUndefined();
+    expect(rest.values).toEqual(count(200, 5));
+    await never.ended();
+    expect(never.error).toMatchObject({ code: "DIRTY_STREAM_NOT_FOUND" });
+  });
+
+  test("and a worker stays away for longer than dirtyQueueTimeout, its readers are told when to ask again", async () => {
+    await open({ flags: ["--dirty-queue-timeout", "1.2"] });
+    const { id, reading } = begin("plain", [3, 1]);
+    await reading.ended();
+    await paused(fleet.workers[0], async () => {
+      await fleet.replaceArbiter();
+      expect(await codeOf(id)).toBe("DIRTY_QUEUE_TIMEOUT");
+    });
+    await eventually("it is found again", async () => (await codeOf(id)) === undefined);
   });
 
   test("a stream with two readers goes on in one new run when its worker dies too", async () => {
