@@ -95,8 +95,8 @@ export class ResumableStream implements RunOutput, StreamReaderOwner {
       );
       return undefined;
     }
-    this.introduce(connection, id, attach);
-    const reader = this.admit(connection, id, attach.after, done);
+    const next = this.introduce(connection, id, attach);
+    const reader = this.admit(connection, id, next, done);
     this.pump(reader);
     return this.readers.has(reader) ? reader : undefined;
   }
@@ -217,7 +217,8 @@ export class ResumableStream implements RunOutput, StreamReaderOwner {
     return reader;
   }
 
-  private introduce(connection: Connection, id: RequestId, { after, prefix }: Attach): void {
+  /** @returns the number of the chunk that the reader gets first. */
+  private introduce(connection: Connection, id: RequestId, { after, prefix }: Attach): number {
     const { app, action, args, kwargs, request_id } = this.message;
     const attached: Attached = { app, action, args: [], request_id, continues: false };
     if (this.run !== undefined) attached.ms_left = Math.max(0, this.run.deadline - monotonicMs());
@@ -225,14 +226,17 @@ export class ResumableStream implements RunOutput, StreamReaderOwner {
       try {
         const whole: Attached = { ...attached, args, continues: true };
         if (kwargs !== undefined) whole.kwargs = kwargs;
-        if (prefix) whole.emitted = this.prefix(after);
+        // A reader that is ahead can only continue the run with all that came before its place.
+        const next = prefix ? Math.min(after, this.buffer.end) : after;
+        if (prefix) whole.emitted = this.prefix(next);
         connection.send(STREAM_MSG.ATTACHED, id, whole);
-        return;
+        return next;
       } catch {
         // Its beginning is not kept, or does not fit into a message: it can be read, and not continued elsewhere.
       }
     }
     connection.send(STREAM_MSG.ATTACHED, id, attached);
+    return after;
   }
 
   private prefix(count: number): unknown[] {

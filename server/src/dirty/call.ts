@@ -55,6 +55,8 @@ export class Call extends CallReader implements PlaceListener, RunListener {
   private continuation: Continuation | undefined;
   /** Chunks that the reader had before this call. */
   private readonly after: number;
+  /** So many chunks that come next the reader has already: they are only kept, to have the run continued. */
+  private ahead = 0;
   /** Reads a run that another call began, so leaving it leaves that alone. */
   private attaching = false;
   /** The reader is gone, and the call sees to it that the run begins all the same: until then. */
@@ -124,7 +126,7 @@ export class Call extends CallReader implements PlaceListener, RunListener {
         stream,
         slot: found.slot,
         after: this.continuation?.length ?? this.after,
-        prefix: this.continuation === undefined,
+        prefix: this.continuation === undefined && !this.awaited,
         request_id: requestId,
       },
       this,
@@ -138,8 +140,12 @@ export class Call extends CallReader implements PlaceListener, RunListener {
     this.begun = true;
     this.target ??= kwargs === undefined ? { app, action, args } : { app, action, args, kwargs };
     this.requestId = request_id;
-    if (!continues) this.continuation = undefined;
-    else if (emitted !== undefined && !this.awaited) this.continuation ??= new Continuation(emitted);
+    if (continues && emitted !== undefined && this.continuation === undefined) {
+      this.continuation = new Continuation(emitted);
+      this.ahead = Math.max(0, this.after - emitted.length);
+    } else if (!continues && this.ahead === 0) {
+      this.continuation = undefined;
+    }
     this.acceptance.accept();
     // A stream that has ended is only read: whoever reads it sets the pace.
     if (ms_left === undefined) {
@@ -169,7 +175,14 @@ export class Call extends CallReader implements PlaceListener, RunListener {
 
   chunk(value: unknown, bytes: number): boolean {
     this.streams ??= true;
-    if (this.continuation !== undefined) this.continuation.add(value, bytes);
+    if (this.continuation !== undefined) {
+      this.continuation.add(value, bytes);
+      if (this.ahead > 0) {
+        this.ahead--;
+        this.passedOn(bytes);
+        return false;
+      }
+    }
     return this.inbox.push(value, bytes);
   }
 

@@ -59,7 +59,8 @@ export interface Attach {
 /**
  * ATTACHED: what the run was called with, so that this reader can have it continued as its first one can, where it
  * `continues`. `ms_left` is not there when the run has ended; `emitted` not when it was not asked for, or its
- * beginning is not kept.
+ * beginning is not kept. Where it has fewer than `after` chunks, since the stream has no more yet, the chunks that
+ * follow begin behind those.
  */
 export interface Attached extends RunPayload {
   app: string;

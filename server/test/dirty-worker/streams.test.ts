@@ -159,6 +159,17 @@ describe("a reader that attaches", () => {
     expect((await client.over(beyond)).type).toBe(MSG.END);
   });
 
+  test("ahead of the stream, and would continue it, gets also what is made until then", async () => {
+    const counts = begin("counts", [20, 20]);
+    await client.has(counts.id, 2);
+    const id = attach(counts, 15, true);
+    const { emitted, continues } = await attached(id);
+    expect(continues).toBe(true);
+    await client.over(id);
+    expect([...(emitted as number[]), ...client.chunks(id)]).toEqual(Array.from({ length: 20 }, (_, i) => i));
+    expect(client.chunks(id).length).toBeGreaterThan(5);
+  });
+
   test("gets what an earlier worker delivered too", async () => {
     const counts = begin("counts", [5], { emitted: [0, 1, 2] });
     await client.over(counts.id);

@@ -440,6 +440,27 @@ describe("when its worker dies", () => {
     expect(late.values).toEqual(count(150));
   });
 
+  test("a reader that is ahead of it reads on too, from its own place", async () => {
+    await open({ workers: 3 });
+    const { id, reading, left } = begin("counts", [120, 20]);
+    await reading.has(3);
+    const stream = fleet.anotherClient().client.resume(id, { after: 90 });
+    await stream.accepted();
+    const ahead = new Reading(stream);
+    await fleet.workers.find(({ pid }) => pid === notes("began")[0]?.pid)?.kill();
+    await reading.has(30);
+    // Now alone, and still ahead, it has the run continued with what it never passes on.
+    left.abort();
+    await eventually("it runs elsewhere", () => notes("began").length === 2);
+    await fleet.workers.find(({ pid }) => pid === notes("began")[1]?.pid)?.kill();
+    expect(ahead.values).toEqual([]);
+    await ahead.ended();
+    expect(ahead.error).toBeUndefined();
+    expect(ahead.values).toEqual(count(120, 90));
+    expect(notes("began")).toHaveLength(3);
+    expect(notes("began")[2]?.emitted).toBeGreaterThanOrEqual(30);
+  });
+
   test("the readers of one that does not get an error, and it is gone", async () => {
     await open({ workers: 2 });
     const { id, reading } = begin("plain", [1000, 10]);
