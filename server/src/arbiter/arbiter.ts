@@ -270,7 +270,7 @@ export class Arbiter {
     }
     for (const crew of this.crews) {
       this.timeOut(crew);
-      for (const child of crew.surplus()) crew.letGo(child, this.graceful);
+      for (const child of crew.surplus()) crew.letGo(child, this.graceful, !this.stopping);
     }
     this.assignments.settle();
     if (!this.stopping) {

@@ -38,6 +38,8 @@ export class Child {
   registered = false;
   /** It was asked to stop, or killed on purpose: its end is no failure. */
   stopping = false;
+  /** It was asked to stop, and may wait for clients that come back. */
+  lingering = false;
   /** It has served as many requests as it may: it is stopped once its successor is ready. */
   wornOut = false;
   /** It has loaded its apps' modules and waits for resources, which is no fault of its own. */
@@ -99,12 +101,23 @@ export class Child {
     if (this.process.connected) this.process.send(message, () => {});
   }
 
-  /** Asks it to stop, and kills it when it is still there after `ms`. */
-  stop(graceful: boolean, ms: number): void {
+  /**
+   * Asks it to stop, and kills it when it is still there after `ms`.
+   * @param linger whether clients may come back for what it keeps.
+   */
+  stop(graceful: boolean, ms: number, linger = false): void {
     this.stopping = true;
-    this.tell({ type: "stop", graceful });
+    this.lingering = linger;
+    this.tell({ type: "stop", graceful, linger });
     clearTimeout(this.killTimer);
     this.killTimer = setTimeout(() => this.process.kill("SIGKILL"), ms);
+  }
+
+  /** Tells it that no client will come back. */
+  endLingering(): void {
+    if (!this.lingering) return;
+    this.lingering = false;
+    this.tell({ type: "stop", graceful: true });
   }
 
   /** Ends it at once. */

@@ -105,9 +105,18 @@ export class Crew {
     }
   }
 
-  /** Drains a child: it finishes what it has begun, within the graceful timeout of its kind, else it is killed. */
-  letGo(child: Child, graceful = true): void {
-    child.stop(graceful, graceful ? this.graceMs : QUICK_MS);
+  /**
+   * Drains a child: it finishes what it has begun, within the graceful timeout of its kind, else it is killed.
+   * @param linger whether clients may come back for the streams that it keeps, since the server goes on.
+   */
+  letGo(child: Child, graceful = true, linger = graceful): void {
+    const lingers = linger && this.kind === "dirty-worker";
+    child.stop(graceful, graceful ? this.graceMs : QUICK_MS, lingers);
+  }
+
+  /** Tells those that drain already that no client comes back. */
+  endLingering(): void {
+    for (const child of this.children) child.endLingering();
   }
 
   /** Tells those that drain already that now it is urgent. */

@@ -13,7 +13,10 @@ export class StopOrder {
   advance(): boolean {
     for (const group of this.groups) {
       const crews = group();
-      for (const crew of crews) crew.target = 0;
+      for (const crew of crews) {
+        crew.target = 0;
+        crew.endLingering();
+      }
       if (crews.some((crew) => crew.children.size > 0)) return false;
     }
     return true;

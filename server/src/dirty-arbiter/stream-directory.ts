@@ -1,6 +1,6 @@
 import type { DirtyError } from "../protocol/errors.ts";
-import type { KeptStream, Place, Placed, Ready, Run } from "../protocol/messages.ts";
-import type { EndStream, Find, Found } from "../protocol/stream-messages.ts";
+import type { Place, Placed, Ready, Run } from "../protocol/messages.ts";
+import type { EndStream, Find, Forget, Found } from "../protocol/stream-messages.ts";
 import { type EarlyQuestion, EarlyQuestions } from "./early-questions.ts";
 import type { PlaceRequest } from "./placement.ts";
 import { type Asker, foundIn, newEntry, type StreamEntry } from "./stream-entry.ts";
@@ -59,8 +59,10 @@ export class StreamDirectory {
   /** Slots that were granted and are not known to be used. */
   private readonly bySlot = new Map<number, StreamEntry>();
   private readonly early: EarlyQuestions;
-  /** The streams that are not with a worker. */
+  /** The streams that are not with a worker, and not gone. */
   private readonly moving = new Set<StreamEntry>();
+  /** Those that are gone, the oldest first. A worker that is replaced leaves thousands. */
+  private readonly tombstones = new Set<StreamEntry>();
   private readonly payloads: StreamPayloads;
   private lastRequest = 0;
 
@@ -82,7 +84,7 @@ export class StreamDirectory {
 
   /** Whether nothing waits for the clock. */
   get idle(): boolean {
-    return this.moving.size === 0 && this.early.size === 0;
+    return this.moving.size + this.tombstones.size + this.early.size === 0;
   }
 
   /** How many streams are known. */
@@ -234,9 +236,11 @@ export class StreamDirectory {
   }
 
   /** A worker keeps a stream no more. */
-  forgotten(worker: number, { stream, slot }: KeptStream): void {
+  forgotten(worker: number, { stream, slot, gone }: Forget): void {
     const entry = this.entries.get(stream);
-    if (entry?.state === "placed" && entry.worker === worker && entry.slot === slot) this.remove(entry);
+    if (entry?.state !== "placed" || entry.worker !== worker || entry.slot !== slot) return;
+    if (gone === true) this.lose(entry, false);
+    else this.remove(entry);
   }
 
   /** A worker says what it keeps. */
@@ -289,11 +293,13 @@ export class StreamDirectory {
         this.rejectAll(entry, gone());
         this.set(entry, "gone");
         this.payloads.drop(entry);
-      } else if (entry.state === "gone" && now - entry.since >= GONE_MS) {
-        this.remove(entry);
       } else if (entry.state === "waiting") {
         this.expire(entry, now);
       }
+    }
+    for (const entry of this.tombstones) {
+      if (now - entry.since < GONE_MS) break;
+      this.remove(entry);
     }
     for (const { asker } of this.early.take(({ asker }) => now >= asker.expires)) {
       this.events.rejected(asker, notHeardOf());
@@ -339,13 +345,7 @@ export class StreamDirectory {
 
   /** Forgets the oldest that is gone, or the oldest of all. */
   private makeRoom(): void {
-    let oldest: StreamEntry | undefined;
-    for (const entry of this.entries.values()) {
-      oldest ??= entry;
-      if (entry.state !== "gone") continue;
-      oldest = entry;
-      break;
-    }
+    const [oldest] = this.tombstones.size > 0 ? this.tombstones : this.entries.values();
     if (oldest === undefined) return;
     if (oldest.state === "waiting") this.events.withdraw(oldest.request);
     this.rejectAll(oldest, notFound());
@@ -463,8 +463,10 @@ export class StreamDirectory {
   private set(entry: StreamEntry, state: StreamEntry["state"]): void {
     entry.state = state;
     entry.since = this.options.now();
-    if (state === "placed") this.moving.delete(entry);
-    else this.moving.add(entry);
+    this.moving.delete(entry);
+    this.tombstones.delete(entry);
+    if (state === "gone") this.tombstones.add(entry);
+    else if (state !== "placed") this.moving.add(entry);
   }
 
   private rejectAll(entry: StreamEntry, error: DirtyError): void {
@@ -478,6 +480,7 @@ export class StreamDirectory {
   private remove(entry: StreamEntry): void {
     this.payloads.drop(entry);
     this.moving.delete(entry);
+    this.tombstones.delete(entry);
     this.byRequest.delete(entry.request);
     this.bySlot.delete(entry.slot);
     if (this.entries.get(entry.stream) === entry) this.entries.delete(entry.stream);

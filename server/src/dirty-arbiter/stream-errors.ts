@@ -12,9 +12,9 @@ export function notFound(): DirtyError {
   return new DirtyStreamNotFoundError("No stream has this id.");
 }
 
-/** Its worker died, and nobody had it continued. */
+/** Its worker died or was replaced, and nobody had it continued. */
 export function gone(): DirtyError {
-  return new DirtyStreamGoneError("The dirty worker that had the stream died.");
+  return new DirtyStreamGoneError("The dirty worker that had the stream is gone.");
 }
 
 /** Somebody ended it by its name. */

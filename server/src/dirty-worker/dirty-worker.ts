@@ -69,6 +69,8 @@ export class DirtyWorker implements RegistrationOwner, ClientSessionOwner {
   /** The apps that it takes new requests for; undefined: all that it has loaded. */
   private kept: readonly string[] | undefined;
   private closing = false;
+  /** While it drains, clients may come back for what has ended. */
+  private lingering = false;
   private emptied: (() => void) | undefined;
   private deserted: (() => void) | undefined;
 
@@ -76,7 +78,7 @@ export class DirtyWorker implements RegistrationOwner, ClientSessionOwner {
     this.options = options;
     this.hosts = new Map(options.hosts.map((host) => [host.name, host]));
     this.streams = new StreamStore(options.streams ?? { graceMs: 30_000 }, {
-      forgotten: (kept) => this.registration?.forget(kept),
+      forgotten: (forget) => this.registration?.forget(forget),
       changed: () => this.lookIfEmpty(),
     });
     this.server = createServer((socket) => this.accept(socket));
@@ -103,9 +105,12 @@ export class DirtyWorker implements RegistrationOwner, ClientSessionOwner {
   /**
    * Takes nothing new; resolves when the last run has settled and whoever reads a resumable stream has all of it, or
    * after `ms`.
+   * @param linger whether clients may come back: then the worker also waits for them while the grace of a stream that
+   * nobody has read to its end is not over. Else it only does while a client is connected.
    */
-  async drain(ms: number): Promise<void> {
+  async drain(ms: number, linger = false): Promise<void> {
     this.draining = true;
+    this.lingering = linger;
     this.registration?.announce();
     if (this.empty) return;
     await new Promise<void>((resolve) => {
@@ -115,6 +120,12 @@ export class DirtyWorker implements RegistrationOwner, ClientSessionOwner {
         resolve();
       };
     });
+  }
+
+  /** No client that is gone comes back: the server stops. */
+  endLingering(): void {
+    this.lingering = false;
+    this.lookIfEmpty();
   }
 
   /**
@@ -194,12 +205,10 @@ export class DirtyWorker implements RegistrationOwner, ClientSessionOwner {
     return !this.draining && (this.kept?.includes(host.name) ?? true);
   }
 
-  // Once no client is connected, nobody is there who could read on.
   private get empty(): boolean {
-    return (
-      this.running.size === 0 &&
-      (this.closing || this.connections.size === this.colleagues.size || !this.streams.wanted)
-    );
+    if (this.running.size > 0) return false;
+    if (this.closing || !this.streams.wanted) return true;
+    return !this.lingering && this.connections.size === this.colleagues.size;
   }
 
   private lookIfEmpty(): void {

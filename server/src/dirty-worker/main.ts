@@ -91,7 +91,7 @@ async function handle(message: ToChild): Promise<void> {
   } else if (message.type === "report") {
     tellArbiter({ type: "report", id: message.id, report: worker?.report() });
   } else if (message.type === "stop") {
-    await stop(message.graceful);
+    await stop(message.graceful, message.linger);
   }
 }
 
@@ -148,12 +148,13 @@ async function makeStashes(app: AppClass): Promise<void> {
   }
 }
 
-async function stop(graceful: boolean): Promise<void> {
+async function stop(graceful: boolean, linger = false): Promise<void> {
+  if (!linger) worker?.endLingering();
   if (stopping) return;
   stopping = true;
   if (worker !== undefined && boot !== undefined) {
     const { dirtyGracefulTimeout, dirtyAbortGrace } = boot.settings;
-    if (graceful) await worker.drain(dirtyGracefulTimeout * 1000);
+    if (graceful) await worker.drain(dirtyGracefulTimeout * 1000, linger);
     await worker.close(dirtyAbortGrace * 1000);
     await hooks?.runLast("dirtyWorkerExit", running);
   }

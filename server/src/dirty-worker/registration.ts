@@ -2,7 +2,6 @@ import { connect } from "node:net";
 import { Connection } from "../protocol/connection.ts";
 import {
   type Hello,
-  type KeptStream,
   MSG,
   type Ready,
   type Revoke,
@@ -12,7 +11,7 @@ import {
   readRun,
   readWelcome,
 } from "../protocol/messages.ts";
-import { STREAM_MSG } from "../protocol/stream-messages.ts";
+import { type Forget, STREAM_MSG } from "../protocol/stream-messages.ts";
 
 const RECONNECT_MS = 50;
 const HEARTBEAT_MS = 250;
@@ -68,8 +67,8 @@ export class Registration {
   }
 
   /** Says that a resumable stream cannot be read any more. */
-  forget(kept: KeptStream): void {
-    this.connection?.send(STREAM_MSG.FORGET, 0, kept);
+  forget(forget: Forget): void {
+    this.connection?.send(STREAM_MSG.FORGET, 0, forget);
   }
 
   /** Closes for good. */

@@ -26,8 +26,8 @@ export interface StreamKeeper {
   grew(stream: ResumableStream, bytes: number): void;
   /** Its last chunk is there. */
   ended(stream: ResumableStream): void;
-  /** Nobody can read it any more. */
-  dropped(stream: ResumableStream): void;
+  /** Nobody can read it any more; `gone` when its worker gave it up before its time. */
+  dropped(stream: ResumableStream, gone: boolean): void;
   /** Its readers are other ones, or it has ended: whether a worker that drains waits for it may have changed. */
   changed(): void;
 }
@@ -113,13 +113,16 @@ export class ResumableStream implements RunOutput, StreamReaderOwner {
     this.run?.abort(error);
   }
 
-  /** Gives it up: nothing of it can be read any more. */
-  drop(): void {
+  /**
+   * Gives it up: nothing of it can be read any more.
+   * @param gone whether that is the worker's doing: somebody may have it continued, and who asks for it is told so.
+   */
+  drop(gone = false): void {
     if (this.over) return;
     this.over = true;
     clearTimeout(this.grace);
     this.readers.clear();
-    this.keeper.dropped(this);
+    this.keeper.dropped(this, gone);
   }
 
   /** Gives up its oldest chunks until it takes so many bytes less, or has none. */
@@ -136,7 +139,7 @@ export class ResumableStream implements RunOutput, StreamReaderOwner {
     this.run = undefined;
     if (this.ending !== undefined || this.over) return;
     const readers = [...this.readers];
-    this.drop();
+    this.drop(true);
     for (const { connection, id, done } of readers) {
       connection.send(MSG.NACK, id);
       done();

@@ -1,4 +1,5 @@
 import type { KeptStream, Run as RunMessage } from "../protocol/messages.ts";
+import type { Forget } from "../protocol/stream-messages.ts";
 import { ResumableStream, type StreamKeeper } from "./resumable-stream.ts";
 
 /** Bytes that the chunks of one stream may take. */
@@ -26,7 +27,7 @@ export interface StreamStoreOptions {
 /** What the worker is told. */
 export interface StreamStoreEvents {
   /** A stream is not kept any more. */
-  forgotten(kept: KeptStream): void;
+  forgotten(forget: Forget): void;
   /** Fewer streams may be wanted than before. */
   changed(): void;
 }
@@ -136,13 +137,14 @@ export class StreamStore implements StreamKeeper {
     this.events.changed();
   }
 
-  dropped(stream: ResumableStream): void {
+  dropped(stream: ResumableStream, gone: boolean): void {
     clearTimeout(this.expiries.get(stream));
     this.expiries.delete(stream);
     if (!this.streams.delete(stream.slot)) return;
     this.bytes -= stream.bytes;
     this.remember(stream.slot);
-    this.events.forgotten({ stream: stream.id, slot: stream.slot });
+    const kept: KeptStream = { stream: stream.id, slot: stream.slot };
+    this.events.forgotten(gone ? { ...kept, gone } : kept);
     this.events.changed();
   }
 
@@ -153,7 +155,7 @@ export class StreamStore implements StreamKeeper {
   /** Drops everything: the worker stops. */
   close(): void {
     for (const waiting of [...this.expecting]) this.settle(waiting, undefined);
-    for (const stream of [...this.streams.values()]) stream.drop();
+    for (const stream of [...this.streams.values()]) stream.drop(true);
   }
 
   private settle(waiting: Expecting, stream: ResumableStream | undefined): void {

@@ -8,7 +8,7 @@
  * | 0x31 | ATTACH | client → dirty worker | `{stream, slot, after, prefix, request_id?}` |
  * | 0x32 | ATTACHED | dirty worker → client | `{app, action, args, kwargs?, request_id, ms_left?, continues, emitted?}` |
  * | 0x33 | END_STREAM | client → either | `{stream, slot?}` |
- * | 0x34 | FORGET | dirty worker → dirty arbiter | `{stream, slot}` |
+ * | 0x34 | FORGET | dirty worker → dirty arbiter | `{stream, slot, gone?}` |
  *
  * FIND, and PLACE of a stream whose run is there already, are answered with FOUND or ERROR, FIND of a stream that
  * waits for a slot once it has one. The client then sends ATTACH to that worker, and gets ATTACHED and the chunks
@@ -75,6 +75,11 @@ export interface EndStream {
   slot?: number;
 }
 
+/** FORGET: a worker keeps a stream no more; `gone` where its time was not over, as when the worker stops. */
+export interface Forget extends KeptStream {
+  gone?: boolean;
+}
+
 /** Reads FIND. */
 export function readFind(dict: Dict): Find {
   const find: Find = { stream: text(dict, "stream") };
@@ -121,6 +126,7 @@ export function readEndStream(dict: Dict): EndStream {
 }
 
 /** Reads FORGET. */
-export function readForget(dict: Dict): KeptStream {
-  return { stream: text(dict, "stream"), slot: number(dict, "slot") };
+export function readForget(dict: Dict): Forget {
+  const kept: KeptStream = { stream: text(dict, "stream"), slot: number(dict, "slot") };
+  return dict["gone"] === true ? { ...kept, gone: true } : kept;
 }

@@ -79,6 +79,23 @@ describe("when its worker dies", () => {
     expect(desk.answers(waiting)).toEqual([{ queued: true }, { found: slot }]);
   });
 
+  test("or gives the stream up, it is the same", () => {
+    const desk = new StreamDesk();
+    for (const stream of ["s", "t"]) desk.place(ANN, stream);
+    const [slot, other] = [desk.grant(1), desk.grant(1)];
+    desk.directory.started([slot, other]);
+    desk.directory.forgotten(1, { stream: "s", slot, gone: true });
+    desk.directory.forgotten(1, { stream: "t", slot: other, gone: true });
+    const reader = desk.place(ANN, "t", { lost: other });
+    desk.directory.workerGone(1);
+    const next = desk.grant(2);
+    expect(desk.answers(reader)).toEqual([{ placed: next }]);
+    const asked = desk.find(BEN, "s");
+    desk.wait(1000);
+    expect(desk.answers(asked)).toEqual([GONE]);
+    expect(desk.answers(desk.find(BEN, "s"))).toEqual([GONE]);
+  });
+
   test("and nobody says so, it is gone, and that is remembered for a while", () => {
     const desk = new StreamDesk();
     desk.place(ANN, "s");

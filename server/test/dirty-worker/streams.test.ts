@@ -304,6 +304,19 @@ describe("the dirty arbiter", () => {
     await forgets(waits);
   });
 
+  test("hears that what the worker gives up when it stops is gone, and not forgotten", async () => {
+    const [waits, counts, cancelled] = [begin("waits"), begin("counts", [3]), begin("counts", [3])];
+    await client.has(waits.id, 1);
+    await client.over(counts.id);
+    await client.over(cancelled.id);
+    client.peer.send([STREAM_MSG.END_STREAM, ++lastId, { stream: cancelled.stream, slot: cancelled.slot }]);
+    await forgets(cancelled);
+    await stage.worker.close(1000);
+    for (const one of [waits, counts]) await forgets(one);
+    const gone = stage.arbiter.all(STREAM_MSG.FORGET).filter(({ dict }) => dict["gone"] === true);
+    expect(gone.map(({ dict }) => dict["stream"])).toEqual([waits.stream, counts.stream]);
+  });
+
   test("that is new is told of streams that run and that are kept", async () => {
     const waits = begin("waits");
     const counts = begin("counts", [3]);
@@ -312,5 +325,33 @@ describe("the dirty arbiter", () => {
     await stage.newArbiter(6);
     const streams = stage.arbiter.all(MSG.READY)[0]?.dict["streams"];
     expect(streams).toEqual([waits, counts].map(({ stream, slot }) => ({ stream, slot })));
+  });
+});
+
+describe("a worker that drains", () => {
+  test("waits for those who may come back, until somebody has read the end", async () => {
+    const waits = begin("counts", [3, 20]);
+    await client.has(waits.id, 1);
+    client.peer.destroy();
+    let drained = false;
+    const over = stage.worker.drain(5000, true).then(() => {
+      drained = true;
+    });
+    await stage.frees(waits.slot);
+    client = await stage.client();
+    expect(drained).toBe(false);
+    await client.over(attach(waits, 0));
+    await over;
+  });
+
+  test("waits for nobody when the server stops meanwhile", async () => {
+    const waits = begin("counts", [3, 20]);
+    await client.has(waits.id, 1);
+    client.peer.destroy();
+    const over = stage.worker.drain(60_000, true);
+    await stage.frees(waits.slot);
+    expect(stage.worker.streams.wanted).toBe(true);
+    stage.worker.endLingering();
+    await over;
   });
 });
