@@ -58,14 +58,29 @@ export function mayBeGone({ faults }: World, heardAt: number, at: number): boole
     .some((fault) => fault.action !== "pause");
 }
 
+/** ms within which a dirty worker that goes on after a pause has registered with a new dirty arbiter. */
+const REGISTERED_MS = 1_500;
+
 /**
- * Whether nobody may know of a run that is gone: the dirty arbiter, which alone would remember it, died too, after the
- * run's worker, or had died and had no successor yet.
+ * Whether nobody may know of a run that is gone. The dirty arbiter, which alone would remember it, died too: after the
+ * run's worker, or before it and had no successor yet, or while that worker stood still and never came to tell the
+ * successor what it runs.
  */
 export function mayBeForgotten({ faults }: World, heardAt: number, at: number): boolean {
   const arbiters = faults.faults.filter(({ kind, action }) => kind === "dirty arbiter" && action !== "pause");
   return faults
     .between("dirty worker", heardAt - DEATH_TOLD_MS, at)
     .filter((worker) => worker.action !== "pause")
-    .some((worker) => arbiters.some((fault) => fault.at <= at && (fault.replacedAt ?? at) >= worker.at));
+    .some((worker) => {
+      const stoodStill = faults.faults.filter(
+        ({ pid, action, over }) =>
+          pid === worker.pid && action === "pause" && (over ?? worker.at) >= worker.at - REGISTERED_MS,
+      );
+      return arbiters.some(
+        (fault) =>
+          fault.at <= at &&
+          ((fault.replacedAt ?? at) >= worker.at ||
+            stoodStill.some((pause) => fault.at <= worker.at && (pause.over ?? worker.at) >= fault.at)),
+      );
+    });
 }

@@ -79,6 +79,17 @@ test("the death of the process that served them excuses clients", () => {
   expect(mayBeForgotten(world([worker, ["dirty arbiter", "kill", 9_500, 9_550]]), 9_000, 10_000)).toBe(true);
 });
 
+test("a dirty worker that stood still while the dirty arbiter was replaced, and then died, told nobody what it ran", () => {
+  const arbiter: Done = ["dirty arbiter", "kill", 7_000, 7_050];
+  const killed: Done = ["dirty worker", "kill", 9_700, 9_750];
+  const paused = (from: number, to: number): Done => ["dirty worker", "pause", from, to];
+  const forgotten = (...faults: Done[]) => mayBeForgotten(world(faults), 9_500, 10_000);
+  expect(forgotten(arbiter, paused(6_500, 9_600), killed)).toBe(true);
+  expect(forgotten(arbiter, paused(6_500, 7_500), killed)).toBe(false);
+  expect(forgotten(arbiter, paused(5_000, 6_000), killed)).toBe(false);
+  expect(forgotten(arbiter, killed)).toBe(false);
+});
+
 test("an idle server that holds more than before is found", () => {
   const memory = { "http worker": 100, "dirty worker": 100, "dirty arbiter": 100, arbiter: 100 };
   const before = { memory, arbiterFiles: 30, files: ["a"] };

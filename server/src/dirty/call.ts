@@ -222,8 +222,10 @@ export class Call extends CallReader implements PlaceListener, RunListener {
   lost(): void {
     this.link = undefined;
     if (!this.begun) {
-      if (++this.lostBefore < MAX_LOST_BEFORE_START) this.ask();
-      else this.fail(diedBefore(this.label, MAX_LOST_BEFORE_START));
+      // Whoever only reads harms no worker. It is told where the run is now, or that it is gone.
+      const most = this.target === undefined ? MAX_REFUSED : MAX_LOST_BEFORE_START;
+      if (++this.lostBefore < most) this.ask();
+      else this.fail(diedBefore(this.label, most));
     } else if (this.continuation === undefined) {
       this.fail(workerDied(this.label));
     } else if (this.continuation.overflowed) {

@@ -8,6 +8,8 @@ import {
   DirtyWorkerError,
 } from "../../src/protocol/errors.ts";
 import { MSG } from "../../src/protocol/messages.ts";
+import { createStreamId } from "../../src/protocol/stream-id.ts";
+import { STREAM_MSG } from "../../src/protocol/stream-messages.ts";
 import { WINDOW } from "../../src/protocol/window.ts";
 import { type Listener, StandIn } from "./stand-in.ts";
 import { until } from "./wire-peer.ts";
@@ -40,6 +42,38 @@ function outcome(call: PromiseLike<unknown>): Promise<unknown> {
     ),
   );
 }
+
+test("a reader of a stream that others keep alive is not turned away after three dead workers", async () => {
+  const stream = createStreamId();
+  const arbiter = await side.arbiter();
+  const read: unknown[] = [];
+  const done = (async () => {
+    for await (const chunk of client.resume(stream)) read.push(chunk);
+  })();
+  let slot = 0;
+  for (let deaths = 0; deaths < 4; deaths++) {
+    const find = await arbiter.next(STREAM_MSG.FIND);
+    expect(find.dict["lost"] ?? 0).toBe(slot);
+    slot = deaths + 1;
+    const doomed = await side.listen(`d${deaths}`);
+    arbiter.send([STREAM_MSG.FOUND, find.id, { worker: 1, socket: doomed.path, slot }]);
+    const peer = await doomed.peer();
+    await peer.next(STREAM_MSG.ATTACH);
+    peer.destroy();
+  }
+  const find = await arbiter.next(STREAM_MSG.FIND);
+  arbiter.send([STREAM_MSG.FOUND, find.id, { worker: 1, socket: worker.path, slot: 9 }]);
+  const peer = await worker.peer();
+  const attach = await peer.next(STREAM_MSG.ATTACH);
+  const about = { app: "app:App", action: "run", args: [], request_id: "r", ms_left: 1000, continues: false };
+  peer.send(
+    [STREAM_MSG.ATTACHED, attach.id, about],
+    [MSG.CHUNK, attach.id, { data: "at last" }],
+    [MSG.END, attach.id],
+  );
+  await done;
+  expect(read).toEqual(["at last"]);
+});
 
 describe("a worker that refuses a slot", () => {
   test("has the request placed again, with its old arrival and an id of its own", async () => {
