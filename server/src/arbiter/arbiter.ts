@@ -57,6 +57,8 @@ export class Arbiter {
   private starter: ChildStarter | undefined;
   private ticker: NodeJS.Timeout | undefined;
   private announced = false;
+  /** Reloads that were asked for: of two that read the config at once, the later one counts. */
+  private reloads = 0;
   private lookedAt = Date.now();
   private stopping = false;
   private done = false;
@@ -73,8 +75,10 @@ export class Arbiter {
     this.generations = new Generations(settings, {
       appsChanged: () => this.dirtySide.configure(),
       committed: () => this.sockets.keep(this.settings.bind),
-      abandoned: (_generation, reason) =>
-        this.log.error(`the reload is given up, and the old workers go on serving: ${reason}`),
+      abandoned: (_generation, reason) => {
+        this.log.error(`the reload is given up, and the old workers go on serving: ${reason}`);
+        this.assignments.configure(this.settings.resources);
+      },
     });
     this.assignments = new Assignments(settings.resources, (crew) => this.yielders(crew), log);
     this.stopOrder = new StopOrder([
@@ -144,13 +148,19 @@ export class Arbiter {
     this.events.reloading?.();
     let serves = false;
     try {
+      const reload = ++this.reloads;
       const settings = await this.reloader.reread();
+      if (reload !== this.reloads) {
+        this.log.info("a reload is given up before it began: another was asked for meanwhile");
+        throw new Error("another reload was asked for meanwhile");
+      }
       if (this.stopping) throw new Error("the server is stopping");
       this.options.hooks.call("onReload", describeServer(settings, this.children));
       const done = await this.reloader.replace(settings, ["dirty-worker", "http-worker"]);
       serves = true;
       return done;
     } finally {
+      this.dropAddresses();
       this.events.reloaded?.(this.status, serves);
     }
   }
@@ -310,6 +320,8 @@ export class Arbiter {
   }
 
   private hear(crew: Crew, child: Child, message: FromChild): void {
+    // What a child said last may be read after its end: it must not get anything any more.
+    if (!crew.children.has(child)) return;
     child.heardAt = Date.now();
     switch (message.type) {
       case "loaded":
@@ -436,7 +448,8 @@ export class Arbiter {
     this.log.error(
       `${title(child.kind)} ${child.pid} failed: ${crew.lastFailure}; the next starts ${pause === 0 ? "now" : `in ${pause / 1000} s`}`,
     );
-    if (!crew.backoff.looping || this.generations.isUpcoming(crew)) return;
+    if (!crew.backoff.looping || this.generations.isUpcoming(crew) || this.generations.isLeaving(crew))
+      return;
     if (!crew.everReady) {
       this.end = { code: BOOT_ERROR, reason: `The ${title(crew.kind)} cannot start: ${crew.lastFailure}` };
       this.stop(false);
@@ -446,11 +459,15 @@ export class Arbiter {
   }
 
   // Those whose units a new worker of this crew may have: of older generations, and the worn out of its own.
-  private yielders(crew: Crew): { crew: Crew; child: Child }[] {
+  private yielders(crew: Crew): { crew: Crew; child: Child; yields: boolean }[] {
     return this.generations.dirtyCrews.flatMap((other) =>
       [...other.children]
-        .filter((child) => other !== crew || child.wornOut)
-        .map((child) => ({ crew: other, child })),
+        .filter((child) => other !== crew || child.wornOut || child.stopping)
+        .map((child) => ({
+          crew: other,
+          child,
+          yields: other === crew || !this.generations.isUpcoming(other),
+        })),
     );
   }
 
@@ -470,6 +487,12 @@ export class Arbiter {
     this.log.info(this.status);
     this.events.listening?.(this.status);
     this.options.hooks.call("whenReady", this.state);
+  }
+
+  // What a reload bound that was given up is nobody's.
+  private dropAddresses(): void {
+    if (this.stopping) this.sockets.closeHttp();
+    else this.sockets.keep(this.generations.binds);
   }
 
   private get status(): string {

@@ -13,7 +13,7 @@ interface Candidate {
 }
 
 /** Who may be drained early, so that a successor gets its resources. */
-export type Yielders = (candidate: Crew) => readonly { crew: Crew; child: Child }[];
+export type Yielders = (candidate: Crew) => readonly { crew: Crew; child: Child; yields: boolean }[];
 
 /**
  * Tells each dirty worker which apps it runs and which units of resources are its own. Where the units are held by
@@ -81,7 +81,8 @@ export class Assignments {
     if (holders.length === 0) return false;
     const draining = holders.some((one) => one.child.stopping);
     const loading = crew.fresh.some((other) => other !== child && !other.ready && !other.waiting);
-    const [next] = holders;
+    // One of a newer generation keeps what it has: its generation commits, and this one goes, or it is given up.
+    const next = holders.find((one) => one.yields);
     if (draining || loading || next === undefined) return true;
     this.log.info(`dirty worker ${next.child.pid} is drained for its successor, which needs its resources`);
     if (next.crew !== crew) {

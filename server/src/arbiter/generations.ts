@@ -14,6 +14,11 @@ export interface Generation {
   readonly dirty: Crew;
 }
 
+/** The settings were good, and the workers that they asked for were given up. */
+export class GivenUpError extends Error {
+  override readonly name = "GivenUpError";
+}
+
 /** What the arbiter does about changes of generations. */
 export interface GenerationEvents {
   /** Other apps can be placed from now on, or other limits hold. */
@@ -70,6 +75,11 @@ export class Generations {
     // What drains needs its apps until its last HTTP worker has gone.
     const old = this.leaving.filter(({ dirty }) => dirty.target > 0);
     return [...new Set([this.current, ...next, ...old].flatMap(({ settings }) => appsOf(settings)))];
+  }
+
+  /** The addresses of the generations that serve or start. */
+  get binds(): string[] {
+    return [...this.current.settings.bind, ...(this.upcoming?.generation.settings.bind ?? [])];
   }
 
   /** Whether a generation starts. */
@@ -138,7 +148,7 @@ export class Generations {
     dirty.yielded = 0;
     this.events.appsChanged();
     this.events.abandoned(generation, reason);
-    reject(new Error(reason));
+    reject(new GivenUpError(reason));
   }
 
   /** Goes on with whatever is under way. Called after every event. */
@@ -154,13 +164,13 @@ export class Generations {
       this.abandon(`the ${failing.kind.replace("-", " ")} cannot start: ${failing.lastFailure}`);
       return;
     }
-    if (!generation.dirty.complete) return;
+    if (this.isUpcoming(generation.dirty) && !generation.dirty.complete) return;
     const { http, settings } = generation;
     if (http !== this.current.http && http.target === 0) {
       http.target = settings.workers;
       this.events.appsChanged();
     }
-    if (http.complete) this.commit(upcoming);
+    if (!this.isUpcoming(http) || http.complete) this.commit(upcoming);
   }
 
   private commit({ generation, resolve }: Upcoming): void {
@@ -181,7 +191,7 @@ export class Generations {
     this.leaving.push(old);
     if (old.dirty === dirty) return;
     const keep = this.kept(old.dirty) ?? [];
-    if (keep.length === 0) old.dirty.target = 0;
+    if (keep.length === 0 || old.http.children.size === 0) old.dirty.target = 0;
     else for (const child of old.dirty.active) child.tell({ type: "retire", keep });
   }
 

@@ -41,6 +41,7 @@ export async function runArbiter(loaded: LoadedConfig): Promise<never> {
   const { settings } = loaded;
   let config = loaded;
   let reread = loaded;
+  let reads = 0;
   process.title = settings.name === "" ? "tsunicorn: arbiter" : `tsunicorn: arbiter [${settings.name}]`;
   const log = await setUpLogger({
     level: settings.logLevel,
@@ -67,10 +68,14 @@ export async function runArbiter(loaded: LoadedConfig): Promise<never> {
     hooks,
     watcher,
     reread: async () => {
-      reread = await loadConfigApart(loaded.argv, loaded.env, loaded.cwd);
-      hooks.replace(reread.configFile, reread.hooks);
-      watcher?.configLoaded(reread.configFile);
-      return reread.settings;
+      const read = ++reads;
+      const next = await loadConfigApart(loaded.argv, loaded.env, loaded.cwd);
+      // A later reload has begun meanwhile, and the arbiter gives this one up.
+      if (read !== reads) return next.settings;
+      reread = next;
+      hooks.replace(next.configFile, next.hooks);
+      watcher?.configLoaded(next.configFile);
+      return next.settings;
     },
     opened: (folder) => control.open(folder),
     inherited,

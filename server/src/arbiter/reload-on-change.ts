@@ -2,6 +2,7 @@ import path from "node:path";
 import type { Logger } from "pino";
 import type { WorkerKind } from "../config/hooks.ts";
 import type { FileChange } from "./file-watcher.ts";
+import { GivenUpError } from "./generations.ts";
 
 /** What can be done about changed files. Both reject when the old workers go on serving, and have logged why. */
 export interface Reloadable {
@@ -26,14 +27,16 @@ export function reloadOnChange(server: Reloadable, log: Logger): (change: FileCh
     configOutdated ||= configChanged;
     log.info(`changed: ${files.map((file) => path.relative(process.cwd(), file)).join(", ")}`);
     let done = true;
+    let usable = true;
     try {
       await (configOutdated ? server.reload() : server.restart([...outdated]));
-    } catch {
+    } catch (error) {
       done = false;
+      usable = error instanceof GivenUpError;
     }
     if (change !== changes) return;
     // A config that cannot be used is tried again when it is mended, not with every file that is saved meanwhile.
-    configOutdated = false;
+    if (done || !usable) configOutdated = false;
     if (done) outdated.clear();
   }
   return (change) => void carryOut(change);

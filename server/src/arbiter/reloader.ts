@@ -53,9 +53,10 @@ export class Reloader {
    */
   async replace(settings: Settings, kinds: readonly ReloadedKind[]): Promise<string> {
     const { generations, assignments, log } = this.parts;
-    assignments.configure(settings.resources);
     const began = Date.now();
     const serves = generations.begin(settings, new Set(kinds));
+    // Behind it: one that is given up for this one has brought back the units of before.
+    assignments.configure(settings.resources);
     log.info(
       `starting new ${kinds.map((kind) => `${kind.replace("-", " ")}s`).join(" and ")} beside the old`,
     );

@@ -122,6 +122,11 @@ export class DirtyWorker implements RegistrationOwner, ClientSessionOwner {
     });
   }
 
+  /** Waits no longer for runs and readers: the server stops at once. */
+  endDrain(): void {
+    this.emptied?.();
+  }
+
   /** No client that is gone comes back: the server stops. */
   endLingering(): void {
     this.lingering = false;

@@ -150,6 +150,7 @@ async function makeStashes(app: AppClass): Promise<void> {
 
 async function stop(graceful: boolean, linger = false): Promise<void> {
   if (!linger) worker?.endLingering();
+  if (!graceful) worker?.endDrain();
   if (stopping) return;
   stopping = true;
   if (worker !== undefined && boot !== undefined) {

@@ -244,6 +244,59 @@ describe("a new generation that cannot serve is given up, and the old one goes o
     await givenUp(running, /given up[^\n]*a dirty worker was not ready after 0.8 s/);
   });
 
+  test("a new app that cannot be imported, also where many dirty workers try it", async () => {
+    const running = await server({ ...SETTINGS, dirtyWorkers: 4 });
+    write(running, {
+      "other.mjs": "throw new Error('not today');",
+      "tsunicorn.config.mjs": config({
+        ...SETTINGS,
+        dirtyWorkers: 4,
+        dirtyApps: ["./app.mjs:Model", "./other.mjs:Other"],
+      }),
+    });
+    await givenUp(
+      running,
+      /given up[^\n]*the dirty worker cannot start: The dirty app .*other\.mjs:Other cannot be loaded/,
+    );
+  });
+
+  test("and lets go of the addresses that it had bound", async () => {
+    const [first, second] = [await freePort(), await freePort()];
+    const bind = (...ports: number[]) =>
+      config({ ...SETTINGS, bind: ports.map((port) => `127.0.0.1:${port}`) });
+    const running = await start([], {
+      files: { "main.mjs": main("1"), "app.mjs": app("1"), "tsunicorn.config.mjs": bind(first) },
+      args: ["main.mjs"],
+      bindInConfig: true,
+    });
+    write(running, { "tsunicorn.config.mjs": bind(first, second), "main.mjs": "export default (" });
+    running.signal("SIGHUP");
+    await running.logged("the reload is given up");
+    await eventually("the new address is free", async () =>
+      RawConnection.to({ port: second }).then(
+        (connection) => connection.leave(),
+        () => true,
+      ),
+    );
+    expect((await ask({ port: first }, "/version")).body).toBe("11");
+  });
+
+  test("of two reloads that read the config at once, the one that was asked for last counts", async () => {
+    const running = await server();
+    const slowly = (settings: Record<string, unknown>) =>
+      `await new Promise((resolve) => setTimeout(resolve, 1500));\n${config(settings)}`;
+    write(running, { "tsunicorn.config.mjs": slowly({ ...SETTINGS, workers: 1 }) });
+    running.signal("SIGHUP");
+    await running.logged("the config is read again");
+    write(running, { "tsunicorn.config.mjs": config({ ...SETTINGS, workers: 3 }) });
+    running.signal("SIGHUP");
+    await running.logged("reloaded in ");
+    await running.logged("a reload is given up before it began");
+    await eventually("three serve", () => running.pids("http worker").length === 3);
+    expect(running.log().split("reloaded in ")).toHaveLength(2);
+    expect(running.pids("http worker")).toHaveLength(3);
+  });
+
   test("a second SIGHUP while the first still starts counts instead of it", async () => {
     const running = await server();
     appendFileSync(join(running.folder, "slow"), "");
@@ -333,6 +386,36 @@ describe("resources", () => {
     expect(running.log()).toMatch(/dirty worker \d+ does not get app:Model: it needs 1 gpu/);
     expect((await ask(running.target, "/status")).body).toContain('"workers":1');
     expect(starts(running).map(({ units }) => units)).toEqual(["7"]);
+  });
+
+  test("a worker that is added waits for the unit of one that still drains", async () => {
+    const running = await server({ ...SETTINGS, dirtyWorkers: 2, resources: { gpu: ["0", "1"] } }, NEEDS);
+    const [arbiter = 0] = running.pids("dirty arbiter");
+    const busy = await Promise.all([0, 1].map(() => open(running.target, "/stream/Model/ticks/30/50")));
+    await Promise.all(busy.map((stream) => stream.has("0 ")));
+    process.kill(arbiter, "SIGTTOU");
+    await running.logged("1 dirty workers from now on");
+    process.kill(arbiter, "SIGTTIN");
+    await running.logged("2 dirty workers from now on");
+    for (const stream of busy) await stream.ended();
+    await eventually("the model is loaded again", () => starts(running).length === 3);
+    expect(running.log()).not.toContain("does not get app:Model");
+    await eventually("two are left", () => running.pids("dirty worker").length === 2);
+    expect(await unitsOf(running)).toEqual(["0", "1"]);
+  });
+
+  test("of a config that was given up are not in force", async () => {
+    const running = await server({ ...SETTINGS, resources: { gpu: ["0"] } }, NEEDS);
+    write(running, { "tsunicorn.config.mjs": config(SETTINGS), "main.mjs": "export default (" });
+    running.signal("SIGHUP");
+    await running.logged("the reload is given up");
+    await eventually("one is left", () => running.pids("dirty worker").length === 1);
+    write(running, { "main.mjs": main("1") });
+    const [doomed = 0] = running.pids("dirty worker");
+    const before = starts(running).length;
+    process.kill(doomed, "SIGKILL");
+    await eventually("the model is loaded again", () => starts(running).length > before);
+    expect(starts(running).at(-1)?.units).toBe("0");
   });
 
   test("where they do not suffice for two generations, one worker at a time is drained and then replaced", async () => {
