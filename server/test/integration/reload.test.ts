@@ -80,6 +80,13 @@ function write(running: EchoServer, files: Record<string, string>): void {
 
 const version = async (running: EchoServer): Promise<string> => (await ask(running.target, "/version")).body;
 
+/** Waits until an HTTP worker has heard of the dirty arbiter what it looks like. */
+async function sees(running: EchoServer, status: string): Promise<void> {
+  await eventually(`the status has ${status}`, async () =>
+    (await ask(running.target, "/status")).body.includes(status),
+  );
+}
+
 async function only(running: EchoServer, kind: string, others: number[], count: number): Promise<number[]> {
   return eventually(`${count} new processes: ${kind}`, () => {
     const now = running.pids(kind);
@@ -139,7 +146,7 @@ describe("SIGHUP", () => {
     await eventually("3 and 2 serve", () => {
       return running.pids("http worker").length === 3 && running.pids("dirty worker").length === 2;
     });
-    expect((await ask(running.target, "/status")).body).toContain('"workers":2');
+    await sees(running, '"workers":2');
   });
 
   test("binds new addresses before it lets go of old ones", async () => {
@@ -384,7 +391,7 @@ describe("resources", () => {
   test("an app for which none is left is not loaded, and the log says so", async () => {
     const running = await server({ ...SETTINGS, dirtyWorkers: 2, resources: { gpu: ["7"] } }, NEEDS);
     expect(running.log()).toMatch(/dirty worker \d+ does not get app:Model: it needs 1 gpu/);
-    expect((await ask(running.target, "/status")).body).toContain('"workers":1');
+    await sees(running, '"workers":1');
     expect(starts(running).map(({ units }) => units)).toEqual(["7"]);
   });
 
@@ -454,7 +461,7 @@ describe("dirty workers are scaled", () => {
     process.kill(arbiter, "SIGTTOU");
     await running.logged("2 dirty workers from now on");
     await eventually("two are left", () => running.pids("dirty worker").length === 2);
-    expect((await ask(running.target, "/status")).body).toContain('{"app":"app:Model","workers":2}');
+    await sees(running, '{"app":"app:Model","workers":2}');
     process.kill(arbiter, "SIGTTOU");
     await running.logged(
       "the number of dirty workers stays as it is: There are 2 dirty workers; there can be 2 to 1000 of them, since",
