@@ -15,8 +15,9 @@ export interface EarlyQuestion {
  */
 export class EarlyQuestions {
   private questions: EarlyQuestion[] = [];
-  private held: boolean;
   private readonly workers: Set<number>;
+  /** Whether clients of an earlier dirty arbiter, and the workers that are quick, may still come. */
+  held: boolean;
 
   /**
    * @param held whether clients of an earlier dirty arbiter may still come, until `release()`.

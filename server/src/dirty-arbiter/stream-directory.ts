@@ -12,6 +12,11 @@ const MAX_PAYLOADS = 64 * 1024 * 1024;
 const MAX_STREAMS = 262_144;
 /** ms in which a reader that saw its worker die can have its stream continued, before it counts as gone. */
 const LOST_MS = 1000;
+/**
+ * ms from the loss on for which a reader that wants its stream continued waits for workers that may have it. One that stands still
+ * must not end the answers of others; should it have this one, that has two runs, and each reader stays with its own.
+ */
+const CONTINUE_MS = 5000;
 /** ms for which it is remembered that a stream is gone. */
 const GONE_MS = 300_000;
 const MAX_REFUSALS = 10;
@@ -105,10 +110,10 @@ export class StreamDirectory {
     const entry = this.entries.get(stream);
     if (entry === undefined && place.lost !== undefined && this.early.open) {
       // It ran. Another reader may have had it continued at a worker that is not heard of yet.
-      this.early.add({ asker, stream, ends: false });
+      const expires = (place.since ?? now) + Math.min(CONTINUE_MS, this.options.queueTimeoutMs / 2);
+      this.early.add({ asker: { ...asker, expires }, stream, ends: false });
     } else if (entry === undefined) {
-      this.start(this.add(stream), asker);
-      this.answerEarly(stream);
+      this.startNew(stream, asker);
     } else if (entry.state === "waiting") {
       this.join(entry, asker);
     } else if (entry.state === "placed" && place.lost !== entry.slot) {
@@ -301,8 +306,13 @@ export class StreamDirectory {
       if (now - entry.since < GONE_MS) break;
       this.remove(entry);
     }
-    for (const { asker } of this.early.take(({ asker }) => now >= asker.expires)) {
-      this.events.rejected(asker, notHeardOf());
+    const { held } = this.early;
+    const isLate = ({ place, expires }: Asker): boolean => now >= expires && !(held && place !== undefined);
+    for (const question of this.early.take(({ asker }) => isLate(asker))) {
+      const { asker, stream } = question;
+      if (this.entries.has(stream)) this.answer(question);
+      else if (asker.place !== undefined) this.startNew(stream, asker);
+      else this.events.rejected(asker, notHeardOf());
     }
   }
 
@@ -350,6 +360,11 @@ export class StreamDirectory {
     if (oldest.state === "waiting") this.events.withdraw(oldest.request);
     this.rejectAll(oldest, notFound());
     this.remove(oldest);
+  }
+
+  private startNew(stream: string, asker: Asker): void {
+    this.start(this.add(stream), asker);
+    this.answerEarly(stream);
   }
 
   private start(entry: StreamEntry, asker: Asker): void {

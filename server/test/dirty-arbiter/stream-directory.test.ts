@@ -323,13 +323,39 @@ describe("a new dirty arbiter", () => {
   test("says when to ask again where a worker does not come in time", () => {
     const desk = new StreamDesk({}, true, [1]);
     desk.directory.settle();
-    const asked = [desk.find(ANN, "s"), desk.end(ANN, "s"), desk.place(ANN, "s", { lost: 3 })];
+    const asked = [desk.find(ANN, "s"), desk.end(ANN, "s")];
     desk.wait(29_000);
-    expect(asked.map((id) => desk.answers(id))).toEqual([[], [], []]);
+    expect(asked.map((id) => desk.answers(id))).toEqual([[], []]);
     desk.wait(1000);
     const late = [{ error: "DIRTY_QUEUE_TIMEOUT" }];
-    expect(asked.map((id) => desk.answers(id))).toEqual([late, late, late]);
+    expect(asked.map((id) => desk.answers(id))).toEqual([late, late]);
     expect(desk.directory.idle).toBe(true);
+  });
+
+  test("counts what a lost stream has waited for its predecessor too", () => {
+    const desk = new StreamDesk({}, true, [1]);
+    desk.place(ANN, "s", { lost: 3, since: desk.now - 4500 });
+    desk.place(ANN, "t", { lost: 4, since: desk.now - 9000 });
+    desk.wait(400);
+    // The workers that are quick come first.
+    expect(desk.requests).toHaveLength(0);
+    desk.directory.settle();
+    desk.wait(100);
+    expect(desk.requests).toHaveLength(2);
+  });
+
+  test("does not end the answers of others because a worker stands still", () => {
+    const desk = new StreamDesk({}, true, [1, 2]);
+    desk.directory.settle();
+    const finder = desk.find(BEN, "s");
+    const readers = [desk.place(ANN, "s", { lost: 3 }), desk.place(BEN, "s", { lost: 3 })];
+    desk.wait(4900);
+    expect(desk.requests).toHaveLength(0);
+    desk.wait(100);
+    expect(desk.requests).toHaveLength(1);
+    const slot = desk.grant(2);
+    expect(readers.map((id) => desk.answers(id).at(-1))).toEqual([{ placed: slot }, { found: slot }]);
+    expect(desk.answers(finder).at(-1)).toEqual({ found: slot });
   });
 
   test("forgets a question that was taken back, and its asker", () => {
