@@ -31,6 +31,8 @@ export interface PlaceRequest {
   readonly arrival: number;
   /** Since when it waits, where that is not its arrival: it goes on from another run. */
   readonly since?: number | undefined;
+  /** It was let in before: its slot was refused, its worker died, or it waited at an earlier dirty arbiter. */
+  readonly again?: boolean | undefined;
 }
 
 /** What placement decides, told to whoever has the sockets. */
@@ -171,8 +173,9 @@ export class Placement {
       return;
     }
     if (app.queue.size === 0 && this.grant(app, request)) return;
-    // What goes on from another run was let in before.
-    if (app.queue.size >= this.options.queueSize && request.since === undefined) {
+    // Those who were let in before are not turned away for those who came later.
+    const known = request.since !== undefined || request.again === true;
+    if (app.queue.size >= this.options.queueSize && !known) {
       const error = new DirtyQueueFullError(`${app.queue.size} requests wait for ${app.name} already.`, {
         details: { retry_after: app.rate.retryAfter(app.queue.size, this.options.now()) },
       });

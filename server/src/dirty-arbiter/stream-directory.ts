@@ -383,8 +383,8 @@ export class StreamDirectory {
     this.byRequest.set(id, entry);
     this.set(entry, "waiting");
     for (const asker of entry.askers) this.events.queued(asker, 0);
-    const { app, action, timeout, arrival, since } = place;
-    this.events.place({ owner: this, id, app, action, timeout, arrival, since });
+    const { app, action, timeout, arrival, since, again } = place;
+    this.events.place({ owner: this, id, app, action, timeout, arrival, since, again });
   }
 
   private join(entry: StreamEntry, asker: Asker): void {
@@ -455,7 +455,7 @@ export class StreamDirectory {
     entry.primary = undefined;
     if (place === undefined || payload === undefined || ++entry.refusals > MAX_REFUSALS)
       this.set(entry, "lost");
-    else this.request(entry, place);
+    else this.request(entry, { ...place, again: true });
   }
 
   /** Its worker cannot be reached any more. */

@@ -32,9 +32,11 @@ export interface PlaceListener {
   queued(position: number): void;
 }
 
+type Message = Place | Find | EndStream;
+
 interface Waiting {
   type: number;
-  message: Place | Find | EndStream;
+  message: Message;
   listener: PlaceListener;
 }
 
@@ -102,7 +104,7 @@ export class ArbiterLink {
     this.connection?.close();
   }
 
-  private ask(type: number, message: Waiting["message"], listener: PlaceListener): number {
+  private ask(type: number, message: Message, listener: PlaceListener): number {
     const id = ++this.lastId;
     this.waiting.set(id, { type, message, listener });
     if (this.connection === undefined) this.open();
@@ -111,7 +113,7 @@ export class ArbiterLink {
   }
 
   // What a resumable request is called with travels too, and may be something that cannot.
-  private send(type: number, id: number, message: Waiting["message"]): void {
+  private send(type: number, id: number, message: Message): void {
     try {
       this.connection?.send(type, id, message);
     } catch (error) {
@@ -136,6 +138,8 @@ export class ArbiterLink {
     const waiting = typeof id === "number" ? this.waiting.get(id) : undefined;
     if (waiting === undefined || typeof id !== "number") return;
     if (type === MSG.QUEUED) {
+      // It is in: a dirty arbiter that replaces this one takes it whatever its queue holds by then.
+      if ("arrival" in waiting.message) waiting.message.again = true;
       waiting.listener.queued(readPosition(dict));
     } else if (type === MSG.PLACED) {
       const placed = readPlaced(dict);

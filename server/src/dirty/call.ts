@@ -299,6 +299,7 @@ export class Call extends CallReader implements PlaceListener, RunListener {
       arrival: this.arrival,
     };
     if (this.continuation?.since !== undefined) place.since = this.continuation.since;
+    if (this.slot !== 0) place.again = true;
     if (streamId !== undefined) {
       place.stream = streamId;
       place.run = this.payload(target);

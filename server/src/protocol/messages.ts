@@ -21,7 +21,7 @@
  * | 0x20 | HELLO | client or worker → listener | `{token, role, id, pid, client?}` |
  * | 0x21 | WELCOME | dirty arbiter → peer | `{epoch}` |
  * | 0x22 | APPS | dirty arbiter → client | `{apps: [{app, workers}]}` |
- * | 0x23 | PLACE | client → dirty arbiter | `{app, action, timeout, arrival, since?, stream?, lost?, run?}` |
+ * | 0x23 | PLACE | client → dirty arbiter | `{app, action, timeout, arrival, since?, again?, stream?, lost?, run?}` |
  * | 0x24 | PLACED | dirty arbiter → client | `{slot, worker, socket, continues}` |
  * | 0x25 | QUEUED | dirty arbiter → client | `{position}` |
  * | 0x26 | RUN | client → dirty worker | `{slot, app, action, args, kwargs?, ms_left, request_id, emitted?, stream?}` |
@@ -118,6 +118,8 @@ export interface Place {
    * and may wait as long as any.
    */
   since?: number;
+  /** It was let in before, by this dirty arbiter or an earlier one: a full queue takes it all the same. */
+  again?: boolean;
   /** The id of a resumable stream. Where its run is there already, the answer is FOUND. */
   stream?: string;
   /** The slot of the stream's run that the caller cannot reach: it counts as dead. */
@@ -250,6 +252,7 @@ export function readPlace(dict: Dict): Place {
     arrival: number(dict, "arrival"),
   };
   if (dict["since"] !== undefined) place.since = number(dict, "since");
+  if (dict["again"] === true) place.again = true;
   if (dict["stream"] !== undefined) place.stream = text(dict, "stream");
   if (dict["lost"] !== undefined) place.lost = number(dict, "lost");
   if (dict["run"] !== undefined) place.run = readPayload(record(dict, "run"));

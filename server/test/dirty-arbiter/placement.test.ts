@@ -162,6 +162,19 @@ describe("a full app", () => {
     expect(error?.retryAfter).toBeLessThanOrEqual(30);
   });
 
+  test("takes whoever was let in before, though its queue is full of those who came later", () => {
+    const desk = new Desk({ queueSize: 1 });
+    desk.ready(1);
+    const arrival = desk.now - 1000;
+    const running = desk.place();
+    const late = desk.place();
+    const known = desk.place("a", { arrival, again: true });
+    expect(desk.rejected).toEqual([]);
+    desk.placement.free(1, desk.slot(running));
+    desk.placement.free(1, desk.slot(known));
+    expect(desk.order).toEqual([running, known, late]);
+  });
+
   test("with a queue of 0 refuses whatever cannot run at once", () => {
     const desk = new Desk({ queueSize: 0 });
     desk.ready(1);

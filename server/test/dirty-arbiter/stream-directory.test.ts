@@ -22,6 +22,13 @@ describe("a stream", () => {
     expect(desk.requests).toHaveLength(0);
   });
 
+  test("that was let in before is placed as such", () => {
+    const desk = new StreamDesk();
+    desk.place(ANN, "new");
+    desk.place(ANN, "known", { again: true });
+    expect(desk.requests.map(({ again }) => again)).toEqual([undefined, true]);
+  });
+
   test("that its worker forgot is not found", () => {
     const desk = new StreamDesk();
     desk.place(ANN, "s");
@@ -180,6 +187,8 @@ describe("a slot that was granted to a client that died", () => {
     desk.directory.peerGone(ANN);
     expect(desk.revoked).toEqual([{ worker: 1, slot, cancel: false }]);
     desk.directory.freed(slot, true);
+    // It had its slot: a queue that is full meanwhile does not turn it away.
+    expect(desk.requests.map(({ again }) => again)).toEqual([true]);
     const again = desk.grant(2);
     expect(desk.adopted).toEqual([{ worker: 2, slot: again, args: ["ann"] }]);
   });

@@ -85,6 +85,7 @@ describe("a worker that refuses a slot", () => {
     const again = await side.grant(worker.path);
     expect(again.dict["arrival"]).toBe(first.dict["arrival"]);
     expect(again.id).not.toBe(first.id);
+    expect([first.dict["again"], again.dict["again"]]).toEqual([undefined, true]);
     const second = await peer.next(MSG.RUN);
     expect(second.id).not.toBe(run.id);
     expect(second.dict["slot"]).toBe(again.slot);
@@ -125,6 +126,7 @@ describe("a worker whose socket ends", () => {
     doomed.leave();
     const again = await side.grant(worker.path);
     expect(again.dict["arrival"]).toBe(first.dict["arrival"]);
+    expect(again.dict["again"]).toBe(true);
     const healthy = await worker.peer();
     const { id } = await healthy.next(MSG.RUN);
     healthy.send([MSG.RESPONSE, id, { result: 1 }]);
@@ -224,6 +226,23 @@ describe("a dirty arbiter that is replaced", () => {
       peer.send([MSG.RESPONSE, id, { result: dict["action"] }]);
     }
     expect(await Promise.all(results)).toEqual([{ value: "one" }, { value: "two" }]);
+  });
+
+  test("is told which requests the old one had let in", async () => {
+    const results = [outcome(client.execute(APP, "waits")), outcome(client.execute(APP, "asks"))];
+    const old = await side.arbiter();
+    const first = await old.next(MSG.PLACE);
+    await old.next(MSG.PLACE);
+    old.send([MSG.QUEUED, first.id, { position: 0 }]);
+    // What is sent behind it is heard behind it.
+    old.leave();
+    const arbiter = await side.replaceArbiter();
+    const [waits, asks] = [await arbiter.next(MSG.PLACE), await arbiter.next(MSG.PLACE)];
+    expect([waits.dict["action"], waits.dict["again"]]).toEqual(["waits", true]);
+    expect([asks.dict["action"], asks.dict["again"]]).toEqual(["asks", undefined]);
+    for (const { id } of [waits, asks])
+      arbiter.send([MSG.ERROR, id, { error: { error_type: "DirtyError" } }]);
+    await Promise.all(results);
   });
 
   test("leaves running streams untouched", async () => {

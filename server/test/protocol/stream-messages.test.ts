@@ -24,7 +24,7 @@ describe("a message about streams", () => {
 
   test("is read with all that it carries", () => {
     const run = { args: [1], request_id: "r", kwargs: { k: 1 }, emitted: ["x"] };
-    const place = { ...PLACE, since: 3, stream: "s", lost: 7, run };
+    const place = { ...PLACE, since: 3, again: true, stream: "s", lost: 7, run };
     expect(readPlace(place)).toEqual(place);
     expect(readFind({ stream: "s", lost: 7 })).toEqual({ stream: "s", lost: 7 });
     expect(readFound({ worker: 1, socket: "/w", slot: 7 })).toEqual({ worker: 1, socket: "/w", slot: 7 });
