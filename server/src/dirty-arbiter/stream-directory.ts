@@ -1,9 +1,9 @@
 import type { DirtyError } from "../protocol/errors.ts";
-import type { Place, Placed, Ready, Run } from "../protocol/messages.ts";
+import type { Place, Placed, Ready, Run, RunPayload } from "../protocol/messages.ts";
 import type { EndStream, Find, Forget, Found } from "../protocol/stream-messages.ts";
 import { type EarlyQuestion, EarlyQuestions } from "./early-questions.ts";
 import type { PlaceRequest } from "./placement.ts";
-import { type Asker, foundIn, newEntry, type StreamEntry } from "./stream-entry.ts";
+import { type Asker, foundIn, newEntry, type StreamEntry, type Wanted } from "./stream-entry.ts";
 import { cancelled, gone, notFound, notHeardOf, waitedTooLong } from "./stream-errors.ts";
 import { StreamPayloads } from "./stream-payloads.ts";
 
@@ -103,24 +103,23 @@ export class StreamDirectory {
   }
 
   /** A client asks for a slot for a stream's run, or for the run that is there. */
-  place(peer: object, id: number, place: Place, bytes: number): void {
+  place(peer: object, id: number, { run, ...place }: Place, bytes: number): void {
     const stream = place.stream ?? "";
-    const now = this.options.now();
-    const asker: Asker = { peer, id, place, bytes, expires: now + this.options.queueTimeoutMs };
+    const asker = this.asker(peer, id, place);
     const entry = this.entries.get(stream);
     if (entry === undefined && place.lost !== undefined && this.early.open) {
       // It ran. Another reader may have had it continued at a worker that is not heard of yet.
       const expires = (place.since ?? now) + Math.min(CONTINUE_MS, this.options.queueTimeoutMs / 2);
       this.early.add({ asker: { ...asker, expires }, stream, ends: false });
     } else if (entry === undefined) {
-      this.startNew(stream, asker);
+      this.startNew(stream, asker, run, bytes);
     } else if (entry.state === "waiting") {
       this.join(entry, asker);
     } else if (entry.state === "placed" && place.lost !== entry.slot) {
       this.events.found(asker, foundIn(entry));
     } else {
       this.lose(entry, true);
-      this.start(entry, asker);
+      this.start(entry, asker, run, bytes);
     }
   }
 
@@ -335,14 +334,8 @@ export class StreamDirectory {
     }
   }
 
-  private asker(peer: object, id: number): Asker {
-    return {
-      peer,
-      id,
-      place: undefined,
-      bytes: 0,
-      expires: this.options.now() + this.options.queueTimeoutMs,
-    };
+  private asker(peer: object, id: number, place?: Wanted): Asker {
+    return { peer, id, place, expires: this.options.now() + this.options.queueTimeoutMs };
   }
 
   private add(stream: string): StreamEntry {
@@ -362,21 +355,21 @@ export class StreamDirectory {
     this.remove(oldest);
   }
 
-  private startNew(stream: string, asker: Asker): void {
-    this.start(this.add(stream), asker);
+  private startNew(stream: string, asker: Asker, payload?: RunPayload, bytes = 0): void {
+    this.start(this.add(stream), asker, payload, bytes);
     this.answerEarly(stream);
   }
 
-  private start(entry: StreamEntry, asker: Asker): void {
+  private start(entry: StreamEntry, asker: Asker, payload: RunPayload | undefined, bytes: number): void {
     const { place } = asker;
     if (place === undefined) return;
     entry.primary = asker;
     entry.refusals = 0;
-    this.payloads.keep(entry, asker);
+    this.payloads.keep(entry, payload, bytes);
     this.request(entry, place);
   }
 
-  private request(entry: StreamEntry, place: Place): void {
+  private request(entry: StreamEntry, place: Wanted): void {
     const id = ++this.lastRequest;
     entry.request = id;
     entry.place = place;
@@ -411,8 +404,9 @@ export class StreamDirectory {
   }
 
   private answer({ asker, stream, ends }: EarlyQuestion): void {
-    const { peer, id, place, bytes } = asker;
-    if (place !== undefined) this.place(peer, id, place, bytes);
+    const { peer, id, place } = asker;
+    // Its payload was not kept meanwhile: it can only be run by its client.
+    if (place !== undefined) this.place(peer, id, place, 0);
     else if (ends) this.end(peer, id, { stream });
     else this.find(peer, id, { stream });
   }

@@ -1,6 +1,9 @@
 import type { Place, RunPayload } from "../protocol/messages.ts";
 import type { Found } from "../protocol/stream-messages.ts";
 
+/** What a run is to be, without what it is called with: that may be large, and is kept elsewhere or nowhere. */
+export type Wanted = Omit<Place, "run">;
+
 /** A client's question that waits for its answer, or was granted a slot that is not known to be used. */
 export interface Asker {
   /** The client's connection. */
@@ -8,9 +11,7 @@ export interface Asker {
   /** The question's id on it. */
   readonly id: number;
   /** What it wants the run to be, where it can make the run itself; undefined: it only asks where the stream is. */
-  readonly place: Place | undefined;
-  /** Bytes that its payload took on the wire. */
-  readonly bytes: number;
+  readonly place: Wanted | undefined;
   /** When its wait is over, ms of the machine's clock. */
   readonly expires: number;
 }
@@ -31,8 +32,9 @@ export interface StreamEntry {
   primary: Asker | undefined;
   /** Who else waits. */
   askers: Asker[];
-  /** What the run is called with, for the dirty arbiter to make it itself. */
-  place: Place | undefined;
+  /** What the run is. */
+  place: Wanted | undefined;
+  /** What it is called with, for the dirty arbiter to make it itself; only until a worker has it. */
   payload: RunPayload | undefined;
   payloadBytes: number;
   /** How often a slot was refused to a run that the dirty arbiter made itself. */

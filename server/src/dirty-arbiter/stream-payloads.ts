@@ -1,4 +1,5 @@
-import type { Asker, StreamEntry } from "./stream-entry.ts";
+import type { RunPayload } from "../protocol/messages.ts";
+import type { StreamEntry } from "./stream-entry.ts";
 
 /** Keeps what waiting streams' runs are called with, for the case that their clients die: so many bytes in all. */
 export class StreamPayloads {
@@ -9,11 +10,14 @@ export class StreamPayloads {
     this.most = most;
   }
 
-  /** Keeps a request's, unless there is no room; then its stream goes with its client. */
-  keep(entry: StreamEntry, { place, bytes }: Asker): void {
+  /**
+   * Keeps a request's, unless there is no room; then its stream goes with its client.
+   * @param bytes what it took on the wire.
+   */
+  keep(entry: StreamEntry, payload: RunPayload | undefined, bytes: number): void {
     this.drop(entry);
-    if (place?.run === undefined || this.bytes + bytes > this.most) return;
-    entry.payload = place.run;
+    if (payload === undefined || this.bytes + bytes > this.most) return;
+    entry.payload = payload;
     entry.payloadBytes = bytes;
     this.bytes += bytes;
   }

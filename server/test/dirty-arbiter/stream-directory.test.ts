@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
 import { type Client, StreamDesk } from "./stream-desk.ts";
 
@@ -176,6 +177,37 @@ describe("when its client leaves while it waits", () => {
     desk.directory.peerGone(BEN);
     desk.grant(1);
     expect(desk.adopted).toHaveLength(2);
+  });
+});
+
+describe("what a run is called with is kept", () => {
+  function runOf(prompt: string) {
+    return { args: [prompt], request_id: "r" };
+  }
+
+  function keeps(desk: StreamDesk, prompt: string): boolean {
+    return inspect(desk.directory, { depth: 20 }).includes(prompt);
+  }
+
+  test("once, and only until a worker has it", () => {
+    const desk = new StreamDesk();
+    desk.place(ANN, "s", { run: runOf("first prompt") });
+    desk.place(BEN, "s", { run: runOf("second prompt") });
+    expect([keeps(desk, "first prompt"), keeps(desk, "second prompt")]).toEqual([true, false]);
+    desk.directory.started([desk.grant(1)]);
+    expect(keeps(desk, "first prompt")).toBe(false);
+    expect(desk.directory.size).toBe(1);
+  });
+
+  test("not where there is no room, nor for a question that comes too early", () => {
+    const desk = new StreamDesk({ maxPayloads: 99 }, true);
+    desk.place(ANN, "large", { run: runOf("large prompt") }, 100);
+    const early = desk.place(BEN, "early", { run: runOf("early prompt"), lost: 3 }, 1);
+    expect([keeps(desk, "large prompt"), keeps(desk, "early prompt")]).toEqual([false, false]);
+    desk.directory.settle();
+    desk.grant(1);
+    const slot = desk.grant(1);
+    expect(desk.answers(early)).toEqual([{ placed: slot }]);
   });
 });
 
