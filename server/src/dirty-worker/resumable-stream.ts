@@ -8,7 +8,7 @@ import {
 } from "../protocol/errors.ts";
 import { FrameWriter } from "../protocol/frame-writer.ts";
 import { HEADER_SIZE, type RequestId } from "../protocol/header.ts";
-import { MSG, type Run as RunMessage, readChunk } from "../protocol/messages.ts";
+import { MSG, type Run as RunMessage, type RunPayload, readChunk } from "../protocol/messages.ts";
 import { type Attach, type Attached, STREAM_MSG } from "../protocol/stream-messages.ts";
 import { WINDOW } from "../protocol/window.ts";
 import { ReplayBuffer } from "./replay-buffer.ts";
@@ -32,7 +32,8 @@ export interface StreamKeeper {
   changed(): void;
 }
 
-// What a stream takes besides its chunks: the objects around them, and its entry here and in the dirty arbiter.
+// What a stream takes besides its chunks and its arguments: the objects around them, and its entry here and in the
+// dirty arbiter.
 const OVERHEAD = 2048;
 
 const encoder = new FrameWriter();
@@ -42,10 +43,14 @@ export class ResumableStream implements RunOutput, StreamReaderOwner {
   readonly id: string;
   readonly slot: number;
   /** Bytes of memory that it takes. */
-  bytes = OVERHEAD;
+  bytes = 0;
   private readonly keeper: StreamKeeper;
-  private readonly message: RunMessage;
-  private readonly continues: boolean;
+  /** What a reader is told of the run. */
+  private readonly about: Omit<Attached, "ms_left" | "emitted" | "continues">;
+  /** What it needs to have the run continued elsewhere; undefined: nobody can go on with it. */
+  private readonly called: Pick<RunPayload, "args" | "kwargs"> | undefined;
+  /** Bytes that it takes besides its chunks. */
+  private readonly base: number;
   private readonly buffer = new ReplayBuffer();
   private readonly readers = new Set<StreamReader>();
   private run: Run | undefined;
@@ -59,11 +64,14 @@ export class ResumableStream implements RunOutput, StreamReaderOwner {
   /** @param continues whether another worker can go on with it. */
   constructor(keeper: StreamKeeper, message: RunMessage, id: string, continues: boolean) {
     this.keeper = keeper;
-    this.message = message;
+    // The message itself is not kept: its `emitted` would be there twice.
+    const { slot, app, action, request_id, args, kwargs, emitted = [] } = message;
     this.id = id;
-    this.slot = message.slot;
-    this.continues = continues;
-    for (const value of message.emitted ?? []) this.keep(value);
+    this.slot = slot;
+    this.about = { app, action, args: [], request_id };
+    if (continues) this.called = kwargs === undefined ? { args } : { args, kwargs };
+    this.base = OVERHEAD + (this.called === undefined ? 0 : sizeOf(this.called));
+    for (const value of emitted) this.keep(value);
     this.settleBytes();
   }
 
@@ -209,7 +217,7 @@ export class ResumableStream implements RunOutput, StreamReaderOwner {
 
   private settleBytes(): void {
     const before = this.bytes;
-    this.bytes = OVERHEAD + this.buffer.bytes;
+    this.bytes = this.base + this.buffer.bytes;
     if (this.bytes !== before) this.keeper.grew(this, this.bytes - before);
   }
 
@@ -222,13 +230,11 @@ export class ResumableStream implements RunOutput, StreamReaderOwner {
 
   /** @returns the number of the chunk that the reader gets first. */
   private introduce(connection: Connection, id: RequestId, { after, prefix }: Attach): number {
-    const { app, action, args, kwargs, request_id } = this.message;
-    const attached: Attached = { app, action, args: [], request_id, continues: false };
+    const attached: Attached = { ...this.about, continues: false };
     if (this.run !== undefined) attached.ms_left = Math.max(0, this.run.deadline - monotonicMs());
-    if (this.continues) {
+    if (this.called !== undefined) {
       try {
-        const whole: Attached = { ...attached, args, continues: true };
-        if (kwargs !== undefined) whole.kwargs = kwargs;
+        const whole: Attached = { ...attached, ...this.called, continues: true };
         // A reader that is ahead can only continue the run with all that came before its place.
         const next = prefix ? Math.min(after, this.buffer.end) : after;
         if (prefix) whole.emitted = this.prefix(next);
@@ -295,6 +301,13 @@ export class ResumableStream implements RunOutput, StreamReaderOwner {
     this.paused = false;
     this.run?.grant(WINDOW);
   }
+}
+
+/** Bytes that a value takes on the wire: about what it takes in memory. */
+function sizeOf(value: unknown): number {
+  const size = encoder.frame(MSG.RUN, 0, value);
+  encoder.take();
+  return size;
 }
 
 function tooLarge({ connection, id }: StreamReader): void {

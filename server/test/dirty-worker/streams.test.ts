@@ -1,5 +1,6 @@
 /** Resumable streams in a worker, whose clients and dirty arbiter a test plays by hand. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { DirtyApp } from "../../src/dirty/app.ts";
 import type { StreamStoreOptions } from "../../src/dirty-worker/stream-store.ts";
@@ -246,6 +247,33 @@ describe("what is kept", () => {
     await client.over(large.id);
     expect(client.chunks(large.id)).toHaveLength(14);
     expect(stage.worker.streams.size).toBeLessThanOrEqual(100 * 1024);
+  });
+
+  test("counts what a stream was called with, where it can be continued", async () => {
+    await open({ totalBytes: 300 * 1024 });
+    const streams: Stream[] = [];
+    for (let count = 0; count < 5; count++) {
+      const counts = begin("counts", [3, 0, "x".repeat(80 * 1024)]);
+      await client.over(counts.id);
+      streams.push(counts);
+      expect(stage.worker.streams.size).toBeGreaterThan(80 * 1024);
+      expect(stage.worker.streams.size).toBeLessThanOrEqual(300 * 1024);
+    }
+    expect(forgotten()).toEqual(streams.slice(0, 2).map(({ stream }) => stream));
+  });
+
+  test("is nothing that no reader can be told: arguments where nobody goes on with it, values twice", async () => {
+    const ends = begin("large", [1, 1, "an argument"]);
+    const goesOn = begin("counts", [3, 0, "another one"], { emitted: ["emitted before"] });
+    await client.over(ends.id);
+    await client.over(goesOn.id);
+    const kept = inspect(stage.worker.streams, { depth: 20 });
+    expect(kept).toContain("another one");
+    expect(kept).not.toContain("an argument");
+    expect(kept).not.toContain("emitted before");
+    const late = attach(goesOn, 0, true);
+    await client.over(late);
+    expect(client.chunks(late)).toEqual(["emitted before", 1, 2]);
   });
 
   test("is given up some time after the end", async () => {
