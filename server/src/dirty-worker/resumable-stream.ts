@@ -204,9 +204,10 @@ export class ResumableStream implements RunOutput, StreamReaderOwner {
   }
 
   left(reader: StreamReader): void {
-    if (!this.readers.delete(reader)) return;
+    const counted = this.readers.delete(reader);
+    // One that still read when the stream was dropped is let go of too.
     reader.done();
-    this.countReaders();
+    if (counted) this.countReaders();
   }
 
   private keep(value: unknown): void {

@@ -293,6 +293,26 @@ describe("what is kept", () => {
   });
 });
 
+test("a slow reader of a stream that is given up meanwhile gets what is left of it, and its end once", async () => {
+  await open({ retentionMs: 50 });
+  const large = begin("large", [10, 60 * 1024]);
+  const fast = attach(large);
+  await client.has(fast, 5);
+  client.peer.send([MSG.CREDIT, fast, { bytes: WINDOW }], [MSG.CREDIT, fast, { bytes: WINDOW }]);
+  await client.has(fast, 9);
+  client.peer.send([MSG.CREDIT, fast, { bytes: WINDOW }]);
+  await forgets(large);
+  expect(client.chunks(large.id)).toHaveLength(5);
+  const credit: [number, number, object] = [MSG.CREDIT, large.id, { bytes: WINDOW }];
+  client.peer.send(credit, credit, credit);
+  await client.over(large.id);
+  client.peer.send(credit, credit);
+  // What comes behind those has been answered.
+  await client.over(begin("counts", [1]).id);
+  expect(client.chunks(large.id)).toHaveLength(10);
+  expect(client.types(large.id).filter((type) => type === MSG.END)).toHaveLength(1);
+});
+
 describe("the dirty arbiter", () => {
   test("may make a run itself, for whoever comes within the grace", async () => {
     const [slot, stream] = [stage.newSlot(), createStreamId()];
