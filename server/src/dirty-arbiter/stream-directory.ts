@@ -66,7 +66,7 @@ export class StreamDirectory {
   private readonly early: EarlyQuestions;
   /** The streams that are not with a worker, and not gone. */
   private readonly moving = new Set<StreamEntry>();
-  /** Those that are gone, the oldest first. A worker that is replaced leaves thousands. */
+  /** Those that are gone or cancelled, the oldest first. A worker that is replaced leaves thousands. */
   private readonly tombstones = new Set<StreamEntry>();
   private readonly payloads: StreamPayloads;
   private lastRequest = 0;
@@ -117,6 +117,8 @@ export class StreamDirectory {
       this.join(entry, asker);
     } else if (entry.state === "placed" && place.lost !== entry.slot) {
       this.events.found(asker, foundIn(entry));
+    } else if (entry.state === "cancelled" && place.lost !== undefined) {
+      this.events.rejected(asker, cancelled());
     } else {
       this.lose(entry, true);
       this.start(entry, asker, run, bytes);
@@ -134,6 +136,8 @@ export class StreamDirectory {
     if (entry.state === "placed" && lost === entry.slot) this.lose(entry, true);
     if (entry.state === "placed") this.events.found(asker, foundIn(entry));
     else if (entry.state === "gone") this.events.rejected(asker, gone());
+    else if (entry.state === "cancelled")
+      this.events.rejected(asker, lost === undefined ? notFound() : cancelled());
     else this.join(entry, asker);
   }
 
@@ -145,13 +149,14 @@ export class StreamDirectory {
       this.miss(asker, stream, true);
     } else if (entry.state === "placed") {
       this.events.found(asker, foundIn(entry));
-    } else if (entry.state === "waiting") {
-      this.events.withdraw(entry.request);
+    } else if (entry.state === "waiting" || entry.state === "lost") {
+      if (entry.state === "waiting") this.events.withdraw(entry.request);
       this.rejectAll(entry, cancelled());
-      this.remove(entry);
+      if (entry.slot === 0) this.remove(entry);
+      else this.bury(entry, "cancelled");
       this.events.ended(asker);
     } else {
-      this.events.rejected(asker, gone());
+      this.events.rejected(asker, entry.state === "gone" ? gone() : notFound());
     }
   }
 
@@ -295,8 +300,7 @@ export class StreamDirectory {
     for (const entry of [...this.moving]) {
       if (entry.state === "lost" && now - entry.since >= LOST_MS) {
         this.rejectAll(entry, gone());
-        this.set(entry, "gone");
-        this.payloads.drop(entry);
+        this.bury(entry, "gone");
       } else if (entry.state === "waiting") {
         this.expire(entry, now);
       }
@@ -461,6 +465,13 @@ export class StreamDirectory {
     this.set(entry, "lost");
   }
 
+  /** It ran, and nobody has it continued: that is remembered for a while. */
+  private bury(entry: StreamEntry, state: "gone" | "cancelled"): void {
+    this.byRequest.delete(entry.request);
+    this.payloads.drop(entry);
+    this.set(entry, state);
+  }
+
   private confirm(entry: StreamEntry): void {
     entry.confirmed = true;
     entry.primary = undefined;
@@ -474,7 +485,7 @@ export class StreamDirectory {
     entry.since = this.options.now();
     this.moving.delete(entry);
     this.tombstones.delete(entry);
-    if (state === "gone") this.tombstones.add(entry);
+    if (state === "gone" || state === "cancelled") this.tombstones.add(entry);
     else if (state !== "placed") this.moving.add(entry);
   }
 

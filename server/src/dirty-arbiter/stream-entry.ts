@@ -21,9 +21,10 @@ export interface StreamEntry {
   readonly stream: string;
   /**
    * `waiting` for a slot; `placed` with a worker, running or kept there; `lost` with its worker a moment ago, so that
-   * a reader may have it continued; or `gone`.
+   * a reader may have it continued; `gone`; or `cancelled` by its name after its worker was lost, which is remembered
+   * for readers that would have it continued.
    */
-  state: "waiting" | "placed" | "lost" | "gone";
+  state: "waiting" | "placed" | "lost" | "gone" | "cancelled";
   /** Since when it is in its state, or has nobody who wants it, ms of the machine's clock. */
   since: number;
   /** Its request's id in placement, while it waits or its slot is not known to be used. */

@@ -1,9 +1,4 @@
-import {
-  DirtyConnectionError,
-  type DirtyError,
-  DirtyStreamGoneError,
-  DirtyStreamNotFoundError,
-} from "../protocol/errors.ts";
+import { DirtyConnectionError, type DirtyError, DirtyStreamNotFoundError } from "../protocol/errors.ts";
 import { isStreamId } from "../protocol/stream-id.ts";
 import type { Found } from "../protocol/stream-messages.ts";
 import type { PlaceListener } from "./arbiter-link.ts";
@@ -11,7 +6,8 @@ import type { CallContext } from "./call-context.ts";
 import { noAnswer } from "./call-errors.ts";
 import type { RunListener, WorkerLink } from "./worker-link.ts";
 
-// A stream that its worker does not have was just forgotten, or is on its way to another one.
+// A stream that its worker does not have was just forgotten, or is on its way to another one. So is that of a worker
+// that died.
 const TRIES = 20;
 const AGAIN_MS = 50;
 const BACKSTOP_MS = 1000;
@@ -79,7 +75,8 @@ function askWorker(
   const listener: RunListener = {
     returned: () => resolve(true),
     refused: no,
-    lost: () => reject(new DirtyStreamGoneError("The dirty worker that had the stream died.")),
+    // Its readers may have it continued: the dirty arbiter knows.
+    lost: no,
     failed: reject,
     started: () => {},
     attached: () => {},

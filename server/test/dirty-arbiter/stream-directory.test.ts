@@ -283,6 +283,42 @@ describe("a stream that is ended by its name", () => {
   });
 });
 
+describe("a stream that is ended by its name after its worker died", () => {
+  function lost(): { desk: StreamDesk; slot: number } {
+    const desk = new StreamDesk();
+    desk.place(ANN, "s");
+    const slot = desk.grant(1);
+    desk.directory.started([slot]);
+    desk.directory.workerGone(1);
+    return { desk, slot };
+  }
+
+  test("is not continued for readers that hear of the death later", () => {
+    const { desk, slot } = lost();
+    const waits = desk.find(BEN, "s", slot);
+    expect(desk.answers(desk.end(BEN, "s"))).toEqual([{ ended: true }]);
+    expect(desk.answers(waits)).toEqual([CANCELLED]);
+    expect(desk.answers(desk.place(ANN, "s", { lost: slot }))).toEqual([CANCELLED]);
+    expect(desk.answers(desk.find(BEN, "s", slot))).toEqual([CANCELLED]);
+    expect(desk.requests).toEqual([]);
+    // For everybody else it is as any that was cancelled.
+    expect(desk.answers(desk.find(BEN, "s"))).toEqual([NOT_FOUND]);
+    expect(desk.answers(desk.end(BEN, "s"))).toEqual([NOT_FOUND]);
+    desk.wait(300_100);
+    expect(desk.directory.size).toBe(0);
+    expect(desk.directory.idle).toBe(true);
+  });
+
+  test("and while it waits for another one, is not continued for its second reader either", () => {
+    const { desk, slot } = lost();
+    const first = desk.place(ANN, "s", { lost: slot });
+    expect(desk.answers(desk.end(BEN, "s"))).toEqual([{ ended: true }]);
+    expect(desk.answers(first)).toEqual([CANCELLED]);
+    expect(desk.answers(desk.place(BEN, "s", { lost: slot }))).toEqual([CANCELLED]);
+    expect(desk.requests).toEqual([]);
+  });
+});
+
 describe("a new dirty arbiter", () => {
   test("knows the streams of the workers that registered", () => {
     const desk = new StreamDesk({}, true);

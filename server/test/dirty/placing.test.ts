@@ -75,6 +75,24 @@ test("a reader of a stream that others keep alive is not turned away after three
   expect(read).toEqual(["at last"]);
 });
 
+test("a stream whose worker dies while it is ended by its name is ended where it went", async () => {
+  const done = outcome(client.cancel(createStreamId()));
+  const arbiter = await side.arbiter();
+  const doomed = await side.listen("d");
+  const first = await arbiter.next(STREAM_MSG.END_STREAM);
+  arbiter.send([STREAM_MSG.FOUND, first.id, { worker: 1, socket: doomed.path, slot: 1 }]);
+  const dying = await doomed.peer();
+  await dying.next(STREAM_MSG.END_STREAM);
+  dying.destroy();
+  const second = await arbiter.next(STREAM_MSG.END_STREAM);
+  arbiter.send([STREAM_MSG.FOUND, second.id, { worker: 2, socket: worker.path, slot: 2 }]);
+  const peer = await worker.peer();
+  const end = await peer.next(STREAM_MSG.END_STREAM);
+  expect(end.dict["slot"]).toBe(2);
+  peer.send([MSG.RESPONSE, end.id, { result: null }]);
+  expect(await done).toEqual({ value: undefined });
+});
+
 describe("a worker that refuses a slot", () => {
   test("has the request placed again, with its old arrival and an id of its own", async () => {
     const result = outcome(client.execute(APP, "add"));
