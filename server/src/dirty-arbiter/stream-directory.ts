@@ -109,7 +109,8 @@ export class StreamDirectory {
     const entry = this.entries.get(stream);
     if (entry === undefined && place.lost !== undefined && this.early.open) {
       // It ran. Another reader may have had it continued at a worker that is not heard of yet.
-      const expires = (place.since ?? now) + Math.min(CONTINUE_MS, this.options.queueTimeoutMs / 2);
+      const expires =
+        (place.since ?? this.options.now()) + Math.min(CONTINUE_MS, this.options.queueTimeoutMs / 2);
       this.early.add({ asker: { ...asker, expires }, stream, ends: false });
     } else if (entry === undefined) {
       this.startNew(stream, asker, run, bytes);
