@@ -131,8 +131,9 @@ export class HttpWorker {
 
   private cutStalled(socket: Socket, { req }: ServerResponse): void {
     const { stallTimeout } = this.settings;
+    const requestId = req.headers["x-request-id"];
     getLogger().info(
-      { requestId: req.headers["x-request-id"], reason: "stalled", method: req.method, url: req.url },
+      { requestId, reason: "stalled", method: req.method, url: loggedUrl(req) },
       `a client took nothing of its answer for ${stallTimeout} s; its connection is closed`,
     );
     // A reset lets the kernel drop what it holds, and cannot be taken for the end of the answer. Only TCP has it.
@@ -172,11 +173,15 @@ export class HttpWorker {
   }
 }
 
+// Whoever knows a stream's id can read the stream.
+function loggedUrl(request: IncomingMessage): string {
+  return redactStreamIds(request.url ?? "");
+}
+
 function logAccess(requestId: string, request: IncomingMessage, response: ServerResponse): void {
   const began = performance.now();
   const { method } = request;
-  // Whoever knows a stream's id can read the stream.
-  const url = redactStreamIds(request.url ?? "");
+  const url = loggedUrl(request);
   const remote = request.socket.remoteAddress;
   response.once("close", () => {
     const ms = Math.round(performance.now() - began);

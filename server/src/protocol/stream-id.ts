@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
 
 const FORM = /^str_[\w-]{22}$/;
-const ANYWHERE = /str_[\w-]{22}/g;
+// A router decodes paths, so an id may have each of its characters escaped.
+const ESCAPED = "%(?:2[dD]|3\\d|[46][1-9a-fA-F]|[57][0-9aA]|5[fF])";
+const ANYWHERE = new RegExp(`(?:s|%73)(?:t|%74)(?:r|%72)(?:_|%5[fF])(?:[\\w-]|${ESCAPED}){22}`, "g");
 
 /**
  * Makes the id of a resumable stream: `str_` and 128 random bits. Whoever knows it can read the stream and end
@@ -16,7 +18,7 @@ export function isStreamId(text: string): boolean {
   return FORM.test(text);
 }
 
-/** The text with `str_…` in the place of every stream id in it, for logs. */
+/** The text, or URL, with `str_…` in the place of every stream id in it, for logs. */
 export function redactStreamIds(text: string): string {
-  return text.includes("str_") ? text.replace(ANYWHERE, "str_…") : text;
+  return text.includes("str_") || text.includes("%") ? text.replace(ANYWHERE, "str_…") : text;
 }

@@ -1,6 +1,7 @@
 /** A client that takes nothing of its answer is cut after `stallTimeout`; until then it costs little, and nobody else. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { createStreamId } from "../../src/protocol/stream-id.ts";
 import { type EchoOptions, type EchoServer, echoServers, events } from "./echo-app.ts";
 import { eventually } from "./harness.ts";
 import { ask, open, RawConnection } from "./http-tools.ts";
@@ -99,7 +100,9 @@ function serve(main: string, ...flags: string[]): Promise<EchoServer> {
 async function stall({ target }: EchoServer, label: string): Promise<RawConnection> {
   const client = await RawConnection.to(target);
   client.pause();
-  await client.send(`GET /flood?label=${label} HTTP/1.1\r\nhost: x\r\nx-request-id: ${label}\r\n\r\n`);
+  await client.send(
+    `GET /flood?label=${label}&id=${createStreamId()} HTTP/1.1\r\nhost: x\r\nx-request-id: ${label}\r\n\r\n`,
+  );
   return client;
 }
 
@@ -135,7 +138,7 @@ function labels(server: EchoServer, what: string): string[] {
 }
 
 /** What the log says of clients that were cut. */
-function cuts(server: EchoServer): { requestId: string; level: string }[] {
+function cuts(server: EchoServer): { requestId: string; level: string; url: string }[] {
   return server
     .log()
     .split("\n")
@@ -170,6 +173,7 @@ describe.each([
       expect(at - began).toBeLessThan(5000);
     }
     expect(await yielded(server)).toEqual(stood);
+    for (const { url } of cuts(server)) expect(url).toMatch(/&id=str_…$/);
     expect(
       cuts(server)
         .map(({ requestId }) => requestId)

@@ -29,7 +29,27 @@ describe("a text for the log", () => {
     );
   });
 
+  test("has no escaped one left in it either", () => {
+    const id = createStreamId();
+    const escaped = (part: string) => part.replace(/./g, (one) => `%${one.charCodeAt(0).toString(16)}`);
+    for (const text of [
+      id.replace("_", "%5F"),
+      id.replace("s", "%73"),
+      `${id.slice(0, -1)}${escaped(id.slice(-1))}`,
+      escaped(id),
+      escaped(id).toUpperCase(),
+    ]) {
+      expect(decodeURIComponent(text)).toBe(id);
+      expect(redactStreamIds(`/streams/${text}?x=%20`)).toBe("/streams/str_…?x=%20");
+    }
+    for (const one of "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz") {
+      expect(redactStreamIds(escaped(`str_${one.repeat(22)}`))).toBe("str_…");
+    }
+  });
+
   test("stays as it is without one", () => {
-    expect(redactStreamIds("/chat?str_=1")).toBe("/chat?str_=1");
+    for (const text of ["/chat?str_=1", `/chat?text=str_${"%20".repeat(22)}`]) {
+      expect(redactStreamIds(text)).toBe(text);
+    }
   });
 });
