@@ -3,7 +3,7 @@ import { Call } from "../dirty/call.ts";
 import type { CallContext } from "../dirty/call-context.ts";
 import type { Connection } from "../protocol/connection.ts";
 import { DirtyAppNotFoundError, DirtyError, DirtyProtocolError } from "../protocol/errors.ts";
-import type { RequestId } from "../protocol/header.ts";
+import { HEADER_SIZE, type RequestId } from "../protocol/header.ts";
 import { MSG, type Request, readDict, readRequest } from "../protocol/messages.ts";
 import { readStash, type StashRequest } from "../protocol/stash-messages.ts";
 import { manage, type Office, status } from "./gateway-office.ts";
@@ -15,19 +15,24 @@ const MAX_BACKLOG = 256 * 1024;
 // reads sees that the client has left.
 const MAX_WAITING = 256 * 1024;
 
-/** What waits for its turn: also an error, because each answer comes in the order of what it answers. */
-type Asked = Request | StashRequest | DirtyError;
+/** What waits for its turn, because each answer comes in the order of what it answers. */
+interface Asked {
+  readonly id: RequestId;
+  readonly bytes: number;
+  /** Sends its answer, or throws what is sent as its error. */
+  readonly answer: () => void | Promise<void>;
+}
 
 /**
- * Serves one client that knows only Gunicorn's part of the protocol: one request at a time, relayed with the
- * same calls that HTTP workers make. It gives nobody a slot of its own.
+ * Serves one client that knows only Gunicorn's part of the protocol: one message at a time, requests relayed with
+ * the same calls that HTTP workers make. It gives nobody a slot of its own.
  */
 export class GatewaySession {
   private readonly connection: Connection;
   private readonly context: CallContext;
   private readonly office: Office;
   private readonly stash: Stash;
-  private readonly waiting: { id: RequestId; request: Asked; bytes: number }[] = [];
+  private readonly waiting: Asked[] = [];
   private waitingBytes = 0;
   private serving = false;
   private call: Call | undefined;
@@ -44,19 +49,31 @@ export class GatewaySession {
    * @throws DirtyProtocolError when it is none that such a client may send.
    */
   receive(type: number, id: RequestId, buffer: Buffer, start: number, end: number): void {
+    const { connection, office } = this;
+    const enqueue = (answer: Asked["answer"]): void =>
+      this.enqueue({ id, bytes: HEADER_SIZE + end - start, answer });
     switch (type) {
-      case MSG.REQUEST:
-        this.enqueue(id, readRequest(readDict(buffer, start, end)), end - start);
+      case MSG.REQUEST: {
+        const request = readRequest(readDict(buffer, start, end));
+        enqueue(() => this.relay(id, request));
         return;
-      case MSG.STASH:
-        this.enqueue(id, readStashOrError(buffer, start, end), end - start);
+      }
+      case MSG.STASH: {
+        const request = readStashOrError(buffer, start, end);
+        enqueue(() => {
+          if (request instanceof DirtyError) throw request;
+          this.stash.answer(connection, id, request);
+        });
         return;
+      }
       case MSG.STATUS:
-        this.connection.send(MSG.RESPONSE, id, { result: status(this.office) });
+        enqueue(() => connection.send(MSG.RESPONSE, id, { result: status(office) }));
         return;
-      case MSG.MANAGE:
-        void this.manage(id, readDict(buffer, start, end));
+      case MSG.MANAGE: {
+        const wish = readDict(buffer, start, end);
+        enqueue(async () => connection.send(MSG.RESPONSE, id, { result: await manage(office, wish) }));
         return;
+      }
       default:
         throw new DirtyProtocolError(`A client may not send a message of type 0x${type.toString(16)}.`);
     }
@@ -68,17 +85,9 @@ export class GatewaySession {
     this.call?.cancel(new DirtyError("The client is gone."));
   }
 
-  private async manage(id: RequestId, wish: Record<string, unknown>): Promise<void> {
-    try {
-      this.connection.send(MSG.RESPONSE, id, { result: await manage(this.office, wish) });
-    } catch (error) {
-      this.connection.sendError(id, error);
-    }
-  }
-
-  private enqueue(id: RequestId, request: Asked, bytes: number): void {
-    this.waiting.push({ id, request, bytes });
-    this.waitingBytes += bytes;
+  private enqueue(asked: Asked): void {
+    this.waiting.push(asked);
+    this.waitingBytes += asked.bytes;
     if (!this.serving) void this.serve();
     if (this.waitingBytes > MAX_WAITING) this.connection.pause();
   }
@@ -89,20 +98,18 @@ export class GatewaySession {
       this.waitingBytes -= next.bytes;
       if (this.waitingBytes <= MAX_WAITING) this.connection.resume();
       try {
-        if (next.request instanceof DirtyError) this.connection.sendError(next.id, next.request);
-        else if ("op" in next.request) await this.useStash(next.id, next.request);
-        else await this.relay(next.id, next.request);
+        await next.answer();
       } catch (error) {
         this.connection.sendError(next.id, error);
       }
       this.call = undefined;
+      await this.room();
     }
     this.serving = false;
   }
 
-  private async useStash(id: RequestId, request: StashRequest): Promise<void> {
+  private async room(): Promise<void> {
     const { connection } = this;
-    this.stash.answer(connection, id, request);
     if (connection.backlog > MAX_BACKLOG) await new Promise<void>((resolve) => connection.drained(resolve));
   }
 
@@ -119,7 +126,7 @@ export class GatewaySession {
       }
       if (call.streams === false) connection.send(MSG.RESPONSE, id, { result: step.value });
       else connection.sendChunk(id, step.value);
-      if (connection.backlog > MAX_BACKLOG) await new Promise<void>((resolve) => connection.drained(resolve));
+      if (connection.backlog > MAX_BACKLOG) await this.room();
     }
   }
 }

@@ -192,6 +192,22 @@ describe("a client that sends several requests at once", () => {
     expect(notes).toEqual(["b", "d", "e"].map((label) => `${label} began with 1 running`));
   });
 
+  test("has STATUS, MANAGE and what makes no sense answered in order too", async () => {
+    client.send(
+      request(1, "slow", ["a"]),
+      [MSG.STATUS, 2],
+      [MSG.MANAGE, 3, { op: 1 }],
+      [MSG.MANAGE, 4, { op: 3 }],
+      [MSG.STASH, 5, {}],
+      request(6, "echo"),
+    );
+    await until(
+      () => "every answer",
+      () => client.frames.length === 6,
+    );
+    expect(order(client)).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
   test("has the second wait for the whole stream of the first", async () => {
     client.send(request(1, "count", [500]), request(2, "echo"));
     await client.next(MSG.RESPONSE);
@@ -297,6 +313,39 @@ describe("a client that does not read", () => {
     expect(numbers).toEqual(numbers.map((_, index) => index));
     client.destroy();
     await noted("flood ended");
+  });
+});
+
+describe("a client that only asks for more workers, and does not read", () => {
+  test("is not read on, and has every answer when it reads", async () => {
+    client.pause();
+    const count = 40_000;
+    const asked = Array.from({ length: count }, (_, id): [number, RequestId, unknown] => [
+      MSG.MANAGE,
+      id,
+      { op: 1 },
+    ]);
+    client.send(...asked);
+    let last = -1;
+    let since = 0;
+    await until(
+      () => "nothing more is answered",
+      () => {
+        if (arbiter.scaled.length !== last) {
+          last = arbiter.scaled.length;
+          since = Date.now();
+        }
+        return last > 0 && Date.now() - since > 300;
+      },
+    );
+    expect(last).toBeLessThan(count / 2);
+    client.resume();
+    await until(
+      () => "every answer",
+      () => client.all(MSG.RESPONSE).length === count,
+      20_000,
+    );
+    expect(client.all(MSG.RESPONSE).map(({ id }) => id)).toEqual(asked.map(([, id]) => id));
   });
 });
 
