@@ -137,6 +137,10 @@ export const RESUME_ERRORS = {
       },
     ],
   }),
+  429: {
+    ...problem("The answer has 64 readers already.", "Too many requests are waiting. Try again later."),
+    headers: RETRY_AFTER,
+  },
 };
 
 const Health = z.object({ status: z.literal("ok") });

@@ -168,7 +168,7 @@ describe("the API's description", () => {
     expect(Object.keys(responses["200"].headers)).toEqual(["x-stream-id"]);
 
     const stream = paths["/chat/streams/{id}"];
-    expect(Object.keys(stream.get.responses)).toEqual(["200", "404", "410", "422", "500", "503"]);
+    expect(Object.keys(stream.get.responses)).toEqual(["200", "404", "410", "422", "429", "500", "503"]);
     expect(Object.keys(stream.delete.responses)).toEqual(["204", "404", "410", "500", "503"]);
     expect(
       stream.get.parameters.map(({ in: where, name }: Record<string, string>) => `${where} ${name}`),

@@ -2,6 +2,7 @@ import { monotonicMs } from "../process/clock.ts";
 import type { Connection } from "../protocol/connection.ts";
 import {
   DirtyCancelledError,
+  DirtyQueueFullError,
   DirtyStreamGoneError,
   DirtyWorkerError,
   type ErrorDetails,
@@ -35,6 +36,11 @@ export interface StreamKeeper {
 // What a stream takes besides its chunks and its arguments: the objects around them, and its entry here and in the
 // dirty arbiter.
 const OVERHEAD = 2048;
+
+// Every reader costs each chunk a copy, and whoever knows the id can come as often as it likes.
+const MAX_READERS = 64;
+// What came before a reader's place crosses outside its window, so this bounds how much of that waits in memory.
+const MAX_PREFIX_BACKLOG = 16 * 1024 * 1024;
 
 const encoder = new FrameWriter();
 
@@ -101,6 +107,11 @@ export class ResumableStream implements RunOutput, StreamReaderOwner {
         id,
         new DirtyStreamGoneError("The chunks that were asked for are not kept any more."),
       );
+      return undefined;
+    }
+    if (this.readers.size >= MAX_READERS) {
+      const details = { retry_after: 1 };
+      connection.sendError(id, new DirtyQueueFullError("The stream has too many readers.", { details }));
       return undefined;
     }
     const next = this.introduce(connection, id, attach);
@@ -233,7 +244,7 @@ export class ResumableStream implements RunOutput, StreamReaderOwner {
   private introduce(connection: Connection, id: RequestId, { after, prefix }: Attach): number {
     const attached: Attached = { ...this.about, continues: false };
     if (this.run !== undefined) attached.ms_left = Math.max(0, this.run.deadline - monotonicMs());
-    if (this.called !== undefined) {
+    if (this.called !== undefined && !(prefix && connection.backlog >= MAX_PREFIX_BACKLOG)) {
       try {
         const whole: Attached = { ...attached, ...this.called, continues: true };
         // A reader that is ahead can only continue the run with all that came before its place.

@@ -16,7 +16,7 @@ let aborted = 0;
 
 class App extends DirtyApp {
   static override concurrency = 4;
-  static override continues = ["counts"];
+  static override continues = ["counts", "letters"];
   async *counts(n: number, ms = 0) {
     for (let i = this.request.emitted.length; i < n; i++) {
       if (ms > 0) await sleep(ms);
@@ -33,6 +33,9 @@ class App extends DirtyApp {
       made = i + 1;
       yield "x".repeat(size);
     }
+  }
+  *letters(n: number, size: number) {
+    yield* this.large(n, size);
   }
   result(size: number) {
     return "x".repeat(size);
@@ -169,6 +172,38 @@ describe("a reader that attaches", () => {
     await client.over(id);
     expect([...(emitted as number[]), ...client.chunks(id)]).toEqual(Array.from({ length: 20 }, (_, i) => i));
     expect(client.chunks(id).length).toBeGreaterThan(5);
+  });
+
+  test("is turned away where the stream has 64 readers, until one of them leaves", async () => {
+    const waits = begin("waits");
+    await client.has(waits.id, 1);
+    const ids = Array.from({ length: 63 }, () => attach(waits));
+    for (const id of ids) await client.has(id, 1);
+    const { dict } = await client.over(attach(waits));
+    expect(dict["error"]).toMatchObject({ error_type: "DirtyQueueFullError", details: { retry_after: 1 } });
+    client.peer.send([MSG.CANCEL, ids[0] ?? 0]);
+    await client.has(attach(waits), 1);
+  });
+
+  test("with much behind a client that does not take it can read on, and is not given the whole to continue it", async () => {
+    const letters = begin("letters", [3, 1024 * 1024]);
+    client.peer.send([MSG.CANCEL, letters.id]);
+    await until(
+      () => "all of it is made",
+      () => made === 3,
+    );
+    const other = await stage.client();
+    other.peer.pause();
+    const ids = Array.from({ length: 12 }, () => attach(letters, 3, true, other));
+    expect(await client.result("result", 1)).toBe("x");
+    other.peer.resume();
+    const whole: unknown[] = [];
+    for (const id of ids) {
+      whole.push((await attached(id, other.peer))["continues"]);
+      expect((await other.over(id)).type).toBe(MSG.END);
+    }
+    expect(whole.slice(0, 4)).toEqual([true, true, true, true]);
+    expect(whole.at(-1)).toBe(false);
   });
 
   test("gets what an earlier worker delivered too", async () => {
