@@ -59,6 +59,8 @@ export class Call extends CallReader implements PlaceListener, RunListener {
   private ahead = 0;
   /** Reads a run that another call began, so leaving it leaves that alone. */
   private attaching = false;
+  /** Its run has ended, and is only read: what its caller waited with when that was last looked at. */
+  private replayed: { waiting: object | undefined; ahead: number } | undefined;
   /** The reader is gone, and the call sees to it that the run begins all the same: until then. */
   private detachedUntil: number | undefined;
   /** Whether the action turned out to stream; undefined until that is known. */
@@ -147,9 +149,8 @@ export class Call extends CallReader implements PlaceListener, RunListener {
       this.continuation = undefined;
     }
     this.acceptance.accept();
-    // A stream that has ended is only read: whoever reads it sets the pace.
     if (ms_left === undefined) {
-      clearTimeout(this.timer);
+      this.replay();
       return;
     }
     this.continuation?.began(ms_left);
@@ -323,15 +324,34 @@ export class Call extends CallReader implements PlaceListener, RunListener {
 
   private limit(ms: number): void {
     clearTimeout(this.timer);
+    this.replayed = undefined;
     const most = this.detachedUntil === undefined ? ms : Math.min(ms, this.detachedUntil - monotonicMs());
     this.timer = setTimeout(Call.expire, most, this);
   }
 
+  /** Whoever reads a stream that has ended sets the pace, so only a worker that sends nothing ends this. */
+  private replay(): void {
+    this.limit(this.context.queueTimeoutMs + QUEUE_BACKSTOP_MS);
+    this.replayed = { waiting: this.inbox.waiting, ahead: this.ahead };
+  }
+
+  /** Whether its caller waits for what it waited for at the last look already. */
+  private get starved(): boolean {
+    const { waiting } = this.inbox;
+    return waiting !== undefined && waiting === this.replayed?.waiting && this.ahead === this.replayed.ahead;
+  }
+
   private static expire(call: Call): void {
-    const { context, link, begun } = call;
-    const overTime = call.msLeft() <= 0;
+    const { context, link, begun, replayed } = call;
+    if (replayed !== undefined && !call.starved) {
+      call.replay();
+      return;
+    }
+    const overTime = replayed === undefined && call.msLeft() <= 0;
     call.abandon();
-    if (overTime || (link !== undefined && (begun || !call.attaching))) {
+    if (replayed !== undefined) {
+      call.fail(noAnswer(context.queueTimeoutMs / 1000));
+    } else if (overTime || (link !== undefined && (begun || !call.attaching))) {
       call.fail(tookTooLong(call.label, call.timeoutMs() / 1000));
     } else if (link !== undefined) {
       call.fail(noAnswer(context.queueTimeoutMs / 1000));

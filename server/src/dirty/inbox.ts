@@ -135,6 +135,11 @@ export class Inbox {
     });
   }
 
+  /** What the caller waits with, another one for each step; undefined while it does not wait. */
+  get waiting(): object | undefined {
+    return this.batchWaiter ?? this.waiter;
+  }
+
   private get empty(): boolean {
     return this.head === this.values.length;
   }

@@ -1,18 +1,20 @@
 /** The client's part of the rules: when it places again, what it reads to the end, and how long it waits. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type DirtyClient, getDirtyClient } from "../../src/dirty/client.ts";
+import type { DirtyStream } from "../../src/dirty/types.ts";
 import {
   DirtyConnectionError,
   DirtyQueueTimeoutError,
   DirtyTimeoutError,
   DirtyWorkerError,
 } from "../../src/protocol/errors.ts";
+import type { RequestId } from "../../src/protocol/header.ts";
 import { MSG } from "../../src/protocol/messages.ts";
 import { createStreamId } from "../../src/protocol/stream-id.ts";
 import { STREAM_MSG } from "../../src/protocol/stream-messages.ts";
 import { WINDOW } from "../../src/protocol/window.ts";
 import { type Listener, StandIn } from "./stand-in.ts";
-import { until } from "./wire-peer.ts";
+import { until, type WirePeer } from "./wire-peer.ts";
 
 const APP = "./app.ts:App";
 
@@ -91,6 +93,74 @@ test("a stream whose worker dies while it is ended by its name is ended where it
   expect(end.dict["slot"]).toBe(2);
   peer.send([MSG.RESPONSE, end.id, { result: null }]);
   expect(await done).toEqual({ value: undefined });
+});
+
+describe("a stream that has ended, read from a worker", () => {
+  const about = { app: "app:App", action: "run", args: [], request_id: "r", continues: false };
+  let peer: WirePeer;
+  let id: RequestId;
+
+  /** Answers the ATTACH of a reader. */
+  async function attached(more: object = {}): Promise<void> {
+    const arbiter = await side.arbiter();
+    const find = await arbiter.next(STREAM_MSG.FIND);
+    arbiter.send([STREAM_MSG.FOUND, find.id, { worker: 1, socket: worker.path, slot: 9 }]);
+    peer = await worker.peer();
+    ({ id } = await peer.next(STREAM_MSG.ATTACH));
+    peer.send([STREAM_MSG.ATTACHED, id, { ...about, ...more }]);
+  }
+
+  beforeEach(() => open({ queueTimeout: 0.1 }));
+
+  test.for<[name: string, read: (steps: DirtyStream<unknown>) => AsyncIterable<unknown>]>([
+    ["one by one", (steps) => steps],
+    ["in batches", (steps) => steps.batches()],
+  ])("that is stopped, %s: its reader is told within the time for an answer", async ([, read]) => {
+    const got: unknown[] = [];
+    const result = outcome(
+      (async () => {
+        for await (const step of read(client.resume(createStreamId()))) got.push(step);
+      })(),
+    );
+    await attached();
+    peer.send([MSG.CHUNK, id, { data: "one" }]);
+    await until(
+      () => "the first chunk",
+      () => got.length === 1,
+    );
+    expect(await result).toMatchObject({ error: expect.any(DirtyConnectionError) });
+    await peer.next(MSG.CANCEL);
+  });
+
+  test("goes on for longer than that where its chunks come, or its reader takes its time", async () => {
+    const stream = client.resume(createStreamId())[Symbol.asyncIterator]();
+    const first = stream.next();
+    await attached();
+    for (let n = 0; n < 3; n++) {
+      peer.send([MSG.CHUNK, id, { data: n }]);
+      expect(await (n === 0 ? first : stream.next())).toEqual({ done: false, value: n });
+      // A bit less than the 1.1 s that a worker has.
+      if (n < 2) await new Promise((resolve) => setTimeout(resolve, 800));
+    }
+    peer.send([MSG.CHUNK, id, { data: "kept" }], [MSG.CHUNK, id, { data: "last" }]);
+    expect(await stream.next()).toEqual({ done: false, value: "kept" });
+    await new Promise((resolve) => setTimeout(resolve, 1300));
+    peer.send([MSG.END, id]);
+    expect(await stream.next()).toEqual({ done: false, value: "last" });
+    expect(await stream.next()).toEqual({ done: true, value: undefined });
+  });
+
+  test("goes on also where only what the reader has already comes", async () => {
+    const stream = client.resume(createStreamId(), { after: 4 })[Symbol.asyncIterator]();
+    const next = outcome(stream.next());
+    await attached({ continues: true, emitted: [0] });
+    for (let n = 1; n < 5; n++) {
+      peer.send([MSG.CHUNK, id, { data: n }]);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    expect(await next).toEqual({ value: { done: false, value: 4 } });
+    await stream.return?.(undefined);
+  });
 });
 
 describe("a worker that refuses a slot", () => {
