@@ -74,7 +74,11 @@ export class Assignments {
 
   /** Whether what is lacking becomes free when a worker that is to be replaced ends; the next of those is drained. */
   private waits(crew: Crew, child: Child, lacking: readonly AppStatics[]): boolean {
-    const names = lacking.flatMap(({ resources }) => Object.keys(resources));
+    // Nobody is drained for units that there are not enough of in any case.
+    const possible = lacking.filter(({ resources }) =>
+      Object.entries(resources).every(([name, count]) => this.pool.exists(name, count)),
+    );
+    const names = possible.flatMap(({ resources }) => Object.keys(resources));
     const holders = this.yielders(crew).filter((one) =>
       names.some((name) => this.pool.isHeldBy(one.child, name)),
     );

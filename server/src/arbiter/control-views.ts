@@ -190,7 +190,9 @@ export class View {
 
   private life(child: ChildSnapshot) {
     const { pid, id, state, generation, startedAt } = child;
-    return { pid, id, state, answered: this.answered(child), generation, age: this.since(startedAt) };
+    // The dirty arbiter is of none.
+    const number = generation === 0 ? null : generation;
+    return { pid, id, state, answered: this.answered(child), generation: number, age: this.since(startedAt) };
   }
 
   private answered(child: ChildSnapshot): boolean {

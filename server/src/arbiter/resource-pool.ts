@@ -31,6 +31,11 @@ export class ResourcePool {
     return Object.keys(needs).filter((name) => this.free(name).length < (needs[name] ?? 0));
   }
 
+  /** Whether there are so many units at all, whoever holds them. */
+  exists(name: string, count: number): boolean {
+    return (this.units[name]?.length ?? 0) >= count;
+  }
+
   /**
    * Gives units to a holder.
    * @returns the units by resource.

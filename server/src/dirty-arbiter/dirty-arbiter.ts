@@ -6,6 +6,7 @@ import { type DirtyArbiterReport, ProcessMeter } from "../process/reports.ts";
 import { Connection } from "../protocol/connection.ts";
 import { DirtyProtocolError } from "../protocol/errors.ts";
 import type { RequestId } from "../protocol/header.ts";
+import { isGone } from "../protocol/lost-writes.ts";
 import {
   FIRST_OWN_TYPE,
   type Hello,
@@ -255,7 +256,11 @@ export class DirtyArbiter {
         }
       },
       closed: (error) => {
-        if (error !== undefined) getLogger().warn({ err: error }, "a connection to the dirty arbiter failed");
+        if (error !== undefined)
+          getLogger()[isGone(error) ? "debug" : "warn"](
+            { err: error },
+            "a connection to the dirty arbiter failed",
+          );
         closed();
       },
     });

@@ -6,6 +6,7 @@ import { type DirtyWorkerReport, ProcessMeter } from "../process/reports.ts";
 import type { RequestLimit } from "../process/request-limit.ts";
 import { Connection } from "../protocol/connection.ts";
 import { DirtyDrainingError, DirtyProtocolError, DirtyWorkerError } from "../protocol/errors.ts";
+import { isGone } from "../protocol/lost-writes.ts";
 import {
   type Hello,
   MSG,
@@ -254,7 +255,11 @@ export class DirtyWorker implements RegistrationOwner, ClientSessionOwner {
         clearTimeout(limit);
         this.connections.delete(connection);
         this.colleagues.delete(connection);
-        if (error !== undefined) getLogger().warn({ err: error }, "a connection to the dirty worker failed");
+        if (error !== undefined)
+          getLogger()[isGone(error) ? "debug" : "warn"](
+            { err: error },
+            "a connection to the dirty worker failed",
+          );
         session?.closed();
         this.checkDeserted();
         this.lookIfEmpty();

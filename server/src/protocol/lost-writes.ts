@@ -19,7 +19,8 @@ export function outliveLostWrites(socket: Socket): void {
   socket._writev = (chunks, done) => writev.call(socket, chunks, unlessGone(done));
 }
 
-function isGone(error: Error | null | undefined): boolean {
+/** Whether an error only says that the peer's process has ended: its parent tells of that, and why. */
+export function isGone(error: Error | null | undefined): boolean {
   if (error === null || error === undefined || !("code" in error)) return false;
   return error.code === "EPIPE" || error.code === "ECONNRESET";
 }

@@ -31,6 +31,16 @@ describe("units of resources", () => {
     expect(pool.has({ gpu: 1 })).toBe(false);
   });
 
+  test("are counted also while somebody holds them", () => {
+    const pool = new ResourcePool({ gpu: ["0", "1"] });
+    pool.take({}, { gpu: 2 });
+    expect([pool.exists("gpu", 2), pool.exists("gpu", 3), pool.exists("tpu", 1)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+  });
+
   test("reach programs in the variables that they look at", () => {
     expect(resourceVariables({ gpu: ["0", "3"], licence: ["a"] })).toEqual({
       CUDA_VISIBLE_DEVICES: "0,3",

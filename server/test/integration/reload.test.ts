@@ -415,10 +415,11 @@ describe("resources", () => {
     const running = await server({ ...SETTINGS, resources: { gpu: ["0"] } }, NEEDS);
     write(running, { "tsunicorn.config.mjs": config(SETTINGS), "main.mjs": "export default (" });
     running.signal("SIGHUP");
-    await running.logged("the reload is given up");
-    await eventually("one is left", () => running.pids("dirty worker").length === 1);
-    write(running, { "main.mjs": main("1") });
     const [doomed = 0] = running.pids("dirty worker");
+    await running.logged("the reload is given up");
+    await eventually("the old one is left", () => running.pids("dirty worker").join() === String(doomed));
+    expect(running.log()).not.toContain("is drained for its successor");
+    write(running, { "main.mjs": main("1") });
     const before = starts(running).length;
     process.kill(doomed, "SIGKILL");
     await eventually("the model is loaded again", () => starts(running).length > before);
