@@ -13,14 +13,19 @@ export class Backoff {
   private startFailures = 0;
   /** ms since the epoch before which none may be started. */
   notBefore = 0;
+  private readonly longestMs: number;
+
+  /** @param longestMs the longest pause; default: 30 s. */
+  constructor(longestMs: number = LONGEST_PAUSE_MS) {
+    this.longestMs = longestMs;
+  }
 
   /** Notes that a child ended unasked, after it had been ready for `servedMs` (0: it never was). */
   failed(now: number, servedMs: number): void {
     if (servedMs >= HEALTHY_MS) this.failures = 0;
     this.failures++;
     this.startFailures = servedMs > 0 ? 0 : this.startFailures + 1;
-    const pause =
-      this.failures < 2 ? 0 : Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.failures - 2));
+    const pause = this.failures < 2 ? 0 : Math.min(this.longestMs, FIRST_PAUSE_MS * 2 ** (this.failures - 2));
     this.notBefore = now + pause;
   }
 

@@ -7,6 +7,8 @@ import type { Child } from "./child.ts";
 const HTTP_START_TIMEOUT = 60;
 /** Seconds that the dirty arbiter may take to start; it loads nothing. */
 const DIRTY_ARBITER_START_TIMEOUT = 30;
+/** The longest pause in ms before a dirty arbiter is started again. */
+const DIRTY_ARBITER_PAUSE_MS = 500;
 /** ms that a child gets to end when it was told to do so at once. */
 const QUICK_MS = 3000;
 /** ms beyond its own graceful timeout before a child is killed: it ends itself first where it can. */
@@ -23,7 +25,7 @@ export class Crew {
   /** How many should serve. */
   target: number;
   readonly children = new Set<Child>();
-  readonly backoff = new Backoff();
+  readonly backoff: Backoff;
   /** Whether one was ever ready: before that, failures end the start instead of being retried for ever. */
   everReady = false;
   /** Why the last one could not start. */
@@ -35,6 +37,8 @@ export class Crew {
 
   constructor(kind: Kind, target: number, settings: Settings) {
     this.kind = kind;
+    // Everybody waits for the dirty arbiter, and it loads nothing that could take long or fail by itself.
+    this.backoff = kind === "dirty-arbiter" ? new Backoff(DIRTY_ARBITER_PAUSE_MS) : new Backoff();
     this.target = target;
     this.settings = settings;
   }

@@ -69,3 +69,9 @@ describe("Backoff", () => {
     expect(backoff.notBefore).toBe(800);
   });
 });
+
+test("pauses grow no longer than they may", () => {
+  const backoff = new Backoff(500);
+  for (let failures = 0; failures < 20; failures++) backoff.failed(1000, 1);
+  expect(backoff.notBefore).toBe(1500);
+});
