@@ -6,6 +6,15 @@ import { PATIENCE_MS, REQUEST_MS } from "./limits.ts";
 import { mayBeCut, mayFail } from "./rules.ts";
 import type { Self, Verdict, World } from "./world.ts";
 
+/** The errors that a status would be 429 or 503 for. */
+const BUSY: ReadonlySet<string> = new Set([
+  "queue_full",
+  "queue_timeout",
+  "draining",
+  "no_workers",
+  "unavailable",
+]);
+
 /** How one request for a stream is made and read. */
 export interface AttemptOptions {
   readonly target?: Target;
@@ -35,11 +44,13 @@ export class Attempt {
   readonly over: Promise<Ending>;
   readonly #world: World;
   readonly #lag: number;
+  readonly #after: number;
 
   constructor(world: World, self: Self, options: AttemptOptions) {
     const { ask, text, numbered, after, target = world.target, whole, onTokens } = options;
     this.#world = world;
     this.#lag = options.lag ?? 0;
+    this.#after = after ?? 0;
     this.from = world.now();
     this.check = new AnswerCheck(text, numbered, after);
     this.exchange = new Exchange(target, ask, REQUEST_MS, {
@@ -63,10 +74,27 @@ export class Attempt {
     });
   }
 
-  /** Whether it was refused for now, with the time after which to ask again. */
-  get isRefused(): boolean {
+  /**
+   * Seconds after which to ask again, where it was refused for now. A resumable answer has its status before its first
+   * token, so there a refusal can be an event.
+   */
+  get retryAfter(): number | undefined {
     const { status, headers } = this.exchange;
-    return (status === 429 || status === 503) && /^[1-9]\d*$/.test(headers["retry-after"] ?? "");
+    if (status === 200) return this.#isEmpty && BUSY.has(this.check.error?.type ?? "") ? 1 : undefined;
+    const isRefusal = (status === 429 || status === 503) && /^[1-9]\d*$/.test(headers["retry-after"] ?? "");
+    return isRefusal ? Number(headers["retry-after"]) : undefined;
+  }
+
+  /** 410 when its run is gone, 404 when nobody knows of it; as a status, or as an event where that was out already. */
+  get missing(): 404 | 410 | undefined {
+    const { status } = this.exchange;
+    const type = this.check.error?.type;
+    if (status === 410 || type === "stream_gone") return 410;
+    return status === 404 || type === "stream_not_found" ? 404 : undefined;
+  }
+
+  get #isEmpty(): boolean {
+    return this.check.tokens === this.#after;
   }
 
   /** What the server said was wrong, as an event or as a status. */
@@ -100,7 +128,7 @@ export class Attempt {
         return broken(`the connection was cut (${exchange.reason}), and no HTTP worker had died`);
     }
     if (check.done) return { outcome: "whole", tokens };
-    if (this.isRefused) return { outcome: "refused", tokens };
+    if (this.retryAfter !== undefined) return { outcome: "refused", tokens };
     const type = this.errorType;
     if (type === undefined) return broken(`status ${exchange.status}: ${exchange.body.slice(0, 200)}`);
     if (mayFail(this.#world, { type, from, at, lag: this.#lag })) return { outcome: `error ${type}`, tokens };
@@ -120,10 +148,12 @@ export async function persist(
   for (;;) {
     const current = attempt();
     const ending = await current.over;
-    if (ending !== "whole" || !current.isRefused || world.now() > until) return { attempt: current, ending };
+    const { retryAfter } = current;
+    if (ending !== "whole" || retryAfter === undefined || world.now() > until)
+      return { attempt: current, ending };
     world.count("refused with Retry-After, asked again");
     // Not all in the same moment: they were refused in the same moment.
-    await sleep(Number(current.exchange.headers["retry-after"]) * 1000 * (0.5 + self.random.next()));
+    await sleep(retryAfter * 1000 * (0.5 + self.random.next()));
   }
 }
 

@@ -58,6 +58,16 @@ export function mayBeGone({ faults }: World, heardAt: number, at: number): boole
     .some((fault) => fault.action !== "pause");
 }
 
+/**
+ * Whether nobody may know of a request that waited for a slot: its HTTP worker and the dirty arbiter, which alone knew of
+ * it, both died.
+ */
+export function mayBeLostWaiting({ faults }: World, from: number, at: number): boolean {
+  const died = (kind: "http worker" | "dirty arbiter") =>
+    faults.between(kind, from, at).some((fault) => fault.action !== "pause");
+  return died("http worker") && died("dirty arbiter");
+}
+
 /** ms within which a dirty worker that goes on after a pause has registered with a new dirty arbiter. */
 const REGISTERED_MS = 1_500;
 

@@ -3,7 +3,7 @@ import { Attempt, askFor, persist } from "../attempt.ts";
 import type { Ending } from "../exchange.ts";
 import { KnownText } from "../known-text.ts";
 import { LIMITS, REQUEST_MS } from "../limits.ts";
-import { mayBeForgotten, mayBeGone } from "../rules.ts";
+import { mayBeForgotten, mayBeGone, mayBeLostWaiting } from "../rules.ts";
 import type { Client, Self, Verdict, World } from "../world.ts";
 
 /** Drops its connection at random, and comes back. Whatever happens to HTTP workers, it must get its whole answer. */
@@ -102,15 +102,17 @@ class ResumingReader {
 
   /** A response that ended by itself, without the answer's end: what of it is final. */
   #refusal(attempt: Attempt, ending: Ending, from: number): Verdict | undefined {
-    const { status } = attempt.exchange;
+    const { missing } = attempt;
     const world = this.#world;
     const tokens = this.#tokens;
-    if (status === 410 && mayBeGone(world, this.#heardAt, attempt.at))
+    if (missing === 410 && mayBeGone(world, this.#heardAt, attempt.at))
       return { outcome: "gone (410)", tokens };
-    if (status === 404 && mayBeForgotten(world, this.#heardAt, attempt.at))
+    if (missing === 404 && mayBeForgotten(world, this.#heardAt, attempt.at))
+      return { outcome: "forgotten (404)", tokens };
+    if (missing === 404 && tokens === 0 && mayBeLostWaiting(world, from, attempt.at))
       return { outcome: "forgotten (404)", tokens };
     const away = attempt.at - this.#detachedAt;
-    if (status === 404 && away > LIMITS.streamGrace * 1000) return { outcome: "expired (404)", tokens };
+    if (missing === 404 && away > LIMITS.streamGrace * 1000) return { outcome: "expired (404)", tokens };
     return attempt.verdict(ending, from);
   }
 

@@ -29,18 +29,21 @@ export const secondReader: Client = async (world, self) => {
     const path = `/chat/streams/${id}`;
     const from = world.now();
     const beside = new Attempt(world, self, { ask: { method: "GET", path }, text, numbered: true });
+    let deleted = false;
     if (cancels) {
       await sleep(random.between(0, 2_000));
       const cancel = new Attempt(world, self, { ask: { method: "DELETE", path }, text, whole: true });
       await cancel.over;
+      deleted = cancel.exchange.status === 204;
       self.trace.note(`DELETE said ${cancel.exchange.status}`);
     }
     const how = await beside.over;
     if (cancelled(beside) && cancels) return { outcome: "cancelled", tokens: beside.check.tokens };
-    const { status } = beside.exchange;
-    if (how === "whole" && status === 410 && mayBeGone(world, from, world.now()))
+    const { missing } = beside;
+    if (how === "whole" && missing === 410 && mayBeGone(world, from, world.now()))
       return { outcome: "gone (410)", tokens: 0 };
-    if (how === "whole" && status === 404 && mayBeForgotten(world, from, world.now()))
+    // Whom it was ended for may have been faster: nobody knows an answer that was cancelled.
+    if (how === "whole" && missing === 404 && (deleted || mayBeForgotten(world, from, world.now())))
       return { outcome: "forgotten (404)", tokens: 0 };
     return beside.verdict(how, from);
   }

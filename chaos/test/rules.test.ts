@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type Action, FaultLog, type Kind } from "../fault-log.ts";
 import { LIMITS } from "../limits.ts";
-import { mayBeCut, mayBeForgotten, mayBeGone, mayFail } from "../rules.ts";
+import { mayBeCut, mayBeForgotten, mayBeGone, mayBeLostWaiting, mayFail } from "../rules.ts";
 import { grown } from "../run.ts";
 import type { World } from "../world.ts";
 
@@ -77,6 +77,17 @@ test("the death of the process that served them excuses clients", () => {
   expect(mayFail(world([worker]), died("worker_died", 0, 10_000))).toBe(true);
   expect(mayBeGone(world([worker]), 9_000, 10_000)).toBe(true);
   expect(mayBeForgotten(world([worker, ["dirty arbiter", "kill", 9_500, 9_550]]), 9_000, 10_000)).toBe(true);
+});
+
+test("the deaths of its HTTP worker and the dirty arbiter excuse that nobody knows a request that waited", () => {
+  const http: Done = ["http worker", "kill", 9_400, 9_450];
+  const arbiter: Done = ["dirty arbiter", "kill", 9_500, 9_550];
+  expect(mayBeLostWaiting(world([http, arbiter]), 9_000, 10_000)).toBe(true);
+  expect(mayBeLostWaiting(world([http]), 9_000, 10_000)).toBe(false);
+  expect(mayBeLostWaiting(world([arbiter]), 9_000, 10_000)).toBe(false);
+  expect(mayBeLostWaiting(world([["http worker", "pause", 9_400, 9_450], arbiter]), 9_000, 10_000)).toBe(
+    false,
+  );
 });
 
 test("a dirty worker that stood still while the dirty arbiter was replaced, and then died, told nobody what it ran", () => {

@@ -28,7 +28,7 @@ import type { Scaled } from "./scaling.ts";
 import type { Stash } from "./stash.ts";
 import { StashSession } from "./stash-session.ts";
 import { StreamDirectory } from "./stream-directory.ts";
-import type { Asker } from "./stream-entry.ts";
+import { type Asker, waitsUntil } from "./stream-entry.ts";
 
 const TICK_MS = 100;
 /** A new dirty arbiter grants nothing for so long, unless all live HTTP workers came earlier. */
@@ -340,7 +340,8 @@ export class DirtyArbiter {
     switch (type) {
       case MSG.PLACE: {
         const place = readPlace(readDict(buffer, start, end));
-        if (place.stream === undefined) this.placement.place({ owner: peer, id, ...place });
+        const until = waitsUntil(place, monotonicMs());
+        if (place.stream === undefined) this.placement.place({ owner: peer, id, until, ...place });
         else this.streams.place(peer, id, place, end - start);
         return;
       }

@@ -29,8 +29,8 @@ export interface PlaceRequest {
   /** ms that the run may take. */
   readonly timeout: number;
   readonly arrival: number;
-  /** Since when it waits, where that is not its arrival: it goes on from another run. */
-  readonly since?: number | undefined;
+  /** Until when it may wait, where that is not the queue's timeout: it goes on from another run. */
+  readonly until?: number | undefined;
   /** It was let in before: its slot was refused, its worker died, or it waited at an earlier dirty arbiter. */
   readonly again?: boolean | undefined;
 }
@@ -174,7 +174,7 @@ export class Placement {
     }
     if (app.queue.size === 0 && this.grant(app, request)) return;
     // Those who were let in before are not turned away for those who came later.
-    const known = request.since !== undefined || request.again === true;
+    const known = request.until !== undefined || request.again === true;
     if (app.queue.size >= this.options.queueSize && !known) {
       const error = new DirtyQueueFullError(`${app.queue.size} requests wait for ${app.name} already.`, {
         details: { retry_after: app.rate.retryAfter(app.queue.size, this.options.now()) },
@@ -408,7 +408,7 @@ export class Placement {
   private expire(app: App, now: number): void {
     const limit = this.options.queueTimeoutMs;
     for (const request of app.queue.all()) {
-      if (now - (request.since ?? request.arrival) < limit) continue;
+      if (now < (request.until ?? request.arrival + limit)) continue;
       const error = new DirtyQueueTimeoutError(`${app.name} had no free slot for ${limit / 1000} s.`, {
         details: { retry_after: app.rate.retryAfter(app.queue.size, now) },
       });

@@ -3,7 +3,7 @@ import type { Place, Placed, Ready, Run, RunPayload } from "../protocol/messages
 import type { EndStream, Find, Forget, Found } from "../protocol/stream-messages.ts";
 import { type EarlyQuestion, EarlyQuestions } from "./early-questions.ts";
 import type { PlaceRequest } from "./placement.ts";
-import { type Asker, foundIn, newEntry, type StreamEntry, type Wanted } from "./stream-entry.ts";
+import { type Asker, foundIn, newEntry, type StreamEntry, type Wanted, waitsUntil } from "./stream-entry.ts";
 import { cancelled, gone, notFound, notHeardOf, waitedTooLong } from "./stream-errors.ts";
 import { StreamPayloads } from "./stream-payloads.ts";
 
@@ -381,8 +381,9 @@ export class StreamDirectory {
     this.byRequest.set(id, entry);
     this.set(entry, "waiting");
     for (const asker of entry.askers) this.events.queued(asker, 0);
-    const { app, action, timeout, arrival, since, again } = place;
-    this.events.place({ owner: this, id, app, action, timeout, arrival, since, again });
+    const { app, action, timeout, arrival, again } = place;
+    const until = waitsUntil(place, this.options.now());
+    this.events.place({ owner: this, id, app, action, timeout, arrival, until, again });
   }
 
   private join(entry: StreamEntry, asker: Asker): void {

@@ -47,6 +47,11 @@ export interface StreamEntry {
   confirmed: boolean;
 }
 
+/** Until when a run that is continued waits for a slot, which is as long as it may still take; else undefined. */
+export function waitsUntil({ since, timeout }: Wanted, now: number): number | undefined {
+  return since === undefined ? undefined : now + timeout;
+}
+
 /** A stream that nobody has placed yet. */
 export function newEntry(stream: string, since: number): StreamEntry {
   return {

@@ -5,7 +5,9 @@ import {
   DirtyStreamGoneError,
   DirtyStreamNotFoundError,
 } from "../protocol/errors.ts";
-import { MAX_RETRY_AFTER } from "./drain-rate.ts";
+
+// Whoever stays away for longer than the stream's grace finds it gone.
+const RETRY_AFTER = 1;
 
 /** Nobody knows such a stream, or not any more. */
 export function notFound(): DirtyError {
@@ -26,13 +28,13 @@ export function cancelled(): DirtyError {
 export function notHeardOf(): DirtyError {
   return new DirtyQueueTimeoutError(
     "A dirty worker that may have the stream has not come to the new dirty arbiter. Ask again.",
-    { details: { retry_after: MAX_RETRY_AFTER } },
+    { details: { retry_after: RETRY_AFTER } },
   );
 }
 
 /** It still waits for a slot. */
 export function waitedTooLong(): DirtyError {
   return new DirtyQueueTimeoutError("The stream had no free slot for too long.", {
-    details: { retry_after: MAX_RETRY_AFTER },
+    details: { retry_after: RETRY_AFTER },
   });
 }

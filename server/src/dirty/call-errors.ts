@@ -25,6 +25,16 @@ export function waitedTooLong(app: string, seconds: number, connected: boolean):
       );
 }
 
+/**
+ * Whoever asks for a stream was not told where it is: the dirty arbiter is gone, or waits for a worker that may have it.
+ * Soon it may be known, and after the stream's grace it is too late.
+ */
+export function notFoundInTime(seconds: number): DirtyError {
+  return new DirtyConnectionError(`Nobody could say within ${seconds} s where the stream is. Ask again.`, {
+    details: { retry_after: 1 },
+  });
+}
+
 /** A worker does not answer whoever wants to read its stream. */
 export function noAnswer(seconds: number): DirtyError {
   return new DirtyConnectionError(`The dirty worker that has the stream did not answer for ${seconds} s.`);

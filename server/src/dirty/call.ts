@@ -8,6 +8,7 @@ import type { CallContext, CallTarget } from "./call-context.ts";
 import {
   diedBefore,
   noAnswer,
+  notFoundInTime,
   refusedTooOften,
   tookTooLong,
   waitedTooLong,
@@ -284,10 +285,9 @@ export class Call extends CallReader implements PlaceListener, RunListener {
     this.begun = false;
     // What the last run was granted is void.
     this.uncredited = 0;
-    const wait = context.queueTimeoutMs + QUEUE_BACKSTOP_MS;
-    this.limit(
-      this.continuation?.deadline === undefined ? wait : Math.min(wait, this.msLeft() + RUN_BACKSTOP_MS),
-    );
+    // What goes on from another run is half an answer already: it waits for as long as it may still take.
+    const isContinued = this.continuation?.since !== undefined;
+    this.limit(isContinued ? this.msLeft() + RUN_BACKSTOP_MS : context.queueTimeoutMs + QUEUE_BACKSTOP_MS);
     if (target === undefined) {
       const find = { stream: streamId ?? "" };
       this.placeId = context.arbiter.find(this.slot === 0 ? find : { ...find, lost: this.slot }, this);
@@ -355,6 +355,8 @@ export class Call extends CallReader implements PlaceListener, RunListener {
       call.fail(tookTooLong(call.label, call.timeoutMs() / 1000));
     } else if (link !== undefined) {
       call.fail(noAnswer(context.queueTimeoutMs / 1000));
+    } else if (call.target === undefined) {
+      call.fail(notFoundInTime(context.queueTimeoutMs / 1000));
     } else {
       call.fail(waitedTooLong(call.app, context.queueTimeoutMs / 1000, context.arbiter.connected));
     }

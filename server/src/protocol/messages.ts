@@ -115,7 +115,7 @@ export interface Place {
   arrival: number;
   /**
    * Since when it waits, where that is not its arrival: a run that is continued stands where its arrival puts it,
-   * and may wait as long as any.
+   * and waits for as long as it may still take, since its reader has a part of it already.
    */
   since?: number;
   /** It was let in before, by this dirty arbiter or an earlier one: a full queue takes it all the same. */

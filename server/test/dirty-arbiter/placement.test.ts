@@ -201,6 +201,17 @@ describe("a full app", () => {
     expect(desk.rejected.map(({ id }) => id)).toEqual([early, late]);
   });
 
+  test("lets what goes on from another run wait for as long as that may take", () => {
+    const desk = new Desk({ queueTimeoutMs: 5000 });
+    desk.ready(1);
+    desk.place();
+    const late = desk.place("a", { until: desk.now + 9000 });
+    desk.wait(8900, 1);
+    expect(desk.rejected).toEqual([]);
+    desk.wait(200, 1);
+    expect(desk.rejected.map(({ id }) => id)).toEqual([late]);
+  });
+
   test("a request that left the queue is never run and makes room for the next", () => {
     const desk = new Desk({ queueSize: 1 });
     desk.ready(1);
