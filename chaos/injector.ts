@@ -8,6 +8,8 @@ const KIND_WEIGHTS: Record<Kind, number> = { "http worker": 4, "dirty worker": 4
 const ACTION_WEIGHTS: Record<Action, number> = { kill: 55, pause: 33, stop: 7, hang: 5 };
 const PAUSE_MS = { low: 50, high: 2_500 };
 const WATCH_MS = 50;
+/** Longer than any process takes to be heard again after a pause. */
+const REST_MS = 2_000;
 /** Longer than the arbiter ever waits before it starts a process again. */
 const SUCCESSOR_MS = 35_000;
 
@@ -42,6 +44,8 @@ export class Injector {
   readonly #random: Random;
   readonly #options: InjectorOptions;
   readonly #stuck = new Map<number, Kind>();
+  /** Until when a process that was paused is let be, for two pauses with nothing between them would be one too long. */
+  readonly #resting = new Map<number, number>();
   readonly #following = new Set<Promise<void>>();
 
   constructor(fleet: Fleet, log: FaultLog, random: Random, options: InjectorOptions) {
@@ -71,7 +75,7 @@ export class Injector {
       const length = random.between(PAUSE_MS.low, PAUSE_MS.high);
       const choice = random.next();
       const members = (await this.#fleet.members()).filter(
-        (member) => member.kind === kind && !this.#stuck.has(member.pid),
+        (member) => member.kind === kind && !this.#stuck.has(member.pid) && !this.#rests(member.pid, action),
       );
       const member = members[Math.floor(choice * members.length)];
       if (member === undefined) continue;
@@ -79,6 +83,10 @@ export class Injector {
       const isLast = [...this.#stuck.values()].includes(kind);
       this.#begin(member, isLast && (action === "stop" || action === "hang") ? "kill" : action, length);
     }
+  }
+
+  #rests(pid: number, action: Action): boolean {
+    return action === "pause" && (this.#resting.get(pid) ?? 0) > this.#options.now();
   }
 
   async #reloading(signal: AbortSignal): Promise<void> {
@@ -131,6 +139,7 @@ export class Injector {
     }
     if (fault.action === "pause") {
       kill(member.pid, "SIGCONT");
+      this.#resting.set(member.pid, this.#options.now() + REST_MS);
       return;
     }
     fault.byHand = true;

@@ -68,6 +68,8 @@ export function mayBeLostWaiting({ faults }: World, from: number, at: number): b
   return died("http worker") && died("dirty arbiter");
 }
 
+/** ms within which a dirty worker that runs has registered with a new dirty arbiter. */
+const KNOWN_AGAIN_MS = 250;
 /** ms within which a dirty worker that goes on after a pause has registered with a new dirty arbiter. */
 const REGISTERED_MS = 1_500;
 
@@ -89,7 +91,7 @@ export function mayBeForgotten({ faults }: World, heardAt: number, at: number): 
       return arbiters.some(
         (fault) =>
           fault.at <= at &&
-          ((fault.replacedAt ?? at) >= worker.at ||
+          ((fault.replacedAt ?? at) + KNOWN_AGAIN_MS >= worker.at ||
             stoodStill.some((pause) => fault.at <= worker.at && (pause.over ?? worker.at) >= fault.at)),
       );
     });

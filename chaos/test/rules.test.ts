@@ -65,7 +65,7 @@ describe("nothing excuses", () => {
     expect(mayBeGone(world([arbiter, ["dirty worker", "pause", 8_000, 9_500]]), 9_000, 10_000)).toBe(false);
     expect(mayBeForgotten(world([arbiter]), 9_000, 10_000)).toBe(false);
     expect(mayBeForgotten(world([["dirty worker", "kill", 9_000, 9_050]]), 9_000, 10_000)).toBe(false);
-    const later: Done = ["dirty worker", "kill", 9_700, 9_750];
+    const later: Done = ["dirty worker", "kill", 9_850, 9_900];
     expect(mayBeForgotten(world([arbiter, later]), 9_500, 10_000)).toBe(false);
   });
 });
@@ -92,7 +92,7 @@ test("the deaths of its HTTP worker and the dirty arbiter excuse that nobody kno
 
 test("a dirty worker that stood still while the dirty arbiter was replaced, and then died, told nobody what it ran", () => {
   const arbiter: Done = ["dirty arbiter", "kill", 7_000, 7_050];
-  const killed: Done = ["dirty worker", "kill", 9_700, 9_750];
+  const killed: Done = ["dirty worker", "kill", 9_850, 9_900];
   const paused = (from: number, to: number): Done => ["dirty worker", "pause", from, to];
   const forgotten = (...faults: Done[]) => mayBeForgotten(world(faults), 9_500, 10_000);
   expect(forgotten(arbiter, paused(6_500, 9_600), killed)).toBe(true);
