@@ -6,6 +6,8 @@ import type { World } from "./world.ts";
 const CUT_MS = { before: 1_500, after: 500 };
 /** ms within which the runs of a dirty worker that died must get their error. */
 const DEATH_TOLD_MS = 2_000;
+/** Deaths of dirty workers that count as a crash loop, with all there are, and ms within which they were. */
+const CRASH_LOOP = { deaths: LIMITS.dirtyWorkers + 3, ms: 10_000 };
 /** How often a request is placed again when its worker dies before it began. */
 const PLACINGS = 3;
 
@@ -35,8 +37,13 @@ export interface Failure {
 export function mayFail({ faults, features }: World, { type, from, at, lag }: Failure): boolean {
   if (type === "timeout") {
     const isOverdue = at - from >= LIMITS.dirtyTimeout * 1000 - 500;
-    return isOverdue && faults.between("dirty worker", from, at).some((fault) => fault.action !== "kill");
+    // Its worker stood still, or it waited for another while nobody could say where there is one.
+    const stoodStill = faults.between("dirty worker", from, at).some((fault) => fault.action !== "kill");
+    return isOverdue && (stoodStill || faults.between("dirty arbiter", from, at).length > 0);
   }
+  // No worker was left, and the next ones could not start again and again: nobody waits for such.
+  if (type === "no_workers")
+    return faults.deaths("dirty worker", at - CRASH_LOOP.ms, at) >= CRASH_LOOP.deaths;
   if (type !== "worker_died") return false;
   if (features.migration) {
     return faults.deaths("dirty worker", from, at + CUT_MS.after) > Math.min(PLACINGS, LIMITS.migrationLimit);

@@ -55,6 +55,13 @@ describe("nothing excuses", () => {
     expect(mayFail(world([stopped]), died("timeout", 0, over))).toBe(true);
   });
 
+  test("that no worker is there before as many have died as make a crash loop", () => {
+    const deaths = (count: number): Done[] =>
+      Array.from({ length: count }, (_, i) => ["dirty worker", "kill", 5_000 + i * 500, 5_050 + i * 500]);
+    expect(mayFail(world(deaths(6)), died("no_workers", 0, 10_000))).toBe(false);
+    expect(mayFail(world(deaths(7)), died("no_workers", 0, 10_000))).toBe(true);
+  });
+
   test.each(["internal_error", "app_error", "draining", "unavailable"])("%s", (type) => {
     const faults: Done[] = [["dirty worker", "kill", 9_900, 9_950]];
     expect(mayFail(world(faults), died(type, 0, 10_000))).toBe(false);

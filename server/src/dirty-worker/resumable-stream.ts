@@ -37,6 +37,9 @@ export interface StreamKeeper {
 // dirty arbiter.
 const OVERHEAD = 2048;
 
+// The HTTP worker that had all of it may lose its client before that had it: so long for the client to come back.
+const DELIVERED_MS = 2000;
+
 // Every reader costs each chunk a copy, and whoever knows the id can come as often as it likes.
 const MAX_READERS = 64;
 // What came before a reader's place crosses outside its window, so this bounds how much of that waits in memory.
@@ -64,8 +67,10 @@ export class ResumableStream implements RunOutput, StreamReaderOwner {
   private paused = false;
   private ending: ((reader: StreamReader) => void) | undefined;
   private over = false;
-  /** Some reader has had all of it, with its end; or nobody came for that in time. */
+  /** Some reader has had all of it, with its end. */
   private delivered = false;
+  /** It has ended, and nobody came for that in time. */
+  private unwanted = false;
 
   /** @param continues whether another worker can go on with it. */
   constructor(keeper: StreamKeeper, message: RunMessage, id: string, continues: boolean) {
@@ -89,7 +94,7 @@ export class ResumableStream implements RunOutput, StreamReaderOwner {
 
   /** Whether a worker that drains waits for it: somebody reads it, or may be on the way back to its end. */
   get wanted(): boolean {
-    return this.readers.size > 0 || (this.ending !== undefined && !this.delivered);
+    return this.readers.size > 0 || (this.ending !== undefined && !this.unwanted);
   }
 
   /** The client of the RUN reads from behind what was emitted before. */
@@ -289,8 +294,10 @@ export class ResumableStream implements RunOutput, StreamReaderOwner {
 
   private countReaders(): void {
     clearTimeout(this.grace);
-    if (this.readers.size === 0 && !this.delivered && !this.over) {
-      this.grace = setTimeout(ResumableStream.expire, this.keeper.graceMs, this);
+    if (this.readers.size === 0 && !this.unwanted && !this.over) {
+      const { graceMs } = this.keeper;
+      const ms = this.delivered ? Math.min(graceMs, DELIVERED_MS) : graceMs;
+      this.grace = setTimeout(ResumableStream.expire, ms, this);
     }
     // Without a reader the run goes on, and one that has just come has not been given a window's worth.
     this.proceed();
@@ -299,7 +306,7 @@ export class ResumableStream implements RunOutput, StreamReaderOwner {
 
   private static expire(stream: ResumableStream): void {
     if (stream.ending !== undefined) {
-      stream.delivered = true;
+      stream.unwanted = true;
       stream.keeper.changed();
       return;
     }

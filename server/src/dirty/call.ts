@@ -51,6 +51,9 @@ export class Call extends CallReader implements PlaceListener, RunListener {
   /** The last slot. */
   private slot = 0;
   private lostBefore = 0;
+  /** The worker that it was given last, and the last one that died. */
+  private worker = 0;
+  private lostWorker = 0;
   private refusals = 0;
   /** There once the action turned out to be one that can be continued. */
   private continuation: Continuation | undefined;
@@ -88,6 +91,7 @@ export class Call extends CallReader implements PlaceListener, RunListener {
       return;
     }
     const timeout = this.msLeft();
+    this.worker = placed.worker;
     const link = context.workers.get(placed.socket);
     try {
       this.runId = link.run(
@@ -123,6 +127,7 @@ export class Call extends CallReader implements PlaceListener, RunListener {
       this.retire();
       return;
     }
+    this.worker = found.worker;
     const link = this.context.workers.get(found.socket);
     this.runId = link.attach(
       {
@@ -136,7 +141,7 @@ export class Call extends CallReader implements PlaceListener, RunListener {
     );
     this.attaching = true;
     this.reached(link, found.slot);
-    this.limit(this.context.queueTimeoutMs + QUEUE_BACKSTOP_MS);
+    this.limit(this.waitMs());
   }
 
   attached({ app, action, args, kwargs, request_id, ms_left, continues, emitted }: Attached): void {
@@ -217,13 +222,22 @@ export class Call extends CallReader implements PlaceListener, RunListener {
       return;
     }
     this.link = undefined;
+    this.retryRefused();
+  }
+
+  private retryRefused(): void {
     if (++this.refusals > MAX_REFUSED) this.fail(refusedTooOften(this.app, MAX_REFUSED));
     else this.ask();
   }
 
   lost(): void {
     this.link = undefined;
-    if (!this.begun) {
+    const isKnown = this.worker === this.lostWorker;
+    this.lostWorker = this.worker;
+    if (!this.begun && isKnown) {
+      // The dirty arbiter has not heard yet that this worker died: no other one did.
+      this.retryRefused();
+    } else if (!this.begun) {
       // Whoever only reads harms no worker. It is told where the run is now, or that it is gone.
       const most = this.target === undefined ? MAX_REFUSED : MAX_LOST_BEFORE_START;
       if (++this.lostBefore < most) this.ask();
@@ -266,6 +280,12 @@ export class Call extends CallReader implements PlaceListener, RunListener {
     return deadline === undefined ? this.timeoutMs() : Math.max(0, deadline - monotonicMs());
   }
 
+  /** How long it waits for others. What goes on from another run is half an answer already: as long as it may take. */
+  private waitMs(): number {
+    const isContinued = this.continuation?.since !== undefined;
+    return isContinued ? this.msLeft() + RUN_BACKSTOP_MS : this.context.queueTimeoutMs + QUEUE_BACKSTOP_MS;
+  }
+
   protected override begin(): void {
     if (this.target === undefined && !isStreamId(this.options.streamId ?? "")) {
       this.fail(new DirtyStreamNotFoundError("No stream has this id."));
@@ -285,9 +305,7 @@ export class Call extends CallReader implements PlaceListener, RunListener {
     this.begun = false;
     // What the last run was granted is void.
     this.uncredited = 0;
-    // What goes on from another run is half an answer already: it waits for as long as it may still take.
-    const isContinued = this.continuation?.since !== undefined;
-    this.limit(isContinued ? this.msLeft() + RUN_BACKSTOP_MS : context.queueTimeoutMs + QUEUE_BACKSTOP_MS);
+    this.limit(this.waitMs());
     if (target === undefined) {
       const find = { stream: streamId ?? "" };
       this.placeId = context.arbiter.find(this.slot === 0 ? find : { ...find, lost: this.slot }, this);

@@ -427,6 +427,21 @@ describe("a worker that drains", () => {
     await over;
   });
 
+  test("waits a moment for a client that left with the end on its way", async () => {
+    const waits = begin("counts", [3, 20]);
+    await client.over(waits.id);
+    client.peer.destroy();
+    let drained = false;
+    const over = stage.worker.drain(5000, true).then(() => {
+      drained = true;
+    });
+    client = await stage.client();
+    expect(await client.over(attach(waits, 2))).toBeDefined();
+    client.peer.destroy();
+    expect(drained).toBe(false);
+    await over;
+  });
+
   test("waits for nobody when the server stops meanwhile", async () => {
     const waits = begin("counts", [3, 20]);
     await client.has(waits.id, 1);

@@ -233,6 +233,19 @@ describe("a worker whose socket ends", () => {
     expect((await side.arbiter()).all(MSG.PLACE)).toHaveLength(3);
   });
 
+  test("and which the dirty arbiter takes for alive a while longer: that is one death", async () => {
+    const result = outcome(client.execute(APP, "add"));
+    for (let count = 0; count < 5; count++) {
+      await side.grant(worker.path, 7);
+      const peer = await worker.peer();
+      await peer.next(MSG.RUN);
+      peer.leave();
+    }
+    const run = await side.take(worker);
+    run.returns(1);
+    expect(await result).toEqual({ value: 1 });
+  });
+
   test("and cannot be reached at all: the request is placed again", async () => {
     const result = outcome(client.execute(APP, "add"));
     await side.grant(side.pathOf("nobody"));

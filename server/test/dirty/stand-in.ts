@@ -70,6 +70,7 @@ export class StandIn {
   private readonly folder: string;
   private arbiterPeer: WirePeer | undefined;
   private lastSlot = 0;
+  private lastWorker = 0;
 
   private constructor(folder: string, { timeout = 10, queueTimeout = 10 }: StandInOptions) {
     this.folder = folder;
@@ -117,12 +118,15 @@ export class StandIn {
     return this.arbiter();
   }
 
-  /** Grants the next request that comes a slot of the worker at a path. @returns the PLACE. */
-  async grant(path: string): Promise<{ id: number; dict: Readonly<Record<string, unknown>>; slot: number }> {
+  /** Grants the next request that comes a slot of the worker at a path, a new one each time. @returns the PLACE. */
+  async grant(
+    path: string,
+    worker = ++this.lastWorker,
+  ): Promise<{ id: number; dict: Readonly<Record<string, unknown>>; slot: number }> {
     const arbiter = await this.arbiter();
     const { id, dict } = await arbiter.next(MSG.PLACE);
     const slot = ++this.lastSlot;
-    arbiter.send([MSG.PLACED, id, { slot, worker: 2, socket: path, continues: false }]);
+    arbiter.send([MSG.PLACED, id, { slot, worker, socket: path, continues: false }]);
     return { id: Number(id), dict, slot };
   }
 
