@@ -1,13 +1,23 @@
+import tailwindcss from "@tailwindcss/vite";
+import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
+import { compress } from "./compress.ts";
+
+const SERVER = "http://127.0.0.1:8000";
 
 export default defineConfig({
   // Relative addresses, so that the page also works behind a proxy that serves it under a path.
   base: "./",
+  plugins: [react(), tailwindcss(), compress()],
   build: {
     // The page's policy allows nothing inline: no data: addresses, no script or style inside the HTML.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     target: "es2022",
   },
-  server: { proxy: { "/chat": "http://127.0.0.1:8000", "/docs": "http://127.0.0.1:8000" } },
+  server: {
+    proxy: Object.fromEntries(
+      ["/chat", "/docs", "/v1", "/health", "/openapi.json"].map((path) => [path, SERVER]),
+    ),
+  },
 });

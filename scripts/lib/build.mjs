@@ -18,7 +18,14 @@ const WORKSPACES = {
     build: () => compile("chat", { types: false }),
   },
   web: {
-    sources: ["web/src", "web/public", "web/index.html", "web/vite.config.ts", "web/tsconfig.json"],
+    sources: [
+      "web/src",
+      "web/public",
+      "web/index.html",
+      "web/vite.config.ts",
+      "web/compress.ts",
+      "web/tsconfig.json",
+    ],
     build: () => bundle("web"),
   },
 };
