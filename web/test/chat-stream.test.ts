@@ -1,137 +1,297 @@
-import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterEach, describe, expect, it } from "vitest";
-import { ChatError, streamChat } from "../src/chat-stream.ts";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { ChatFailure } from "../src/server/chat-error.ts";
+import { askChat, type ChatUpdate, LEAVE, resumeChat } from "../src/server/chat-stream.ts";
+import { DONE, events, FakeServer, noNetwork, tokens } from "./support/fake-server.ts";
 
-let server: Server | undefined;
+const QUESTION = { prompt: "hello", thinking: false, messages: [] };
+const never = new AbortController().signal;
 
-afterEach(async () => {
-  const closing = server;
-  server = undefined;
-  closing?.closeAllConnections();
-  await new Promise<void>((resolve) => (closing ? closing.close(() => resolve()) : resolve()));
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
 });
 
-/** Starts a server with this one route and returns its address. */
-async function serve(listener: RequestListener): Promise<string> {
-  const started = createServer(listener);
-  server = started;
-  await new Promise<void>((resolve) => started.listen(0, "127.0.0.1", resolve));
-  return `http://127.0.0.1:${(started.address() as AddressInfo).port}/chat`;
+interface Outcome {
+  readonly text: string;
+  readonly updates: ChatUpdate[];
+  readonly failure: unknown;
 }
 
-/** Promise.withResolvers, which Node 20 does not have. */
-function withResolvers(): { promise: Promise<void>; resolve: () => void } {
-  let resolve = (): void => undefined;
-  const promise = new Promise<void>((done) => {
-    resolve = done;
-  });
-  return { promise, resolve };
-}
-
-const QUESTION = { prompt: "hello", thinking: false };
-
-async function answerOf(url: string, signal = new AbortController().signal): Promise<string[]> {
-  const tokens: string[] = [];
-  for await (const token of streamChat(url, QUESTION, signal)) tokens.push(token);
-  return tokens;
-}
-
-async function errorOf(url: string): Promise<ChatError> {
-  const error: unknown = await answerOf(url).then(
+/** Reads to the end; time passes as fast as it is waited for. */
+async function read(stream: AsyncIterable<ChatUpdate>): Promise<Outcome> {
+  const updates: ChatUpdate[] = [];
+  let ended = false;
+  const reading = (async () => {
+    for await (const update of stream) updates.push(update);
+  })().then(
     () => undefined,
-    (reason: unknown) => reason,
+    (error: unknown) => error,
   );
-  if (!(error instanceof ChatError)) throw new Error(`expected a ChatError, got ${String(error)}`);
-  return error;
+  void reading.then(() => {
+    ended = true;
+  });
+  for (let step = 0; !ended && step < 5000; step++) await vi.advanceTimersByTimeAsync(100);
+  const text = updates.flatMap((update) => (update.type === "tokens" ? update.tokens : [])).join("");
+  return { text, updates, failure: await reading };
 }
+
+const ask = (server: FakeServer, signal = never): Promise<Outcome> => read(askChat(QUESTION, signal, server));
 
 describe("asking the server", () => {
-  it("sends the question as JSON and yields the tokens", async () => {
-    let body = "";
-    const url = await serve((request, response) => {
-      request.setEncoding("utf8").on("data", (chunk: string) => {
-        body += chunk;
-      });
-      request.on("end", () => {
-        response.writeHead(200, { "content-type": "text/event-stream" });
-        response.end('data: {"token": "Hello"}\n\ndata: {"token": "!"}\n\ndata: [DONE]\n\n');
-      });
-    });
-    expect(await answerOf(url)).toEqual(["Hello", "!"]);
-    expect(JSON.parse(body)).toEqual(QUESTION);
+  it("sends the question and yields the tokens that came together, together", async () => {
+    const server = new FakeServer(() => events(tokens(1, "Hello", "!") + DONE));
+    const question = { ...QUESTION, model: "big", messages: [{ role: "user" as const, content: "x" }] };
+    const { updates, failure } = await read(askChat(question, never, server));
+    expect(failure).toBeUndefined();
+    expect(updates).toEqual([
+      { type: "stream", id: "str_1" },
+      { type: "tokens", tokens: ["Hello", "!"] },
+    ]);
+    expect(server.asked).toEqual([
+      { method: "POST", url: "chat", after: null, body: { ...question, resumable: true } },
+    ]);
+  });
+
+  it("tells the place in the queue", async () => {
+    const queued = 'event: queued\ndata: {"position": 2}\n\n';
+    const { updates } = await ask(new FakeServer(() => events(queued + tokens(1, "a") + DONE)));
+    expect(updates).toContainEqual({ type: "queued", place: 2 });
   });
 
   it.each([
-    [429, "Too many people are waiting for an answer right now.", 7],
-    [503, "No worker is free to answer right now.", 2],
-    [504, "The answer took too long and was stopped.", undefined],
-    [418, "The server answered with status 418.", undefined],
-  ])("says in words what status %i means, and when to try again", async (status, message, retryAfter) => {
-    const url = await serve((_, response) => {
-      response.writeHead(status, {
-        "x-request-id": "r-1",
-        ...(retryAfter === undefined ? {} : { "retry-after": String(retryAfter) }),
-      });
-      response.end("{}");
-    });
-    expect(await errorOf(url)).toMatchObject({ message, retryAfter, requestId: "r-1" });
+    [413, "refused", "This message is too long for the server."],
+    [429, "busy", "Too many people are waiting for an answer right now."],
+    [500, "failed", "Something went wrong while the answer was made."],
+    [502, "gone", "The server behind this page does not answer."],
+    [503, "busy", "No worker is free to answer right now."],
+    [504, "failed", "The answer took too long and was stopped."],
+    [418, "failed", "The server answered with status 418."],
+  ])("says in words what status %i means, and when to try again", async (status, kind, message) => {
+    const headers = { "retry-after": "7", "x-request-id": "r-1" };
+    const { failure } = await ask(new FakeServer(() => new Response("{}", { status, headers })));
+    expect(failure).toBeInstanceOf(ChatFailure);
+    expect(failure).toMatchObject({ kind, message, retryAfter: 7, requestId: "r-1" });
   });
 
   it("passes on what the server did not like about the message", async () => {
-    const url = await serve((_, response) => {
-      response.writeHead(422, { "content-type": "application/json" });
-      response.end('{"detail":[{"loc":["body","prompt"],"msg":"must not be empty","type":"too_small"}]}');
+    const body = '{"detail":[{"loc":["body","prompt"],"msg":"must not be empty","type":"too_small"}]}';
+    const { failure } = await ask(new FakeServer(() => new Response(body, { status: 422 })));
+    expect(failure).toMatchObject({
+      kind: "refused",
+      message: "The server did not accept this message: must not be empty.",
     });
-    expect((await errorOf(url)).message).toBe("The server did not accept this message: must not be empty.");
   });
 
-  it("reports an error that comes in the middle of an answer", async () => {
-    const url = await serve((_, response) => {
-      response.writeHead(200, { "content-type": "text/event-stream" });
-      response.end(
-        'data: {"token": "a"}\n\ndata: {"error": {"type": "timeout", "message": "It took too long."}}\n\n',
-      );
-    });
-    expect((await errorOf(url)).message).toBe("It took too long.");
+  it.each([
+    ["timeout", "failed"],
+    ["worker_died", "broken"],
+    ["queue_timeout", "busy"],
+  ])("reports the error %s that comes in the middle of an answer", async (type, kind) => {
+    const error = `data: ${JSON.stringify({ error: { type, message: "It failed." } })}\n\n`;
+    const { text, failure } = await ask(new FakeServer(() => events(tokens(1, "a") + error)));
+    expect(text).toBe("a");
+    expect(failure).toMatchObject({ kind, message: "It failed." });
   });
 
-  it("does not take an answer without its end for a whole one", async () => {
-    const url = await serve((_, response) => {
-      response.writeHead(200, { "content-type": "text/event-stream" });
-      response.end('data: {"token": "a"}\n\n');
+  it("reports a server that is not there, and the watch knows it", async () => {
+    const server = new FakeServer(noNetwork);
+    const { failure } = await ask(server);
+    expect(failure).toMatchObject({
+      kind: "gone",
+      message: "The server cannot be reached. Is it running?",
     });
-    expect((await errorOf(url)).message).toBe("The connection ended before the answer did.");
+    expect(server.watch.isGone).toBe(true);
+    server.watch.reportThere();
   });
 
-  it("reports a connection that breaks in the middle of an answer", async () => {
-    const url = await serve((_, response) => {
-      response.writeHead(200, { "content-type": "text/event-stream" });
-      response.write('data: {"token": "a"}\n\n', () => response.destroy());
+  it("does not take an answer without its end for a whole one, where the server cannot continue it", async () => {
+    const server = new FakeServer(() => events('data: {"token": "a"}\n\n', { streamId: null }));
+    const { text, failure } = await ask(server);
+    expect(text).toBe("a");
+    expect(failure).toMatchObject({
+      kind: "broken",
+      message: "The connection ended before the answer did.",
     });
-    expect((await errorOf(url)).message).toBe("The connection ended before the answer did.");
+    expect(server.lines).toEqual(["POST chat"]);
+  });
+});
+
+describe("a lost connection", () => {
+  it.each(["close", "break"] as const)("ends in the whole answer, once (%s)", async (end) => {
+    const server = new FakeServer(
+      () => events(tokens(1, "a", "b"), { end }),
+      noNetwork,
+      () => new Response(null, { status: 503 }),
+      // What a careless proxy or server sends again is dropped.
+      () => events(tokens(2, "b", "c"), { end }),
+      () => events(tokens(4, "d") + DONE),
+    );
+    const { text, updates, failure } = await ask(server);
+    expect(failure).toBeUndefined();
+    expect(text).toBe("abcd");
+    expect(server.lines).toEqual([
+      "POST chat",
+      ...Array<string>(3).fill("GET chat/streams/str_1 2"),
+      "GET chat/streams/str_1 3",
+    ]);
+    const connection = updates.filter(({ type }) => type === "connection");
+    expect(connection.map((update) => update.type === "connection" && update.lost)).toEqual([
+      true,
+      false,
+      true,
+      false,
+    ]);
   });
 
-  it("reports a server that is not there", async () => {
-    const url = await serve(() => undefined);
-    const gone = server;
-    server = undefined;
-    await new Promise<void>((resolve) => gone?.close(() => resolve()));
-    expect((await errorOf(url)).message).toBe("The server cannot be reached. Is it running?");
-  });
-
-  it("ends the request when it is aborted in the middle of an answer", async () => {
-    const { promise: closed, resolve: onClose } = withResolvers();
-    const url = await serve((request, response) => {
-      request.socket.once("close", () => onClose());
-      response.writeHead(200, { "content-type": "text/event-stream" });
-      response.write('data: {"token": "a"}\n\n');
-    });
-    const controller = new AbortController();
-    const asking = (async () => {
-      for await (const _ of streamChat(url, QUESTION, controller.signal)) controller.abort();
+  it("is got back at once when the network comes back", async () => {
+    const server = new FakeServer(
+      () => events(tokens(1, "a"), { end: "break" }),
+      noNetwork,
+      noNetwork,
+      noNetwork,
+      noNetwork,
+      () => events(tokens(2, "b") + DONE),
+    );
+    const updates: ChatUpdate[] = [];
+    const reading = (async () => {
+      for await (const update of askChat(QUESTION, never, server)) updates.push(update);
     })();
-    await expect(asking).rejects.toMatchObject({ name: "AbortError" });
-    await closed;
+    await vi.advanceTimersByTimeAsync(250);
+    const tries = (): number => server.lines.filter((line) => line.startsWith("GET chat")).length;
+    while (tries() < 4) await vi.advanceTimersByTimeAsync(100);
+    server.comeOnline();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(updates.at(-1)).toEqual({ type: "tokens", tokens: ["b"] });
+    await reading;
+  });
+
+  it.each([404, 410])("is a broken answer where the server has it no more (%i)", async (status) => {
+    const server = new FakeServer(
+      () => events(tokens(1, "a"), { end: "break" }),
+      () => new Response('{"detail": "gone"}', { status }),
+    );
+    const { text, failure } = await ask(server);
+    expect(text).toBe("a");
+    expect(failure).toMatchObject({ kind: "broken" });
+  });
+
+  it("is a stopped answer where somebody stopped it meanwhile", async () => {
+    const server = new FakeServer(
+      () => events(tokens(1, "a"), { end: "break" }),
+      () => new Response('{"detail": "The answer was cancelled."}', { status: 410 }),
+    );
+    const { updates, failure } = await ask(server);
+    expect(failure).toBeUndefined();
+    expect(updates.at(-1)).toEqual({ type: "stopped" });
+  });
+
+  it("is given up after a minute and a half, not before", async () => {
+    const server = new FakeServer(() => events(tokens(1, "a"), { end: "break" }), noNetwork);
+    const started = Date.now();
+    const { failure } = await ask(server);
+    expect(failure).toMatchObject({ kind: "gone" });
+    expect(Date.now() - started).toBeGreaterThanOrEqual(90_000);
+    expect(Date.now() - started).toBeLessThan(100_000);
+    server.watch.reportThere();
+  });
+
+  it("is noticed by silence, which comments break", async () => {
+    const silent = new FakeServer(
+      () => events(tokens(1, "a"), { end: "open" }),
+      () => events(tokens(2, "b") + DONE),
+    );
+    const started = Date.now();
+    expect((await ask(silent)).text).toBe("ab");
+    expect(Date.now() - started).toBeGreaterThanOrEqual(45_000);
+
+    const alive = new FakeServer(() => {
+      let comments = 0;
+      const body = new ReadableStream<Uint8Array>({
+        async pull(controller) {
+          await new Promise((resolve) => setTimeout(resolve, 15_000));
+          if (++comments < 10) return controller.enqueue(new TextEncoder().encode(": keep-alive\n\n"));
+          controller.enqueue(new TextEncoder().encode(tokens(1, "late") + DONE));
+          controller.close();
+        },
+      });
+      return new Response(body, { headers: { "x-stream-id": "str_1" } });
+    });
+    expect((await ask(alive)).text).toBe("late");
+    expect(alive.lines).toEqual(["POST chat"]);
+  });
+
+  it("does not ask a server without a pause that breaks off at once each time", async () => {
+    const server = new FakeServer(() => events("", { end: "close" }));
+    const controller = new AbortController();
+    const reading = read(askChat(QUESTION, controller.signal, server));
+    setTimeout(() => controller.abort(), 10_000);
+    await reading;
+    expect(server.lines.filter((line) => line.startsWith("GET")).length).toBeLessThan(8);
+  });
+});
+
+describe("an answer that an earlier page asked for", () => {
+  it("is read from its first token", async () => {
+    const server = new FakeServer(() => events(tokens(1, "a", "b") + DONE));
+    expect((await read(resumeChat("str_9", never, server))).text).toBe("ab");
+    expect(server.lines).toEqual(["GET chat/streams/str_9 0"]);
+  });
+});
+
+describe("stopping", () => {
+  async function stopWith(server: FakeServer, reason?: unknown): Promise<Outcome> {
+    const controller = new AbortController();
+    const stream = askChat(QUESTION, controller.signal, server);
+    return read(
+      (async function* () {
+        for await (const update of stream) {
+          yield update;
+          if (update.type === "tokens") controller.abort(reason);
+        }
+      })(),
+    );
+  }
+
+  it("ends the answer on the server too", async () => {
+    const server = new FakeServer(() => events(tokens(1, "a"), { end: "open" }));
+    const { failure } = await stopWith(server);
+    expect(failure).toMatchObject({ name: "AbortError" });
+    expect(server.lines).toEqual(["POST chat", "DELETE chat/streams/str_1"]);
+  });
+
+  it("leaves the answer running where only the page leaves", async () => {
+    const server = new FakeServer(() => events(tokens(1, "a"), { end: "open" }));
+    await stopWith(server, LEAVE);
+    expect(server.lines).toEqual(["POST chat"]);
+  });
+
+  it("ends the request where the answer has no id yet", async () => {
+    let aborted = false;
+    const server = new FakeServer(
+      (_, signal) =>
+        new Promise((_resolve, reject) => {
+          signal?.addEventListener("abort", () => {
+            aborted = true;
+            reject(signal.reason);
+          });
+        }),
+    );
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 1000);
+    const { failure } = await ask(server, controller.signal);
+    expect(failure).toMatchObject({ name: "AbortError" });
+    expect(aborted).toBe(true);
+    expect(server.watch.isGone).toBe(false);
+  });
+
+  it("works while the connection is lost", async () => {
+    const server = new FakeServer(() => events(tokens(1, "a"), { end: "break" }), noNetwork);
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 3000);
+    await ask(server, controller.signal);
+    expect(server.lines.at(-1)).toBe("DELETE chat/streams/str_1");
+    server.watch.reportThere();
   });
 });

@@ -1,13 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { MAX_EVENT, SseParser } from "../src/sse.ts";
+import { MAX_EVENT, type SseEvent, SseParser } from "../src/server/sse.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 /** Feeds one stream in the given pieces. */
-function parse(...pieces: Uint8Array[]): string[] {
+function parseEvents(...pieces: Uint8Array[]): SseEvent[] {
   const parser = new SseParser();
   return pieces.flatMap((piece) => parser.push(piece));
+}
+
+/** The data of the events. */
+function parse(...pieces: Uint8Array[]): string[] {
+  return parseEvents(...pieces).map(({ data }) => data);
 }
 
 const STREAM = 'data: {"token": "Grüße"}\n\ndata: {"token": " 🦄"}\r\n\r\n: a comment\rdata:[DONE]\r\r';
@@ -43,8 +48,8 @@ describe("reading Server-Sent Events", () => {
   it("delivers an event with the bytes that complete it, not later", () => {
     const parser = new SseParser();
     expect(parser.push(bytes("data: a\n"))).toEqual([]);
-    expect(parser.push(bytes("\n"))).toEqual(["a"]);
-    expect(parser.push(bytes("data: b\r\n\r"))).toEqual(["b"]);
+    expect(parser.push(bytes("\n"))).toMatchObject([{ data: "a" }]);
+    expect(parser.push(bytes("data: b\r\n\r"))).toMatchObject([{ data: "b" }]);
     expect(parser.push(bytes("\n"))).toEqual([]);
   });
 
@@ -54,6 +59,16 @@ describe("reading Server-Sent Events", () => {
 
   it("reads over comments, other fields and fields that only look like data", () => {
     expect(parse(bytes(": x\nevent: y\nid: 1\nretry: 5\ndatax: z\n data: z\n\n\n\n"))).toEqual([]);
+  });
+
+  it("gives each event its own name and id, and none to the next", () => {
+    const stream = "event: queued\ndata: 1\n\nid: 7\ndata: 2\n\ndata: 3\n\nid: 8\nevent: x\n\ndata: 4\n\n";
+    expect(parseEvents(bytes(stream))).toEqual([
+      { event: "queued", id: undefined, data: "1" },
+      { event: "message", id: "7", data: "2" },
+      { event: "message", id: undefined, data: "3" },
+      { event: "message", id: undefined, data: "4" },
+    ]);
   });
 
   it("drops an event that the end of the stream cuts off", () => {

@@ -50,11 +50,12 @@ export class Answer {
 
   /** Ends the answer with a failure. */
   fail(error: unknown): void {
+    // What the server or the network did is told to the user; anything else is a fault of this page.
+    if (!(error instanceof ChatFailure)) console.error(error);
     const known =
       error instanceof ChatFailure
         ? error
         : new ChatFailure("failed", "The page itself failed.", { cause: error });
-    if (known.cause !== undefined) console.error(known.cause);
     this.#failure = toFailure(known, Date.now());
   }
 
