@@ -52,7 +52,7 @@ async function run(
   results: Extract<ReturnType<ChatModelAdapter["run"]>, AsyncGenerator>,
   onResult: (result: Result) => void = () => undefined,
 ): Promise<Result> {
-  let last: Result = undefined;
+  let last: Result | undefined;
   for await (const result of results) {
     last = result;
     onResult(result);

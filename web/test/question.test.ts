@@ -83,8 +83,11 @@ describe("what was said before", () => {
     );
   });
 
-  it("cuts a message that alone is too long, never through a character", () => {
+  it("is cut where one message alone is too long, and has no half characters", () => {
     const [cut] = boundTurns([turn(`${"x".repeat(MAX_TURN_LENGTH - 1)}🦄`)]);
-    expect(cut?.content).toBe("x".repeat(MAX_TURN_LENGTH - 1));
+    expect(cut?.content).toBe(`${"x".repeat(MAX_TURN_LENGTH - 1)}\uFFFD`);
+    expect(boundTurns([turn("a\uD83E b🦄")])).toEqual([turn("a\uFFFD b🦄")]);
+    const asked = questionOf([message("user", "half \uDD84")], { thinking: false });
+    expect(asked?.prompt).toBe("half \uFFFD");
   });
 });

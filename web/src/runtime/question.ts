@@ -22,7 +22,7 @@ export function questionOf(
   const question = messages[at];
   if (question === undefined) return undefined;
   return {
-    prompt: plainText(question),
+    prompt: sendable(plainText(question)),
     thinking,
     messages: boundTurns(messages.slice(0, at).flatMap(turnOf)),
     ...(model !== undefined && { model }),
@@ -41,13 +41,17 @@ export function boundTurns(turns: readonly Turn[]): Turn[] {
   const kept: Turn[] = [];
   let length = 0;
   for (const turn of turns.slice(-MAX_TURNS).reverse()) {
-    // Cut between the two halves of a character, it could not be sent.
-    const content = turn.content.slice(0, MAX_TURN_LENGTH).replace(/[\uD800-\uDBFF]$/, "");
+    const content = sendable(turn.content.slice(0, MAX_TURN_LENGTH));
     length += content.length;
     if (length > MAX_HISTORY_LENGTH) break;
     kept.push({ role: turn.role, content });
   }
   return kept.reverse();
+}
+
+/** A text without half characters, which UTF-8 cannot carry: one of them would make the server refuse them all. */
+function sendable(text: string): string {
+  return text.replace(/\p{Surrogate}/gu, "\uFFFD");
 }
 
 /** A message as the server takes it; none for an answer that failed or is empty. */
