@@ -12,6 +12,8 @@ export class AppQueue<T extends Queued> {
   private items: (T | undefined)[] = [];
   private head = 0;
   private live = 0;
+  /** Whether somebody who waits has another place than before. Whoever reads it sets it back. */
+  moved = false;
 
   /** How many wait. */
   get size(): number {
@@ -33,6 +35,7 @@ export class AppQueue<T extends Queued> {
     if (at === this.items.length) this.items.push(item);
     else this.items.splice(at, 0, item);
     this.live++;
+    if (behind > 0) this.moved = true;
     return this.live - 1 - behind;
   }
 
@@ -43,6 +46,7 @@ export class AppQueue<T extends Queued> {
       this.items[this.head++] = undefined;
       if (item !== undefined) {
         this.live--;
+        this.moved = true;
         this.compact();
         return item;
       }
@@ -57,6 +61,7 @@ export class AppQueue<T extends Queued> {
     if (at === -1) return false;
     this.items[at] = undefined;
     this.live--;
+    this.moved = true;
     this.compact();
     return true;
   }

@@ -10,6 +10,7 @@ import type { AppState, Placed, Ready } from "../protocol/messages.ts";
 import { slotId } from "../protocol/slot.ts";
 import { AppQueue } from "./app-queue.ts";
 import { DrainRate, MAX_RETRY_AFTER } from "./drain-rate.ts";
+import { PlaceNotices } from "./place-notices.ts";
 import { type Lease, WorkerView } from "./worker-view.ts";
 
 /** A slot that nobody used for so long is taken back. */
@@ -33,12 +34,15 @@ export interface PlaceRequest {
   readonly until?: number | undefined;
   /** It was let in before: its slot was refused, its worker died, or it waited at an earlier dirty arbiter. */
   readonly again?: boolean | undefined;
+  /** Whether it is told its place again when that has changed. */
+  readonly notices?: boolean | undefined;
 }
 
 /** What placement decides, told to whoever has the sockets. */
 export interface PlacementEvents {
   granted(request: PlaceRequest, placed: Placed): void;
   rejected(request: PlaceRequest, error: DirtyError): void;
+  /** It waits, with so many before it. Said once, and where it wants `notices` again after changes. */
   queued(request: PlaceRequest, position: number): void;
   revoke(worker: number, slot: number, cancel: boolean): void;
   /** A run is over its time and its worker did not end it. */
@@ -64,6 +68,7 @@ export interface App {
   readonly name: string;
   readonly queue: AppQueue<PlaceRequest>;
   readonly rate: DrainRate;
+  readonly notices: PlaceNotices;
 }
 
 /** What a report is made from. */
@@ -182,7 +187,9 @@ export class Placement {
       this.events.rejected(request, error);
       return;
     }
-    this.events.queued(request, app.queue.add(request));
+    const position = app.queue.add(request);
+    app.notices.told(request, position, this.options.now());
+    this.events.queued(request, position);
   }
 
   /** A client does not want a request any more, or not the slot that it was granted. */
@@ -300,6 +307,7 @@ export class Placement {
     for (const app of this.apps.values()) {
       this.dispatch(app);
       this.expire(app, now);
+      app.notices.tell(app.queue, now, (request, position) => this.events.queued(request, position));
     }
     for (const worker of this.workers.values()) {
       for (const lease of worker.leases.values()) {
@@ -438,7 +446,7 @@ export class Placement {
 }
 
 function newApp(name: string): App {
-  return { name, queue: new AppQueue<PlaceRequest>(), rate: new DrainRate() };
+  return { name, queue: new AppQueue<PlaceRequest>(), rate: new DrainRate(), notices: new PlaceNotices() };
 }
 
 function notFound(app: string): DirtyError {

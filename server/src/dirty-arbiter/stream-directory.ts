@@ -105,7 +105,7 @@ export class StreamDirectory {
   /** A client asks for a slot for a stream's run, or for the run that is there. */
   place(peer: object, id: number, { run, ...place }: Place, bytes: number): void {
     const stream = place.stream ?? "";
-    const asker = this.asker(peer, id, place);
+    const asker = this.asker(peer, id, place, place.notices);
     const entry = this.entries.get(stream);
     if (entry === undefined && place.lost !== undefined && this.early.open) {
       // It ran. Another reader may have had it continued at a worker that is not heard of yet.
@@ -127,8 +127,8 @@ export class StreamDirectory {
   }
 
   /** A client asks where a stream is. */
-  find(peer: object, id: number, { stream, lost }: Find): void {
-    const asker = this.asker(peer, id);
+  find(peer: object, id: number, { stream, lost, notices }: Find): void {
+    const asker = this.asker(peer, id, undefined, notices);
     const entry = this.entries.get(stream);
     if (entry === undefined) {
       this.miss(asker, stream, false);
@@ -214,10 +214,15 @@ export class StreamDirectory {
     this.remove(entry);
   }
 
-  /** A request waits in its app's queue. */
+  /** A request waits in its app's queue: for the first time, or in another place than before. */
   queued(request: PlaceRequest, position: number): void {
     const entry = this.byRequest.get(request.id);
-    if (entry?.primary !== undefined) this.events.queued(entry.primary, position);
+    if (entry === undefined) return;
+    const first = entry.position === undefined;
+    entry.position = position;
+    if (entry.primary !== undefined && (first || entry.primary.notices))
+      this.events.queued(entry.primary, position);
+    for (const asker of entry.askers) if (first || asker.notices) this.events.queued(asker, position);
   }
 
   /** Runs have begun in these slots. */
@@ -339,8 +344,8 @@ export class StreamDirectory {
     }
   }
 
-  private asker(peer: object, id: number, place?: Wanted): Asker {
-    return { peer, id, place, expires: this.options.now() + this.options.queueTimeoutMs };
+  private asker(peer: object, id: number, place?: Wanted, notices = false): Asker {
+    return { peer, id, place, expires: this.options.now() + this.options.queueTimeoutMs, notices };
   }
 
   private add(stream: string): StreamEntry {
@@ -380,16 +385,17 @@ export class StreamDirectory {
     entry.place = place;
     this.byRequest.set(id, entry);
     this.set(entry, "waiting");
-    for (const asker of entry.askers) this.events.queued(asker, 0);
+    entry.position = undefined;
     const { app, action, timeout, arrival, again } = place;
     const until = waitsUntil(place, this.options.now());
-    this.events.place({ owner: this, id, app, action, timeout, arrival, until, again });
+    // Whoever comes to read it may want to know its place where the first one did not.
+    this.events.place({ owner: this, id, app, action, timeout, arrival, until, again, notices: true });
   }
 
   private join(entry: StreamEntry, asker: Asker): void {
     entry.askers.push(asker);
     // Nobody can tell whether it will go on while it is lost.
-    if (entry.state === "waiting") this.events.queued(asker, 0);
+    if (entry.state === "waiting") this.events.queued(asker, entry.position ?? 0);
   }
 
   private miss(asker: Asker, stream: string, ends: boolean): void {
@@ -410,11 +416,11 @@ export class StreamDirectory {
   }
 
   private answer({ asker, stream, ends }: EarlyQuestion): void {
-    const { peer, id, place } = asker;
+    const { peer, id, place, notices } = asker;
     // Its payload was not kept meanwhile: it can only be run by its client.
     if (place !== undefined) this.place(peer, id, place, 0);
     else if (ends) this.end(peer, id, { stream });
-    else this.find(peer, id, { stream });
+    else this.find(peer, id, { stream, notices });
   }
 
   /** Takes the first asker out that is meant; then somebody else makes the run, or nobody wants it. */

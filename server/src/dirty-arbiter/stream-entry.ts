@@ -14,6 +14,8 @@ export interface Asker {
   readonly place: Wanted | undefined;
   /** When its wait is over, ms of the machine's clock. */
   readonly expires: number;
+  /** Whether it is told again when the place of what it waits for has changed. */
+  readonly notices: boolean;
 }
 
 /** A resumable stream as the dirty arbiter knows it. */
@@ -29,6 +31,8 @@ export interface StreamEntry {
   since: number;
   /** Its request's id in placement, while it waits or its slot is not known to be used. */
   request: number;
+  /** How many requests stand before it, as last heard; undefined: it was not queued yet. Only while it waits. */
+  position: number | undefined;
   /** Who makes the run when there is a slot; undefined: the dirty arbiter itself, its client has gone. */
   primary: Asker | undefined;
   /** Who else waits. */
@@ -59,6 +63,7 @@ export function newEntry(stream: string, since: number): StreamEntry {
     state: "lost",
     since,
     request: 0,
+    position: undefined,
     primary: undefined,
     askers: [],
     place: undefined,

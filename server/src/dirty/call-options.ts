@@ -13,6 +13,12 @@ export interface CallOptions {
    * takes its reader away: the run goes on for `streamGrace` seconds, and `resume` reads it on.
    */
   streamId?: string;
+  /**
+   * Told the call's place while it waits for a slot, 1 for the next one: when it begins to wait, and at most once a
+   * second when its place has changed. A stream that is continued by another worker may wait again, in mid-stream.
+   * What it throws ends the call.
+   */
+  onQueued?: (position: number) => void;
 }
 
 /** How a stream is read on. */
@@ -23,6 +29,8 @@ export interface ResumeOptions {
   signal?: AbortSignal;
   /** The id that the log carries for this reader. The run keeps its own. */
   requestId?: string;
+  /** Told the stream's place while that waits for a slot, as in `with({ onQueued })`. */
+  onQueued?: (position: number) => void;
 }
 
 /**
@@ -39,6 +47,7 @@ export function checkOptions(options: CallOptions): CallOptions {
     );
   }
   checkRequestId(requestId);
+  checkOnQueued(options.onQueued);
   if (streamId !== undefined && (typeof streamId !== "string" || !isStreamId(streamId))) {
     throw new TypeError("The streamId of a dirty call is none that createStreamId() made.");
   }
@@ -57,7 +66,14 @@ export function checkResumeOptions(options: ResumeOptions): ResumeOptions {
     );
   }
   checkRequestId(requestId);
+  checkOnQueued(options.onQueued);
   return options;
+}
+
+function checkOnQueued(onQueued: unknown): void {
+  if (onQueued !== undefined && typeof onQueued !== "function") {
+    throw new TypeError(`onQueued of a dirty call is ${describe(onQueued)}; it must be a function.`);
+  }
 }
 
 function checkRequestId(requestId: unknown): void {

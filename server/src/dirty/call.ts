@@ -2,7 +2,7 @@ import { monotonicMs } from "../process/clock.ts";
 import { type DirtyError, DirtyStreamNotFoundError } from "../protocol/errors.ts";
 import type { Place, Placed, RunPayload } from "../protocol/messages.ts";
 import { isStreamId } from "../protocol/stream-id.ts";
-import type { Attached, Found } from "../protocol/stream-messages.ts";
+import type { Attached, Find, Found } from "../protocol/stream-messages.ts";
 import type { PlaceListener } from "./arbiter-link.ts";
 import type { CallContext, CallTarget } from "./call-context.ts";
 import {
@@ -168,8 +168,15 @@ export class Call extends CallReader implements PlaceListener, RunListener {
     this.fail(error);
   }
 
-  queued(): void {
+  queued(position: number): void {
     this.acceptance.accept();
+    if (this.options.onQueued === undefined || this.detachedUntil !== undefined) return;
+    try {
+      this.options.onQueued(position + 1);
+    } catch (error) {
+      // Thrown on, it would end the connection that all calls of this process share.
+      this.cancel(error);
+    }
   }
 
   started(): void {
@@ -301,14 +308,16 @@ export class Call extends CallReader implements PlaceListener, RunListener {
 
   private ask(): void {
     const { context, target } = this;
-    const { streamId } = this.options;
+    const { streamId, onQueued } = this.options;
     this.begun = false;
     // What the last run was granted is void.
     this.uncredited = 0;
     this.limit(this.waitMs());
     if (target === undefined) {
-      const find = { stream: streamId ?? "" };
-      this.placeId = context.arbiter.find(this.slot === 0 ? find : { ...find, lost: this.slot }, this);
+      const find: Find = { stream: streamId ?? "" };
+      if (this.slot !== 0) find.lost = this.slot;
+      if (onQueued !== undefined) find.notices = true;
+      this.placeId = context.arbiter.find(find, this);
       return;
     }
     const place: Place = {
@@ -319,6 +328,7 @@ export class Call extends CallReader implements PlaceListener, RunListener {
     };
     if (this.continuation?.since !== undefined) place.since = this.continuation.since;
     if (this.slot !== 0) place.again = true;
+    if (onQueued !== undefined) place.notices = true;
     if (streamId !== undefined) {
       place.stream = streamId;
       place.run = this.payload(target);

@@ -35,7 +35,8 @@ export class DirtyClient {
   }
 
   /**
-   * The same client with a signal, a timeout in seconds, a request id or a stream id bound to its calls.
+   * The same client with options bound to its calls: a signal, a timeout in seconds, a request id, a stream id, a
+   * listener for places in the queue.
    * @throws TypeError when one of them is of a wrong kind.
    */
   with(options: CallOptions): DirtyClient {

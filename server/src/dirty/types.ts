@@ -45,7 +45,8 @@ export type DirtyActions<A extends DirtyApp> = {
 /** The typed client of an app. */
 export type DirtyAppClient<A extends DirtyApp> = DirtyActions<A> & {
   /**
-   * The same client with a signal, a timeout in seconds, a request id or a stream id bound to its calls.
+   * The same client with options bound to its calls: a signal, a timeout in seconds, a request id, a stream id, a
+   * listener for places in the queue.
    * @throws TypeError when one of them is of a wrong kind.
    */
   with(options: CallOptions): DirtyAppClient<A>;

@@ -21,9 +21,9 @@
  * | 0x20 | HELLO | client or worker → listener | `{token, role, id, pid, client?}` |
  * | 0x21 | WELCOME | dirty arbiter → peer | `{epoch}` |
  * | 0x22 | APPS | dirty arbiter → client | `{apps: [{app, workers}]}` |
- * | 0x23 | PLACE | client → dirty arbiter | `{app, action, timeout, arrival, since?, again?, stream?, lost?, run?}` |
+ * | 0x23 | PLACE | client → dirty arbiter | `{app, action, timeout, arrival, since?, again?, stream?, lost?, run?, notices?}` |
  * | 0x24 | PLACED | dirty arbiter → client | `{slot, worker, socket, continues}` |
- * | 0x25 | QUEUED | dirty arbiter → client | `{position}` |
+ * | 0x25 | QUEUED | dirty arbiter → client | `{position}`; again, at most once a second, when that has changed and `notices` was asked for |
  * | 0x26 | RUN | client → dirty worker | `{slot, app, action, args, kwargs?, ms_left, request_id, emitted?, stream?}` |
  * | 0x27 | STARTED | dirty worker → client | empty |
  * | 0x28 | NACK | dirty worker → client | empty |
@@ -126,6 +126,8 @@ export interface Place {
   lost?: number;
   /** What the dirty arbiter needs to run a resumable request itself when its client dies while it waits. */
   run?: RunPayload;
+  /** It wants another QUEUED when its position has changed. */
+  notices?: boolean;
 }
 
 /** PLACED: run it on that worker, at that socket. `continues`: the action can go on from `emitted`. */
@@ -256,6 +258,7 @@ export function readPlace(dict: Dict): Place {
   if (dict["stream"] !== undefined) place.stream = text(dict, "stream");
   if (dict["lost"] !== undefined) place.lost = number(dict, "lost");
   if (dict["run"] !== undefined) place.run = readPayload(record(dict, "run"));
+  if (dict["notices"] === true) place.notices = true;
   return place;
 }
 

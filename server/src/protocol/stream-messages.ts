@@ -3,7 +3,7 @@
  *
  * | type | message | from → to | payload |
  * |---|---|---|---|
- * | 0x2f | FIND | client → dirty arbiter | `{stream, lost?}` |
+ * | 0x2f | FIND | client → dirty arbiter | `{stream, lost?, notices?}` |
  * | 0x30 | FOUND | dirty arbiter → client | `{worker, socket, slot}` |
  * | 0x31 | ATTACH | client → dirty worker | `{stream, slot, after, prefix, request_id?}` |
  * | 0x32 | ATTACHED | dirty worker → client | `{app, action, args, kwargs?, request_id, ms_left?, continues, emitted?}` |
@@ -35,6 +35,8 @@ export const STREAM_MSG = {
 export interface Find {
   stream: string;
   lost?: number;
+  /** It wants another QUEUED when the position of what it waits for has changed. */
+  notices?: boolean;
 }
 
 /** FOUND: the worker that has the stream, its socket, and the slot of the run. */
@@ -84,6 +86,7 @@ export interface Forget extends KeptStream {
 export function readFind(dict: Dict): Find {
   const find: Find = { stream: text(dict, "stream") };
   if (dict["lost"] !== undefined) find.lost = number(dict, "lost");
+  if (dict["notices"] === true) find.notices = true;
   return find;
 }
 

@@ -2,6 +2,7 @@
 import type { PlaceRequest } from "../../src/dirty-arbiter/placement.ts";
 import { StreamDirectory, type StreamDirectoryOptions } from "../../src/dirty-arbiter/stream-directory.ts";
 import type { KeptStream, Place, Placed } from "../../src/protocol/messages.ts";
+import type { Find } from "../../src/protocol/stream-messages.ts";
 
 /** A client. */
 export interface Client {
@@ -24,6 +25,8 @@ export class StreamDesk {
   readonly requests: PlaceRequest[] = [];
   readonly revoked: { worker: number; slot: number; cancel: boolean }[] = [];
   readonly adopted: { worker: number; slot: number; args: unknown[] }[] = [];
+  /** The places that were told, in order. */
+  readonly places: { id: number; position: number }[] = [];
   private readonly told = new Map<string, Told[]>();
   private lastId = 0;
   private lastSlot = 0;
@@ -40,7 +43,10 @@ export class StreamDesk {
         revoke: (worker, slot, cancel) => this.revoked.push({ worker, slot, cancel }),
         placed: ({ id }, { slot }) => this.tell(id, { placed: slot }),
         found: ({ id }, { slot }) => this.tell(id, { found: slot }),
-        queued: ({ id }) => this.tell(id, { queued: true }),
+        queued: ({ id }, position) => {
+          this.places.push({ id, position });
+          this.tell(id, { queued: true });
+        },
         rejected: ({ id }, { code }) => this.tell(id, { error: code }),
         ended: ({ id }) => this.tell(id, { ended: true }),
         adopt: (worker, { slot, args }) => this.adopted.push({ worker, slot, args }),
@@ -58,10 +64,20 @@ export class StreamDesk {
     return id;
   }
 
-  find(client: Client, stream: string, lost?: number): number {
+  find(client: Client, stream: string, lost?: number, notices?: boolean): number {
     const id = ++this.lastId;
-    this.directory.find(client, id, lost === undefined ? { stream } : { stream, lost });
+    const find: Find = { stream };
+    if (lost !== undefined) find.lost = lost;
+    if (notices !== undefined) find.notices = notices;
+    this.directory.find(client, id, find);
     return id;
+  }
+
+  /** Placement says of the oldest request how many stand before it. */
+  queued(position: number): void {
+    const [request] = this.requests;
+    if (request === undefined) throw new Error("nothing waits");
+    this.directory.queued(request, position);
   }
 
   end(client: Client, stream: string): number {

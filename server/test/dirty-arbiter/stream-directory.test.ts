@@ -55,6 +55,55 @@ describe("a stream", () => {
   });
 });
 
+describe("the place of a stream that waits", () => {
+  test("is told to all who wait for it, and when it changes to those who want to know", () => {
+    const desk = new StreamDesk();
+    const first = desk.place(ANN, "s");
+    expect(desk.requests.map(({ notices }) => notices)).toEqual([true]);
+    desk.queued(7);
+    const [second, third] = [desk.find(BEN, "s"), desk.place(BEN, "s", { notices: true })];
+    desk.queued(4);
+    const fourth = desk.find(ANN, "s", undefined, true);
+    desk.queued(3);
+    expect(desk.places).toEqual([
+      { id: first, position: 7 },
+      { id: second, position: 7 },
+      { id: third, position: 7 },
+      { id: third, position: 4 },
+      { id: fourth, position: 4 },
+      { id: third, position: 3 },
+      { id: fourth, position: 3 },
+    ]);
+  });
+
+  test("is told to its first reader where that wants to know", () => {
+    const desk = new StreamDesk();
+    const first = desk.place(ANN, "s", { notices: true });
+    desk.queued(2);
+    desk.queued(1);
+    expect(desk.places).toEqual([
+      { id: first, position: 2 },
+      { id: first, position: 1 },
+    ]);
+  });
+
+  test("is told anew when it waits again because its worker died", () => {
+    const desk = new StreamDesk();
+    desk.place(ANN, "s");
+    desk.queued(0);
+    const old = desk.grant(1);
+    desk.directory.started([old]);
+    desk.directory.workerGone(1);
+    const reader = desk.find(BEN, "s");
+    const again = desk.place(ANN, "s", { lost: old });
+    desk.queued(5);
+    expect(desk.places.slice(1)).toEqual([
+      { id: again, position: 5 },
+      { id: reader, position: 5 },
+    ]);
+  });
+});
+
 describe("when its worker dies", () => {
   test("the first reader that says so has it placed again, and the others find that run", () => {
     const desk = new StreamDesk();
@@ -83,6 +132,7 @@ describe("when its worker dies", () => {
     expect(desk.answers(waiting)).toEqual([]);
     desk.wait(500);
     desk.place(ANN, "s", { lost: old });
+    desk.queued(0);
     const slot = desk.grant(2);
     expect(desk.answers(waiting)).toEqual([{ queued: true }, { found: slot }]);
   });

@@ -123,11 +123,13 @@ describe("the public API", () => {
       timeout?: number;
       requestId?: string;
       streamId?: string;
+      onQueued?: (position: number) => void;
     }>();
     expectTypeOf<api.ResumeOptions>().toEqualTypeOf<{
       after?: number;
       signal?: AbortSignal;
       requestId?: string;
+      onQueued?: (position: number) => void;
     }>();
     expectTypeOf<keyof api.DirtyStream<string>>().toEqualTypeOf<
       "accepted" | "batches" | "then" | typeof Symbol.asyncIterator
@@ -209,6 +211,7 @@ describe("docs/dirty-apps.md", () => {
       timeout: true,
       requestId: true,
       streamId: true,
+      onQueued: true,
     };
     expect(firstColumn("option", "meaning").sort()).toEqual(Object.keys(options).sort());
   });
