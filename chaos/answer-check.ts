@@ -5,9 +5,13 @@ import type { KnownText } from "./known-text.ts";
 const KEPT_AFTER_FAULT = 200;
 const DONE = "data: [DONE]";
 
+/** Where a resumable answer stands in the queue: nothing of the answer. */
+const QUEUED = /^event: queued\ndata: \{"position": [1-9]\d*\}$/;
+
 /**
  * Reads one event stream and holds every byte of it to the known text. It is strict: what is not exactly the event
- * that must come next, is an error event at the end, or, where the stream has ids, a comment, is a fault.
+ * that must come next, is an error event at the end, or, where the stream has ids, a comment or, before its first
+ * token, a place in the queue, is a fault.
  */
 export class AnswerCheck {
   readonly #text: KnownText;
@@ -83,6 +87,7 @@ export class AnswerCheck {
       return;
     }
     if (this.#numbered && event.startsWith(":")) return;
+    if (this.#numbered && this.#got.length === 0 && QUEUED.test(event)) return;
     const expected = this.#text.tokens[this.#got.length];
     if (!this.#wrong && expected !== undefined && event === this.#eventOf(expected)) {
       this.#got.push(expected);

@@ -40,6 +40,15 @@ describe("the check of an answer", () => {
     expect(check(bytes, { numbered: true, after: 5 })).toMatchObject({ done: true, fault: undefined });
   });
 
+  test("takes places in the queue before the first token of an answer with ids", () => {
+    const place = 'event: queued\ndata: {"position": 2}\n\n';
+    const bytes = `${place}${stream(mine.tokens, true)}${DONE}`;
+    expect(check(bytes, { numbered: true })).toMatchObject({ done: true, fault: undefined });
+    expect(check(place + whole(mine.tokens)).fault).toBeDefined();
+    expect(check(stream(mine.tokens, true) + place + DONE, { numbered: true }).fault).toBeDefined();
+    expect(check(bytes.replace("2", "0"), { numbered: true }).fault).toBeDefined();
+  });
+
   test("takes a right prefix with an error event", () => {
     const error = { type: "worker_died", message: "gone" };
     const checked = check(`${stream(mine.tokens.slice(0, 9))}data: ${JSON.stringify({ error })}\n\n`);

@@ -1,8 +1,9 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { DirtyStream } from "tsunicorn";
+import type { CallOptions, DirtyStream } from "tsunicorn";
 import { describeFailure, logFailure } from "./failures.ts";
 import { drained, whenClientGone } from "./flow-control.ts";
 import { keepAlive } from "./keep-alive.ts";
+import { QueuePlace } from "./queue-place.ts";
 import { DONE_EVENT, errorEvent, numberedTokenEvents, SSE_HEADERS, tokenEvent } from "./sse.ts";
 
 /** The header that names a resumable answer. */
@@ -15,20 +16,23 @@ export interface StreamPosition {
   readonly after: number;
 }
 
+/** What an answer's call is made with, beside what it is about. */
+export type AnswerOptions = Pick<CallOptions, "signal" | "onQueued">;
+
 /**
  * Sends an answer as events on the raw response. Tokens that came together are written together: a fast stream
  * then costs a step and a write for each read, and a slow one the same as ever.
  *
  * The headers go out with the first token, so that a failure before it can be a status. Those of a resumable
- * answer go out as soon as it is sure to be known by its id, and comments follow until its first token: its
- * client has to learn the id in time to use it.
+ * answer go out as soon as it is sure to be known by its id, and comments follow until its first token, with its
+ * place where it waits: its client has to learn the id in time to use it.
  *
- * @param open makes the call whose tokens are sent. The signal is aborted when the client leaves.
+ * @param open makes the call whose tokens are sent, with these options. The signal is aborted when the client leaves.
  * @param position of a resumable answer.
  * @throws whatever the call fails with before the headers are out.
  */
 export async function sendAnswer(
-  open: (signal: AbortSignal) => DirtyStream<string>,
+  open: (options: AnswerOptions) => DirtyStream<string>,
   request: FastifyRequest,
   reply: FastifyReply,
   position?: StreamPosition,
@@ -37,8 +41,10 @@ export async function sendAnswer(
   const signal = whenClientGone(raw);
   let started = false;
   let endKeepAlive: (() => void) | undefined;
+  // Whoever has tokens already reads an answer that goes on, wherever that may wait.
+  const place = position?.after === 0 ? new QueuePlace(raw) : undefined;
   try {
-    const answer = open(signal);
+    const answer = open(place === undefined ? { signal } : { signal, onQueued: place.moved });
     const eventOf = position === undefined ? tokenEvent : numberedTokenEvents(position.after);
     if (position !== undefined) {
       await answer.accepted();
@@ -46,6 +52,7 @@ export async function sendAnswer(
       started = true;
       startEvents(reply.header(STREAM_ID_HEADER, position.id));
       raw.flushHeaders();
+      place?.show();
       endKeepAlive = keepAlive(raw);
     }
     for await (const tokens of answer.batches()) {
@@ -54,6 +61,7 @@ export async function sendAnswer(
         startEvents(reply);
       }
       endKeepAlive?.();
+      place?.end();
       let events = "";
       for (const token of tokens) events += eventOf(token);
       if (!raw.write(events)) await drained(raw, signal);
@@ -71,6 +79,7 @@ export async function sendAnswer(
     raw.end(errorEvent(describeFailure(error)));
   } finally {
     endKeepAlive?.();
+    place?.end();
   }
 }
 

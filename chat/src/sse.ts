@@ -28,6 +28,14 @@ export function numberedTokenEvents(after: number): (token: string) => string {
 /** A comment, which clients ignore. It shows them, and the proxies between, that the connection is in use. */
 export const KEEP_ALIVE_COMMENT = ": keep-alive\n\n";
 
+/**
+ * The place of a resumable answer that waits, 1 for the next one, as an event of another type: clients that do not
+ * listen for it, `EventSource` too, let it pass.
+ */
+export function queuedEvent(position: number): string {
+  return `event: queued\ndata: {"position": ${position}}\n\n`;
+}
+
 /** A failure in mid-stream as an event. `type` and `message` are the fixed texts that clients may see. */
 export function errorEvent({ type, message }: { type: string; message: string }): string {
   return `data: ${JSON.stringify({ error: { type, message } })}\n\n`;

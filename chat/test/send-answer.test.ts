@@ -3,7 +3,7 @@ import { DirtyCancelledError, DirtyQueueFullError, type DirtyStream } from "tsun
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { KEEP_ALIVE_MS } from "../src/keep-alive.ts";
 import { errorReplies } from "../src/plugins/error-replies.ts";
-import { type StreamPosition, sendAnswer } from "../src/send-answer.ts";
+import { type AnswerOptions, type StreamPosition, sendAnswer } from "../src/send-answer.ts";
 
 /** A call whose acceptance and batches come as a test says. An error in the place of a batch is thrown. */
 interface Script {
@@ -25,11 +25,17 @@ function call({ accepted = async () => {}, batches = [], before }: Script): Dirt
 }
 
 let app: FastifyInstance;
+/** What the last call was made with. */
+let made: AnswerOptions;
 
 function get(script: Script, position?: StreamPosition) {
   app = Fastify();
   errorReplies(app);
-  app.get("/", (request, reply) => sendAnswer(() => call(script), request, reply, position));
+  const open = (options: AnswerOptions) => {
+    made = options;
+    return call(script);
+  };
+  app.get("/", (request, reply) => sendAnswer(open, request, reply, position));
   return app.inject("/");
 }
 
@@ -53,6 +59,7 @@ describe("a plain answer", () => {
       'data: {"token": "a"}\n\ndata: {"token": "b"}\n\ndata: {"token": "c"}\n\ndata: [DONE]\n\n',
     );
     expect(headers).not.toHaveProperty("x-stream-id");
+    expect(made).not.toHaveProperty("onQueued");
   });
 
   it("that fails before its first token is a status", async () => {
@@ -109,5 +116,37 @@ describe("a resumable answer", () => {
     expect((await reply).body).toBe(
       ': keep-alive\n\n: keep-alive\n\nid: 1\ndata: {"token": "a"}\n\ndata: [DONE]\n\n',
     );
+  });
+
+  it("tells its place while it waits, each once, behind the headers and before its first token", async () => {
+    let go = () => {};
+    const before = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    // The first place is known before the answer counts as accepted.
+    const accepted = async () => made.onQueued?.(3);
+    const reply = get({ accepted, batches: [["a"], ["b"]], before }, { id: ID, after: 0 });
+    await vi.waitUntil(() => vi.getTimerCount() === 1);
+    for (const place of [3, 2, 1]) made.onQueued?.(place);
+    go();
+    const { statusCode, body } = await reply;
+    expect(statusCode).toBe(200);
+    made.onQueued?.(1);
+    expect(body).toBe(
+      [3, 2, 1].map((place) => `event: queued\ndata: {"position": ${place}}\n\n`).join("") +
+        'id: 1\ndata: {"token": "a"}\n\nid: 2\ndata: {"token": "b"}\n\ndata: [DONE]\n\n',
+    );
+  });
+
+  it("says nothing of places where it has begun already", async () => {
+    let go = () => {};
+    const before = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const reply = get({ batches: [["b"]], before }, { id: ID, after: 1 });
+    await vi.waitUntil(() => vi.getTimerCount() === 1);
+    expect(made).not.toHaveProperty("onQueued");
+    go();
+    expect((await reply).body).toBe('id: 2\ndata: {"token": "b"}\n\ndata: [DONE]\n\n');
   });
 });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { DONE_EVENT, errorEvent, numberedTokenEvents, tokenEvent } from "../src/sse.ts";
+import { DONE_EVENT, errorEvent, numberedTokenEvents, queuedEvent, tokenEvent } from "../src/sse.ts";
 
 describe("server-sent events", () => {
   it("are spaced as the seed shows", () => {
@@ -14,6 +14,10 @@ describe("server-sent events", () => {
       `id: 1\n${tokenEvent("a")}id: 2\n${tokenEvent("b")}`,
     );
     expect(["c"].map(numberedTokenEvents(99))).toEqual([`id: 100\n${tokenEvent("c")}`]);
+  });
+
+  it("of a place in the queue have a type of their own, and no number", () => {
+    expect(queuedEvent(12)).toBe('event: queued\ndata: {"position": 12}\n\n');
   });
 
   it("say what went wrong", () => {

@@ -7,7 +7,7 @@ import { whenClientGone } from "../flow-control.ts";
 import { jsonBody } from "../plugins/json-body.ts";
 import { ChatRequest, SyncRequest } from "../schemas/chat.ts";
 import { CHAT_ANSWER, CHAT_ERRORS, CHAT_EVENTS } from "../schemas/responses.ts";
-import { sendAnswer } from "../send-answer.ts";
+import { type AnswerOptions, sendAnswer } from "../send-answer.ts";
 
 type Streamed = FastifyRequest<{ Body: z.output<typeof ChatRequest> }>;
 type InOnePiece = FastifyRequest<{ Body: z.output<typeof SyncRequest> }>;
@@ -23,7 +23,8 @@ The headers go out with the first token, so a failure before it is a status. A l
 
 With \`"resumable": true\` the answer outlives its connection. The headers go out as soon as the request is queued or
 runs, with \`X-Stream-Id\`; each token has an \`id:\` line with its number; and until the first token there is a
-comment line at least every 15 s. \`GET /chat/streams/{id}\` continues, \`DELETE\` cancels. Errors in mid-stream can
+comment line at least every 15 s. While it waits, \`event: queued\` with \`data: {"position": N}\` says its place in the
+queue, 1 for the next one, when that has changed and at most once a second. \`GET /chat/streams/{id}\` continues, \`DELETE\` cancels. Errors in mid-stream can
 then also be \`queue_timeout\`, \`no_workers\`, \`stream_gone\` and \`cancelled\`.`;
 
 /** `POST /chat`, streamed, and `POST /chat/sync`, in one piece. */
@@ -59,10 +60,10 @@ export async function chatRoutes(scope: FastifyInstance): Promise<void> {
 
 async function streamAnswer(request: Streamed, reply: FastifyReply): Promise<void> {
   const { resumable } = request.body;
-  if (!resumable) return sendAnswer((signal) => generate(request, { signal }), request, reply);
+  if (!resumable) return sendAnswer((options) => generate(request, options), request, reply);
 
   const streamId = createStreamId();
-  const open = (signal: AbortSignal) => generate(request, { signal, streamId });
+  const open = (options: AnswerOptions) => generate(request, { ...options, streamId });
   await sendAnswer(open, request, reply, { id: streamId, after: 0 });
   // The client left before it was told the id: nobody can ever come back for this answer.
   if (!reply.raw.headersSent)

@@ -3,7 +3,7 @@ import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { DirtyStreamNotFoundError, getDirtyClient } from "tsunicorn";
 import { CANCEL_ERRORS, CANCELLED, RESUME_ERRORS, RESUMED_EVENTS } from "../schemas/responses.ts";
 import { ResumeHeaders, StreamParams } from "../schemas/streams.ts";
-import { sendAnswer } from "../send-answer.ts";
+import { type AnswerOptions, sendAnswer } from "../send-answer.ts";
 
 const STREAM_ID = /^str_[\w-]{22}$/;
 
@@ -37,8 +37,8 @@ export async function streamRoutes(scope: FastifyInstance): Promise<void> {
     async (request, reply) => {
       const id = streamIdOf(request.params);
       const after = request.headers["last-event-id"];
-      const open = (signal: AbortSignal) =>
-        getDirtyClient().resume<string>(id, { after, signal, requestId: request.id });
+      const open = (options: AnswerOptions) =>
+        getDirtyClient().resume<string>(id, { ...options, after, requestId: request.id });
       await sendAnswer(open, request, reply, { id, after });
     },
   );

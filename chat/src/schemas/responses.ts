@@ -1,5 +1,12 @@
 import { z } from "zod";
-import { DONE_EVENT, errorEvent, KEEP_ALIVE_COMMENT, numberedTokenEvents, tokenEvent } from "../sse.ts";
+import {
+  DONE_EVENT,
+  errorEvent,
+  KEEP_ALIVE_COMMENT,
+  numberedTokenEvents,
+  queuedEvent,
+  tokenEvent,
+} from "../sse.ts";
 import { ChatResponse } from "./chat.ts";
 
 // Responses as the OpenAPI document shows them. They describe what is sent, and check nothing at run time.
@@ -63,7 +70,12 @@ export const CHAT_EVENTS = events(
     },
     resumable: {
       summary: "A resumable answer that had to wait",
-      value: KEEP_ALIVE_COMMENT + TOKENS.map(numberedTokenEvents(0)).join("") + DONE_EVENT,
+      value:
+        queuedEvent(2) +
+        queuedEvent(1) +
+        KEEP_ALIVE_COMMENT +
+        TOKENS.map(numberedTokenEvents(0)).join("") +
+        DONE_EVENT,
     },
   },
 );

@@ -5,6 +5,8 @@ import type { Chat } from "./start-chat.ts";
 export interface Events {
   /** Number and text of each token. */
   readonly tokens: readonly { readonly id: number; readonly token: string }[];
+  /** The places in the queue that were told before the first token. */
+  readonly places: readonly number[];
   /** How it ended, where it did: `[DONE]`, or the type of the error. */
   readonly end: string | undefined;
 }
@@ -12,11 +14,17 @@ export interface Events {
 /** Reads the events of a resumable stream, whole ones only. Throws where anything else stands in it. */
 export function numberedEvents(text: string): Events {
   const tokens: { id: number; token: string }[] = [];
+  const places: number[] = [];
   let end: string | undefined;
   // What stands behind the last empty line is an event that was cut.
   for (const event of text.split("\n\n").slice(0, -1)) {
     if (event === ": keep-alive") continue;
     if (end !== undefined) throw new Error(`behind the end: ${JSON.stringify(event)}`);
+    const [, place] = /^event: queued\ndata: \{"position": (\d+)\}$/.exec(event) ?? [];
+    if (place !== undefined && tokens.length === 0) {
+      places.push(Number(place));
+      continue;
+    }
     const [, id, data = ""] = /^(?:id: (\d+)\n)?data: (.+)$/.exec(event) ?? [];
     const value = data === "[DONE]" ? undefined : JSON.parse(data);
     if (id !== undefined && typeof value?.token === "string")
@@ -24,7 +32,7 @@ export function numberedEvents(text: string): Events {
     else if (id === undefined && value?.token === undefined) end = value?.error.type ?? data;
     else throw new Error(`no event of a resumable stream: ${JSON.stringify(event)}`);
   }
-  return { tokens, end };
+  return { tokens, places, end };
 }
 
 /** Asks for a resumable answer; resolves when its headers are there. */

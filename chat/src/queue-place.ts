@@ -1,0 +1,39 @@
+import type { ServerResponse } from "node:http";
+import { queuedEvent } from "./sse.ts";
+
+/** Shows the client of a resumable answer its place in the queue, between the headers and the first token. */
+export class QueuePlace {
+  readonly #raw: ServerResponse;
+  #state: "early" | "shown" | "over" = "early";
+  #position: number | undefined;
+  #sent: number | undefined;
+
+  /** @param raw the answer's response. */
+  constructor(raw: ServerResponse) {
+    this.#raw = raw;
+  }
+
+  /** The answer has moved: for `onQueued`. */
+  readonly moved = (position: number): void => {
+    this.#position = position;
+    this.#send();
+  };
+
+  /** The headers are out. */
+  show(): void {
+    if (this.#state === "early") this.#state = "shown";
+    this.#send();
+  }
+
+  /** The answer waits no more, or nobody reads it. */
+  end(): void {
+    this.#state = "over";
+  }
+
+  // At most one a second for as long as a request may wait, so there is no need to ask whether the client reads.
+  #send(): void {
+    if (this.#state !== "shown" || this.#position === undefined || this.#position === this.#sent) return;
+    this.#sent = this.#position;
+    this.#raw.write(queuedEvent(this.#position));
+  }
+}
