@@ -1,5 +1,5 @@
 import { DirtyApp } from "tsunicorn";
-import type { Model } from "./models/model.ts";
+import type { Message, Model } from "./models/model.ts";
 import { SimulatedModel, simulatedSettings } from "./models/simulated.ts";
 
 /**
@@ -25,12 +25,13 @@ export class ChatApp extends DirtyApp {
    *
    * @param prompt the user's message.
    * @param thinking whether the answer begins with a visible thinking phase.
+   * @param messages what was said before the prompt, oldest first.
    */
-  generate(prompt: string, thinking = false): AsyncIterable<string> {
+  generate(prompt: string, thinking = false, messages: readonly Message[] = []): AsyncIterable<string> {
     if (this.#model === undefined) throw new Error("generate was called before init");
     const { signal, emitted } = this.request;
     // What was emitted is what this action yielded in another worker: strings.
-    return this.#model.stream({ prompt, thinking, emitted: emitted.map(String) }, signal);
+    return this.#model.stream({ prompt, messages, thinking, emitted: emitted.map(String) }, signal);
   }
 
   override close(): void {

@@ -1,3 +1,5 @@
+import type { Message } from "./model.ts";
+import { recall } from "./recall.ts";
 import { tokenize } from "./tokenize.ts";
 
 const GREETING = `Hello! I'm a simulated AI assistant, and I live in a dirty worker: a process that stays up \
@@ -105,31 +107,37 @@ Try *hello*, *explain*, *streaming* or *code* to see what I do know.`;
 interface Entry {
   /** Finds one of the row's keywords as a whole word, in any case. */
   readonly keyword: RegExp;
-  readonly tokens: readonly string[];
+  answer(messages: readonly Message[]): readonly string[];
 }
 
 // \b knows only ASCII letters, and would see the word "hi" in "hiérarchie".
 const LETTER = "[\\p{L}\\p{N}\\p{M}_]";
 
-function entry(keywords: string, text: string): Entry {
-  return {
-    keyword: new RegExp(`(?<!${LETTER})(?:${keywords})(?!${LETTER})`, "iu"),
-    tokens: tokenize(text),
-  };
+function entry(keywords: string, answer: Entry["answer"]): Entry {
+  return { keyword: new RegExp(`(?<!${LETTER})(?:${keywords})(?!${LETTER})`, "iu"), answer };
+}
+
+function prepared(text: string): Entry["answer"] {
+  const tokens = tokenize(text);
+  return () => tokens;
 }
 
 const TABLE: readonly Entry[] = [
-  entry("hello|hi|hey", GREETING),
-  entry("explain", EXPLANATION),
-  entry("streaming", STREAMING),
-  entry("code", CODE),
+  entry("hello|hi|hey", prepared(GREETING)),
+  entry("explain", prepared(EXPLANATION)),
+  entry("streaming", prepared(STREAMING)),
+  entry("code", prepared(CODE)),
+  entry("before|earlier|remember", (messages) => tokenize(recall(messages))),
 ];
 const DEFAULT_TOKENS: readonly string[] = tokenize(DEFAULT);
 
 /**
- * The prepared answer to a prompt, as tokens: that of the first row of the table with a keyword in the
- * prompt (hello, hi, hey; explain; streaming; code), else the default answer.
+ * The answer to a prompt, as tokens: that of the first row of the table with a keyword in the prompt (hello, hi,
+ * hey; explain; streaming; code; before, earlier, remember), else the default answer. All are prepared but the
+ * last row's, which says what was asked before. The same question always has the same answer.
+ *
+ * @param messages what was said before the prompt, oldest first.
  */
-export function answerTo(prompt: string): readonly string[] {
-  return TABLE.find(({ keyword }) => keyword.test(prompt))?.tokens ?? DEFAULT_TOKENS;
+export function answerTo(prompt: string, messages: readonly Message[] = []): readonly string[] {
+  return TABLE.find(({ keyword }) => keyword.test(prompt))?.answer(messages) ?? DEFAULT_TOKENS;
 }

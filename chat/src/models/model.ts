@@ -1,7 +1,15 @@
+/** Something that was said in a conversation. */
+export interface Message {
+  readonly role: "user" | "assistant" | "system";
+  readonly content: string;
+}
+
 /** What a model is asked for. */
 export interface GenerateRequest {
   /** The user's message, as sent. */
   readonly prompt: string;
+  /** What was said before the prompt, oldest first; empty where a conversation begins. */
+  readonly messages: readonly Message[];
   /** Whether the answer begins with a visible thinking phase. */
   readonly thinking: boolean;
   /**

@@ -96,9 +96,9 @@ export class SimulatedModel implements Model {
     }
   }
 
-  // What comes after the emitted tokens. An answer is always the same, so their number says where to go on.
-  #answerLeft({ prompt, thinking, emitted }: GenerateRequest): Iterable<string> {
-    const tokens = this.#echo ? tokenize(prompt) : answerTo(prompt);
+  // What comes after the emitted tokens. The same request has always the same answer, so their number says where to go on.
+  #answerLeft({ prompt, messages, thinking, emitted }: GenerateRequest): Iterable<string> {
+    const tokens = this.#echo ? tokenize(prompt) : answerTo(prompt, messages);
     const from = Math.max(0, emitted.length - (thinking ? THOUGHTS.length : 0));
     if (this.#answerTokens !== undefined) return repeatTo(tokens, this.#answerTokens, from);
     return from === 0 ? tokens : tokens.slice(from);

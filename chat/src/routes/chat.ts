@@ -86,5 +86,10 @@ async function answerAtOnce(request: InOnePiece, reply: FastifyReply) {
 }
 
 function generate({ body, id }: Streamed | InOnePiece, options: CallOptions): DirtyStream<string> {
-  return chat.with({ ...options, requestId: id }).generate(body.prompt, body.thinking);
+  const { prompt, thinking, messages = [] } = body;
+  const bound = chat.with({ ...options, requestId: id });
+  // Without a history nothing of it crosses to the model.
+  return messages.length === 0
+    ? bound.generate(prompt, thinking)
+    : bound.generate(prompt, thinking, messages);
 }

@@ -83,8 +83,22 @@ export function toInputFault(issue: core.$ZodIssue, part: "body" | "header" | "p
     }
     case "too_big": {
       const max = Number(issue.maximum);
+      if (issue.origin === "array") {
+        const actual = Array.isArray(issue.input) ? issue.input.length : max + 1;
+        const msg = `List should have at most ${max} items after validation, not ${actual}`;
+        const ctx = { field_type: "List", max_length: max, actual_length: actual };
+        return { loc, msg, type: "too_long", ctx };
+      }
       const msg = `String should have at most ${max} characters`;
       return { loc, msg, type: "string_too_long", ctx: { max_length: max } };
+    }
+    case "invalid_value": {
+      const values = issue.values.filter((value) => typeof value === "string");
+      // One with a message of its own says more than what it would have been.
+      if (values.length < issue.values.length) break;
+      if (issue.input === undefined) return { loc, msg: "Field required", type: "missing" };
+      const expected = alternatives(values);
+      return { loc, msg: `Input should be ${expected}`, type: "literal_error", ctx: { expected } };
     }
     case "custom":
       if (issue.params?.type === STRING_UNICODE) return { loc, msg: UNICODE_MESSAGE, type: STRING_UNICODE };
@@ -93,12 +107,21 @@ export function toInputFault(issue: core.$ZodIssue, part: "body" | "header" | "p
   return { loc, msg: issue.message, type: "value_error" };
 }
 
+/** As in `'user', 'assistant' or 'system'`. */
+function alternatives(values: readonly string[]): string {
+  const quoted = values.map((value) => `'${value}'`);
+  const last = quoted.pop() ?? "";
+  return quoted.length === 0 ? last : `${quoted.join(", ")} or ${last}`;
+}
+
 function wrongType(expected: string): { msg: string; type: string } {
   switch (expected) {
     case "string":
       return { msg: "Input should be a valid string", type: "string_type" };
     case "boolean":
       return { msg: "Input should be a valid boolean", type: "bool_type" };
+    case "array":
+      return { msg: "Input should be a valid list", type: "list_type" };
     case "object":
       return { msg: OBJECT_MESSAGE, type: "model_attributes_type" };
     default:

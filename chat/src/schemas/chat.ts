@@ -7,16 +7,48 @@ export const MAX_BODY_BYTES = 1024 * 1024;
 /** The most characters (UTF-16 code units) that a prompt may have. */
 export const MAX_PROMPT_LENGTH = 100_000;
 
+/** The most messages that may come before a prompt. */
+export const MAX_MESSAGES = 200;
+
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
+function text({ min }: { min: number }) {
+  return (
+    z
+      .string()
+      .min(min)
+      .max(MAX_PROMPT_LENGTH)
+      // Such a string cannot be encoded as UTF-8, so it could not reach the model as it is.
+      .refine((value) => !LONE_SURROGATE.test(value), { params: { type: STRING_UNICODE } })
+  );
+}
+
+const Message = z.object({
+  role: z.enum(["user", "assistant", "system"]).meta({ description: "Who said it." }),
+  content: text({ min: 0 }).meta({ description: "What was said." }),
+});
+
+const { $schema: _, ...MESSAGE_SCHEMA } = z.toJSONSchema(Message, { io: "input" });
+
+// Counted before they are looked at: half a million wrong ones fit into a body, and each would be a fault to tell.
+const History = z
+  .array(z.unknown())
+  .max(MAX_MESSAGES)
+  .pipe(z.array(Message))
+  .meta({
+    description: "What was said in this conversation before the prompt, oldest first. A model may use it.",
+    items: MESSAGE_SCHEMA,
+    examples: [
+      [
+        { role: "user", content: "hello" },
+        { role: "assistant", content: "Hello! I'm a simulated AI assistant…" },
+      ],
+    ],
+  });
+
 const Question = z.object({
-  prompt: z
-    .string()
-    .min(1)
-    .max(MAX_PROMPT_LENGTH)
-    // Such a string cannot be encoded as UTF-8, so it could not reach the model as it is.
-    .refine((prompt) => !LONE_SURROGATE.test(prompt), { params: { type: STRING_UNICODE } })
-    .meta({ description: "What to say to the model." }),
+  prompt: text({ min: 1 }).meta({ description: "What to say to the model." }),
+  messages: History.optional(),
   thinking: z
     .boolean()
     .default(false)

@@ -33,6 +33,12 @@ const MISSING_PROMPT = { loc: ["body", "prompt"], type: "missing" };
 const NO_STRING = { loc: ["body", "prompt"], type: "string_type" };
 const NO_BOOLEAN = { loc: ["body", "thinking"], type: "bool_type" };
 
+const FIRST_MESSAGE = ["body", "messages", 0];
+
+function asked(messages: unknown): object {
+  return { prompt: "hi", messages };
+}
+
 const BAD_BODIES: [name: string, body: unknown, ...faults: Fault[]][] = [
   ["malformed JSON", '{"prompt": }', { loc: ["body", 11], type: "json_invalid" }],
   ["JSON that ends too early", '{"prompt": "hel', { loc: ["body", 11], type: "json_invalid" }],
@@ -65,6 +71,49 @@ const BAD_BODIES: [name: string, body: unknown, ...faults: Fault[]][] = [
   ["thinking that is a string", { prompt: "hi", thinking: "true" }, NO_BOOLEAN],
   ["thinking that is a number", { prompt: "hi", thinking: 1 }, NO_BOOLEAN],
   ["thinking that is null", { prompt: "hi", thinking: null }, NO_BOOLEAN],
+  ["a history that is null", asked(null), { loc: ["body", "messages"], type: "list_type" }],
+  ["a history that is an object", asked({}), { loc: ["body", "messages"], type: "list_type" }],
+  [
+    "a message that is a string",
+    asked(["hi"]),
+    { loc: ["body", "messages", 0], type: "model_attributes_type" },
+  ],
+  [
+    "a message without a role",
+    asked([{ content: "" }]),
+    { loc: [...FIRST_MESSAGE, "role"], type: "missing" },
+  ],
+  [
+    "a message of nobody",
+    asked([{ role: "robot", content: "" }]),
+    { loc: [...FIRST_MESSAGE, "role"], type: "literal_error" },
+  ],
+  [
+    "a message that says nothing",
+    asked([{ role: "user" }, { role: "user", content: null }]),
+    { loc: [...FIRST_MESSAGE, "content"], type: "missing" },
+    { loc: ["body", "messages", 1, "content"], type: "string_type" },
+  ],
+  [
+    "a message that is too long",
+    asked([{ role: "user", content: "a".repeat(100_001) }]),
+    { loc: [...FIRST_MESSAGE, "content"], type: "string_too_long" },
+  ],
+  [
+    "a message with half a character",
+    '{"prompt": "hi", "messages": [{"role": "user", "content": "\\ud83d"}]}',
+    { loc: [...FIRST_MESSAGE, "content"], type: "string_unicode" },
+  ],
+  [
+    "too many messages",
+    asked(Array(201).fill({ role: "user", content: "hi" })),
+    { loc: ["body", "messages"], type: "too_long" },
+  ],
+  [
+    "half a million wrong messages",
+    asked(Array(500_000).fill(1)),
+    { loc: ["body", "messages"], type: "too_long" },
+  ],
   ["two faults", { thinking: "x" }, MISSING_PROMPT, NO_BOOLEAN],
   [
     "bytes that are not UTF-8",

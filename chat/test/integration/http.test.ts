@@ -68,6 +68,29 @@ describe("POST /chat", () => {
     expect((await post(`${chat.url}/chat`, { prompt: "👍🏽 \u0000 \u2028 hello" })).status).toBe(200);
   });
 
+  it("gives the model what was said before, where something was", async () => {
+    const messages = [
+      { role: "user", content: "What is a slot?", more: 1 },
+      { role: "assistant", content: "" },
+    ] as const;
+    const ask = { prompt: "What did I ask before?", messages };
+    const expected = answerTo(ask.prompt, messages).join("");
+    expect(expected).toContain("> What is a slot?");
+    expect(textOf((await post(`${chat.url}/chat`, ask)).text)).toBe(expected);
+    const sync = await post(`${chat.url}/chat/sync`, ask);
+    expect(JSON.parse(sync.text)).toEqual({ response: expected });
+    const first = answerTo(ask.prompt).join("");
+    for (const none of [{ prompt: ask.prompt }, { prompt: ask.prompt, messages: [] }])
+      expect(textOf((await post(`${chat.url}/chat`, none)).text)).toBe(first);
+  });
+
+  it("takes the longest history", async () => {
+    const messages = Array.from({ length: 200 }, () => ({ role: "user", content: "ж".repeat(2000) }));
+    expect((await post(`${chat.url}/chat`, { prompt: "hi", messages })).status).toBe(200);
+    const long = [{ role: "system", content: "a".repeat(100_000) }];
+    expect((await post(`${chat.url}/chat`, { prompt: "hi", messages: long })).status).toBe(200);
+  });
+
   it("takes JSON by any of its names", async () => {
     for (const type of ["application/json; charset=utf-8", "Application/JSON", "application/problem+json"]) {
       expect((await post(`${chat.url}/chat`, { prompt: "hi" }, { "content-type": type })).status).toBe(200);
@@ -160,6 +183,10 @@ describe("the API's description", () => {
     }
     const { requestBody, responses } = paths["/chat"].post;
     expect(requestBody.content["application/json"].example).toEqual({ prompt: "hello", thinking: false });
+    const { messages } = requestBody.content["application/json"].schema.properties;
+    expect(messages).toMatchObject({ type: "array", maxItems: 200 });
+    expect(messages.items.properties.role.enum).toEqual(["user", "assistant", "system"]);
+    expect(messages.items.properties.content.maxLength).toBe(100_000);
     expect(Object.keys(responses)).toEqual(["200", "413", "422", "429", "500", "503", "504"]);
     const { answer, failure } = responses["200"].content["text/event-stream"].examples;
     expect(textOf(answer.value)).toBe("Hello! I'm");

@@ -52,6 +52,41 @@ describe("the keyword table", () => {
     expect(answerTo(prompt)).toBe(answer);
   });
 
+  it.each(["What did I ask before?", "Do you REMEMBER?", "what was it earlier"])(
+    "knows in each last row what was asked before: %j",
+    (prompt) => {
+      expect(answerTo(prompt).join("")).toContain("first question");
+      const messages = [
+        { role: "system", content: "be kind" },
+        { role: "user", content: "What is a slot?" },
+        { role: "assistant", content: "A lease." },
+        { role: "user", content: "And\na queue?" },
+        { role: "assistant", content: "A line." },
+      ] as const;
+      expect(answerTo(prompt, messages.slice(0, 3)).join("")).toMatch(
+        /one question .*\n\n> What is a slot\?\n\n/,
+      );
+      expect(answerTo(prompt, messages).join("")).toMatch(/2 questions .*\n\n> And\n> a queue\?\n\n/);
+      expect(answerTo(prompt, messages)).toEqual(answerTo(prompt, messages));
+    },
+  );
+
+  it.each([
+    ["hello, do you remember?", GREETING],
+    ["explain what came before", EXPLANATION],
+    ["earlier code", CODE],
+    ["remembered beforehand", DEFAULT],
+  ])("remembers only where no other row answers: %j", (prompt, answer) => {
+    expect(answerTo(prompt, [{ role: "user", content: "x" }])).toBe(answer);
+  });
+
+  it("quotes the beginning of a long question, in whole characters", () => {
+    const text = answerTo("before", [{ role: "user", content: "👍".repeat(50_000) }]).join("");
+    expect(text).toContain(`> ${"👍".repeat(300)}…\n`);
+    expect(text).not.toContain("👍".repeat(301));
+    expect(answerTo("before", [{ role: "user", content: "" }]).join("")).toContain("\n\n> \n\n");
+  });
+
   it("looks through a prompt of the greatest length in no time", () => {
     const started = performance.now();
     expect(answerTo("hellocode ".repeat(10_000))).toBe(DEFAULT);

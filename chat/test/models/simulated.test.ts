@@ -1,6 +1,7 @@
 import { getEventListeners } from "node:events";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { answerTo } from "../../src/models/answers.ts";
+import type { Message } from "../../src/models/model.ts";
 import { SimulatedModel, type SimulatedSettings, simulatedSettings } from "../../src/models/simulated.ts";
 import { isWord } from "../../src/models/tokenize.ts";
 
@@ -11,10 +12,14 @@ async function answer(
   prompt: string,
   thinking = false,
   emitted: readonly string[] = [],
+  messages: readonly Message[] = [],
 ): Promise<string[]> {
   const { signal } = new AbortController();
   const tokens: string[] = [];
-  for await (const token of new SimulatedModel(settings).stream({ prompt, thinking, emitted }, signal))
+  for await (const token of new SimulatedModel(settings).stream(
+    { prompt, messages, thinking, emitted },
+    signal,
+  ))
     tokens.push(token);
   return tokens;
 }
@@ -41,7 +46,7 @@ describe("the simulated model", () => {
     vi.useFakeTimers();
     const { signal } = new AbortController();
     const tokens = new SimulatedModel({ delay: { min: 20, max: 20 } }).stream(
-      { prompt: "hello", thinking: false, emitted: [] },
+      { prompt: "hello", messages: [], thinking: false, emitted: [] },
       signal,
     );
     for (const expected of answerTo("hello").slice(0, 30)) {
@@ -58,7 +63,7 @@ describe("the simulated model", () => {
     vi.useFakeTimers();
     const { signal } = new AbortController();
     const tokens = new SimulatedModel({ delay: { min: 1, max: 1 } }).stream(
-      { prompt: "hello", thinking: true, emitted: [] },
+      { prompt: "hello", messages: [], thinking: true, emitted: [] },
       signal,
     );
     const times: [string, number][] = [];
@@ -88,7 +93,7 @@ describe("the simulated model", () => {
   ])("stops at once on abort, %s, and does not end as if it were whole", async (_name, delay) => {
     const controller = new AbortController();
     const tokens = new SimulatedModel({ delay }).stream(
-      { prompt: "!", thinking: false, emitted: [] },
+      { prompt: "!", messages: [], thinking: false, emitted: [] },
       controller.signal,
     );
     if (delay.max === 0) await tokens.next();
@@ -102,8 +107,15 @@ describe("the simulated model", () => {
   it("leaves no listener behind when it has ended, or is left early", async () => {
     const { signal } = new AbortController();
     const model = new SimulatedModel({ delay: { min: 0, max: 1 }, answerTokens: 5 });
-    for await (const _token of model.stream({ prompt: "hi", thinking: false, emitted: [] }, signal));
-    for await (const _token of model.stream({ prompt: "hi", thinking: false, emitted: [] }, signal)) break;
+    for await (const _token of model.stream(
+      { prompt: "hi", messages: [], thinking: false, emitted: [] },
+      signal,
+    ));
+    for await (const _token of model.stream(
+      { prompt: "hi", messages: [], thinking: false, emitted: [] },
+      signal,
+    ))
+      break;
     expect(getEventListeners(signal, "abort")).toHaveLength(0);
   });
 
@@ -144,10 +156,12 @@ describe("an answer that another worker began", () => {
     ["a paced answer", { delay: { min: 0, max: 1 }, pauseBefore: "word", answerTokens: 12 }, "hello", false],
     ["an answer that is repeated", { delay: NO_DELAY, answerTokens: 400 }, "hello", false],
     ["an answer that is cut", { delay: NO_DELAY, answerTokens: 20 }, "explain", true],
+    ["an answer about what was asked before", { delay: NO_DELAY }, "what did I ask before?", true],
   ])("goes on exactly after each of its tokens: %s", async (_name, settings, prompt, thinking) => {
-    const whole = await answer(settings, prompt, thinking);
+    const messages: Message[] = [{ role: "user", content: "What is a slot?" }];
+    const whole = await answer(settings, prompt, thinking, [], messages);
     for (let cut = 0; cut <= whole.length; cut++) {
-      const rest = await answer(settings, prompt, thinking, whole.slice(0, cut));
+      const rest = await answer(settings, prompt, thinking, whole.slice(0, cut), messages);
       expect(rest, `after ${cut} tokens`).toEqual(whole.slice(cut));
     }
   });
@@ -173,7 +187,7 @@ describe("an answer that another worker began", () => {
     ["a word", ["[", "thinking", ".", ".", ".", "]", "\n\n", "Hello"], "!", 0],
   ])("waits for its next token only, not again for %s", async (_name, emitted, token, ms) => {
     vi.useFakeTimers();
-    const request = { prompt: "hello", thinking: true, emitted };
+    const request = { prompt: "hello", messages: [], thinking: true, emitted };
     const tokens = new SimulatedModel({ delay: { min: 20, max: 20 } }).stream(
       request,
       new AbortController().signal,
@@ -210,7 +224,7 @@ describe("its settings", () => {
     const began = performance.now();
     let tokens = 0;
     for await (const _ of model.stream(
-      { prompt: "hello", thinking: false, emitted: [] },
+      { prompt: "hello", messages: [], thinking: false, emitted: [] },
       new AbortController().signal,
     ))
       tokens++;
