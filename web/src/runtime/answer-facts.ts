@@ -22,6 +22,8 @@ export interface AnswerFacts {
   readonly firstTokenMs?: number;
   /** ms from the first token to the last. */
   readonly streamingMs?: number;
+  /** ms from the first token to the end of the thinking phase; undefined while it runs, or without one. */
+  readonly thinkingMs?: number;
   /** The place in the server's queue, 1 for the next; undefined once it has left the queue. */
   readonly queuePlace?: number;
   /** The connection was lost, and the page is getting it back. */
@@ -33,13 +35,14 @@ const KINDS = ["refused", "busy", "broken", "gone", "failed"] as const;
 
 /** Reads the facts from what is stored with a message. What has another shape is left out. */
 export function readFacts(custom: Readonly<Record<string, unknown>> | undefined): AnswerFacts {
-  const { model, tokens, firstTokenMs, streamingMs, queuePlace, reconnecting } = custom ?? {};
+  const { model, tokens, firstTokenMs, streamingMs, thinkingMs, queuePlace, reconnecting } = custom ?? {};
   const failure = readFailure(custom?.["failure"]);
   return {
     ...(typeof model === "string" && { model }),
     ...(typeof tokens === "number" && { tokens }),
     ...(typeof firstTokenMs === "number" && { firstTokenMs }),
     ...(typeof streamingMs === "number" && { streamingMs }),
+    ...(typeof thinkingMs === "number" && { thinkingMs }),
     ...(typeof queuePlace === "number" && { queuePlace }),
     ...(reconnecting === true && { reconnecting }),
     ...(failure && { failure }),

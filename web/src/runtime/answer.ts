@@ -18,6 +18,7 @@ export class Answer {
   readonly #startedAt = performance.now();
   #firstAt: number | undefined;
   #lastAt = 0;
+  #thoughtAt: number | undefined;
   #tokens = 0;
   #text = "";
   #pieces: string[] = [];
@@ -68,6 +69,7 @@ export class Answer {
     const { thinking, text } = this.#options.thinking
       ? splitThinking(this.#text)
       : { thinking: undefined, text: this.#text };
+    if (thinking !== undefined && text !== "") this.#thoughtAt ??= this.#lastAt;
     return {
       content: [
         ...(thinking === undefined ? [] : [{ type: "reasoning" as const, text: thinking }]),
@@ -95,6 +97,9 @@ export class Answer {
       ...(measured && {
         firstTokenMs: Math.round((this.#firstAt ?? 0) - this.#startedAt),
         streamingMs: Math.round(this.#lastAt - (this.#firstAt ?? 0)),
+        ...(this.#thoughtAt !== undefined && {
+          thinkingMs: Math.round(this.#thoughtAt - (this.#firstAt ?? 0)),
+        }),
       }),
       ...(!ended && this.#queuePlace !== undefined && { queuePlace: this.#queuePlace }),
       ...(!ended && this.#reconnecting && { reconnecting: true }),
