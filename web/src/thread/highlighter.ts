@@ -1,0 +1,75 @@
+/** A run of code in one colour, a variable of the style sheet. */
+export interface CodePiece {
+  readonly content: string;
+  readonly color?: string | undefined;
+}
+
+/** What the page asks of its worker. */
+export interface HighlightRequest {
+  readonly id: number;
+  readonly code: string;
+  readonly language: string;
+}
+
+/** What the worker answers; no lines for a language that it does not know. */
+export interface HighlightAnswer {
+  readonly id: number;
+  readonly lines: readonly (readonly CodePiece[])[] | undefined;
+}
+
+type Lines = NonNullable<HighlightAnswer["lines"]>;
+
+/** Longer code stays plain: colouring it would cost a phone more than the colours are worth. */
+const MAX_CODE = 50_000;
+/** How many coloured blocks are remembered, for a conversation that is opened again. */
+const MAX_KNOWN = 200;
+
+const known = new Map<string, Lines>();
+const waiting = new Map<number, (answer: HighlightAnswer["lines"]) => void>();
+let worker: Worker | undefined;
+let lastId = 0;
+
+/** The colours of a code block that was highlighted before. */
+export function knownHighlight(code: string, language: string): Lines | undefined {
+  return known.get(keyOf(code, language));
+}
+
+/**
+ * Colours finished code. The worker, its highlighter and the language's grammar are loaded when the first such
+ * block comes. Without any of them the code just stays plain.
+ */
+export async function highlight(code: string, language: string): Promise<Lines | undefined> {
+  if (language === "" || code.length > MAX_CODE) return undefined;
+  const before = knownHighlight(code, language);
+  if (before !== undefined) return before;
+  worker ??= startWorker();
+  lastId += 1;
+  const id = lastId;
+  const lines = await new Promise<HighlightAnswer["lines"]>((resolve) => {
+    waiting.set(id, resolve);
+    worker?.postMessage({ id, code, language } satisfies HighlightRequest);
+  });
+  if (lines === undefined) return undefined;
+  known.set(keyOf(code, language), lines);
+  const oldest = known.keys().next();
+  if (known.size > MAX_KNOWN && !oldest.done) known.delete(oldest.value);
+  return lines;
+}
+
+function keyOf(code: string, language: string): string {
+  return `${language}\n${code}`;
+}
+
+// Lives as long as the page: a grammar that was compiled once should stay so.
+function startWorker(): Worker {
+  const started = new Worker(new URL("./highlight-worker.ts", import.meta.url), { type: "module" });
+  started.addEventListener("message", ({ data }: MessageEvent<HighlightAnswer>) => {
+    waiting.get(data.id)?.(data.lines);
+    waiting.delete(data.id);
+  });
+  started.addEventListener("error", () => {
+    for (const resolve of waiting.values()) resolve(undefined);
+    waiting.clear();
+  });
+  return started;
+}
