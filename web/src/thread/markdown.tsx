@@ -3,6 +3,7 @@ import { type Components, type ExtraProps, Streamdown, type UrlTransform } from 
 import { isOwnImage, safeAddress } from "./addresses.ts";
 import { createBlockSplitter } from "./block-splitter.ts";
 import { CodeBlock } from "./code-block.tsx";
+import { usePaced } from "./use-paced.ts";
 
 function Link({ href, children }: ComponentProps<"a"> & ExtraProps): JSX.Element {
   if (href === undefined) return <span>{children}</span>;
@@ -24,7 +25,7 @@ function Image({ src, alt }: ComponentProps<"img"> & ExtraProps): JSX.Element {
 function Table({ children }: ComponentProps<"table"> & ExtraProps): JSX.Element {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys
-    <section className="table" aria-label="Table" tabIndex={0}>
+    <section className="table-box" aria-label="Table" tabIndex={0}>
       <table>{children}</table>
     </section>
   );
@@ -80,7 +81,7 @@ const onlySafe: UrlTransform = (url) => safeAddress(url, location.href) ?? null;
  */
 export const Markdown = memo(function Markdown(props: { text: string; running: boolean }): JSX.Element {
   const [split] = useState(() => createBlockSplitter());
-  const text = useDeferredValue(props.text, "");
+  const text = useDeferredValue(usePaced(props.text, props.running), "");
   return (
     <Streamdown
       className="markdown"

@@ -27,7 +27,7 @@ export function Thread(): JSX.Element {
           <Icon name="down" />
         </ThreadPrimitive.ScrollToBottom>
         <Composer />
-        <p className="note">Answers may be wrong. Conversations stay in this browser.</p>
+        <p className="note">Answers may be wrong. Chats stay in this browser.</p>
       </div>
       <Announcer />
     </ThreadPrimitive.Root>

@@ -31,7 +31,12 @@ export type IconName = keyof typeof PATHS;
 /** A small picture in the colour of the text; nothing for a screen reader, so what it stands on needs a name. */
 export function Icon({ name, className = "" }: { name: IconName; className?: string }): JSX.Element {
   return (
-    <svg viewBox="0 0 24 24" className={`icon ${name} ${className}`} aria-hidden="true" focusable="false">
+    <svg
+      viewBox="0 0 24 24"
+      className={`icon icon-${name} ${className}`}
+      aria-hidden="true"
+      focusable="false"
+    >
       <path d={PATHS[name]} />
     </svg>
   );
