@@ -19,7 +19,7 @@ export default defineConfig({
       },
     ],
   },
-  plugins: [react(), tailwindcss(), ...(process.env.NO_COMPRESS ? [] : [compress()])],
+  plugins: [react(), tailwindcss(), compress()],
   // The highlighter loads each language as a chunk of its own, also in its worker.
   worker: { format: "es" },
   build: {
