@@ -1,7 +1,7 @@
 import { useEffect, useReducer, useRef } from "react";
 
 /** What a slow machine parses and lays out within a frame. */
-const PER_RENDER = 4000;
+const PER_RENDER = 2500;
 
 /**
  * A growing text, by at most so much at once: where a whole page comes between two frames, it is shown over several.
