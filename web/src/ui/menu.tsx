@@ -69,16 +69,15 @@ export function Menu(props: {
         aria-label={props.label}
         className="menu"
         onBeforeToggle={place}
-        onToggle={(event) => {
-          if (event.newState === "open") event.currentTarget.querySelector("button")?.focus();
-        }}
         onKeyDown={move}
       >
-        {props.items.map((item) => (
+        {props.items.map((item, index) => (
           <button
             key={item.text}
             type="button"
             role="menuitem"
+            // Opening the popover moves the focus to what has this attribute; React's `autoFocus` sets none.
+            ref={index === 0 ? (node) => node?.setAttribute("autofocus", "") : undefined}
             tabIndex={-1}
             className={item.danger ? "menu-item text-danger" : "menu-item"}
             onClick={() => {
