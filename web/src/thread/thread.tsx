@@ -1,5 +1,6 @@
 import { AuiIf, ThreadPrimitive, useAui } from "@assistant-ui/react";
 import { type JSX, useEffect } from "react";
+import { useStorageState } from "../runtime/use-server.ts";
 import { Icon } from "../ui/icons.tsx";
 import { Announcer } from "./announcer.tsx";
 import { AssistantMessage } from "./assistant-message.tsx";
@@ -27,10 +28,21 @@ export function Thread(): JSX.Element {
           <Icon name="down" />
         </ThreadPrimitive.ScrollToBottom>
         <Composer />
-        <p className="note">Answers may be wrong. Chats stay in this browser.</p>
+        <Note />
       </div>
       <Announcer />
     </ThreadPrimitive.Root>
+  );
+}
+
+/** What everybody should know, in one line. */
+function Note(): JSX.Element {
+  const isKept = useStorageState() === "kept";
+  return (
+    <p className="note">
+      Answers may be wrong.{" "}
+      {isKept ? "Chats stay in this browser." : "This browser keeps no chats: a reload forgets them."}
+    </p>
   );
 }
 
