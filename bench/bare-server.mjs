@@ -49,7 +49,8 @@ async function answer(prompt, response) {
       "cache-control": "no-cache",
       "x-accel-buffering": "no",
     });
-    for await (const token of model.stream({ prompt, thinking: false, emitted: [] }, gone.signal)) {
+    const asked = { prompt, messages: [], thinking: false, emitted: [] };
+    for await (const token of model.stream(asked, gone.signal)) {
       response.write(`data: {"token": ${JSON.stringify(token)}}\n\n`);
       if (!waits) await new Promise((resolve) => setImmediate(resolve));
     }
