@@ -152,6 +152,19 @@ describe("the chat page", () => {
     }
   });
 
+  it("comes compressed to those who take that, and whole to the others", async () => {
+    const html = await (await fetch(`${chat.url}/`, { headers: { "accept-encoding": "identity" } })).text();
+    const script = /src="\.?(\/assets\/[^"]*\.js)"/.exec(html)?.[1];
+    const bodies = new Set<string>();
+    for (const encoding of ["br", "gzip", "identity"]) {
+      const response = await fetch(chat.url + script, { headers: { "accept-encoding": encoding } });
+      expect(response.headers.get("content-encoding") ?? "identity").toBe(encoding);
+      expect(response.headers.get("vary")).toBe("accept-encoding");
+      bodies.add(await response.text());
+    }
+    expect(bodies).toHaveLength(1);
+  });
+
   it("is asked for again only when it has changed", async () => {
     const etag = (await fetch(`${chat.url}/`)).headers.get("etag") ?? "";
     const again = await fetch(`${chat.url}/`, { headers: { "if-none-match": etag } });
