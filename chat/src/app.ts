@@ -35,10 +35,14 @@ export function buildApp(): FastifyInstance {
   app.register(chatRoutes);
   app.register(streamRoutes);
   app.register(healthRoutes);
-  app.register(async (pages) => {
-    security(pages);
-    pages.register(docsRoutes);
-    pages.register(pageRoutes);
+  app.register(async (page) => {
+    security(page);
+    page.register(pageRoutes);
+  });
+  app.register(async (docs) => {
+    // Swagger UI has its icons inside its styles.
+    security(docs, ["data:"]);
+    docs.register(docsRoutes);
   });
   return app;
 }

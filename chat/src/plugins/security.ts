@@ -5,10 +5,14 @@ import type { FastifyInstance } from "fastify";
  * Sets the headers that tell browsers what a scope's pages may do. Everything comes from this origin: neither
  * the chat page nor the docs needs anything from elsewhere.
  *
+ * Pictures come from it too, so that nothing which a model says can show what it drew up itself.
+ *
  * For pages only. The API's answers are no documents, and these headers would stay in memory for as long as a
  * stream is open: 2 KB each, for thousands of streams.
+ *
+ * @param pictures where else the scope's pages may have pictures from.
  */
-export function security(scope: FastifyInstance): void {
+export function security(scope: FastifyInstance, pictures: readonly "data:"[] = []): void {
   scope.register(helmet, {
     contentSecurityPolicy: {
       useDefaults: false,
@@ -19,7 +23,7 @@ export function security(scope: FastifyInstance): void {
         fontSrc: ["'self'"],
         formAction: ["'none'"],
         frameAncestors: ["'none'"],
-        imgSrc: ["'self'", "data:"],
+        imgSrc: ["'self'", ...pictures],
         scriptSrc: ["'self'"],
         styleSrc: ["'self'"],
       },

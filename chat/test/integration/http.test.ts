@@ -239,4 +239,21 @@ describe("the API's description", () => {
       expect(headers.get("x-content-type-options")).toBe("nosniff");
     }
   });
+
+  it("and only the API's page may have pictures that are inside its styles", async () => {
+    const policy = async (path: string) =>
+      (await fetch(chat.url + path)).headers.get("content-security-policy")?.split(";");
+    expect(await policy("/docs")).toContain("img-src 'self' data:");
+    expect((await policy("/"))?.sort()).toEqual([
+      "base-uri 'none'",
+      "connect-src 'self'",
+      "default-src 'none'",
+      "font-src 'self'",
+      "form-action 'none'",
+      "frame-ancestors 'none'",
+      "img-src 'self'",
+      "script-src 'self'",
+      "style-src 'self'",
+    ]);
+  });
 });
