@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import Fastify, { type FastifyInstance } from "fastify";
+import type { ModelCatalog } from "./models/catalog.ts";
 import { errorReplies, replyToError } from "./plugins/error-replies.ts";
 import { openapi } from "./plugins/openapi.ts";
 import { security } from "./plugins/security.ts";
@@ -7,12 +8,13 @@ import { NO_OTHER_SCHEMAS, zodSchemas } from "./plugins/zod-schemas.ts";
 import { chatRoutes } from "./routes/chat.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { modelRoutes } from "./routes/models.ts";
 import { pageRoutes } from "./routes/page.ts";
 import { streamRoutes } from "./routes/streams.ts";
 import { MAX_BODY_BYTES } from "./schemas/chat.ts";
 
-/** Builds the chat's web app; the server starts it. */
-export function buildApp(): FastifyInstance {
+/** Builds the chat's web app for these models; the server starts it. */
+export function buildApp(models: ModelCatalog): FastifyInstance {
   const app = Fastify({
     bodyLimit: MAX_BODY_BYTES,
     schemaController: NO_OTHER_SCHEMAS,
@@ -32,8 +34,9 @@ export function buildApp(): FastifyInstance {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, _body, done) => done(null));
 
-  app.register(chatRoutes);
+  app.register(chatRoutes(models));
   app.register(streamRoutes);
+  app.register(modelRoutes(models));
   app.register(healthRoutes);
   app.register(async (page) => {
     security(page);

@@ -1,11 +1,16 @@
 import { defineConfig } from "tsunicorn";
+import { parseModels } from "./models/catalog.ts";
+
+const models = parseModels(process.env.CHAT_MODELS, process.cwd());
+// The HTTP workers read it too, in another folder.
+process.env.CHAT_MODELS = models.toString();
 
 /** How the chat is served; each setting can be overridden by its flag or TSUNICORN_* variable. */
 export default defineConfig({
   name: "chat",
   bind: ["0.0.0.0:8000"],
   workers: 2,
-  dirtyApps: ["./chat-app.ts:ChatApp"],
+  dirtyApps: models.apps,
   dirtyWorkers: 1,
   dirtyTimeout: 60,
 });

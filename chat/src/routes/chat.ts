@@ -4,15 +4,17 @@ import { type CallOptions, createStreamId, type DirtyStream, dirty, getDirtyClie
 import type { z } from "zod";
 import type { ChatApp } from "../chat-app.ts";
 import { whenClientGone } from "../flow-control.ts";
+import type { ModelCatalog } from "../models/catalog.ts";
 import { jsonBody } from "../plugins/json-body.ts";
-import { ChatRequest, SyncRequest } from "../schemas/chat.ts";
+import { chatRequest, syncRequest } from "../schemas/chat.ts";
 import { CHAT_ANSWER, CHAT_ERRORS, CHAT_EVENTS } from "../schemas/responses.ts";
 import { type AnswerOptions, sendAnswer } from "../send-answer.ts";
 
-type Streamed = FastifyRequest<{ Body: z.output<typeof ChatRequest> }>;
-type InOnePiece = FastifyRequest<{ Body: z.output<typeof SyncRequest> }>;
+type Streamed = FastifyRequest<{ Body: z.output<ReturnType<typeof chatRequest>> }>;
+type InOnePiece = FastifyRequest<{ Body: z.output<ReturnType<typeof syncRequest>> }>;
 
-const chat = dirty<ChatApp>("./chat-app.ts:ChatApp");
+/** Makes the call that answers a request. */
+type Generate = (request: Streamed | InOnePiece, options: CallOptions) => DirtyStream<string>;
 
 const STREAM_DESCRIPTION = `Server-Sent Events: a \`data: {"token": "…"}\` for each word, punctuation mark and run
 of white space, then \`data: [DONE]\`. Joined, the tokens are the exact text.
@@ -28,37 +30,56 @@ queue, 1 for the next one, when that has changed and at most once a second. \`GE
 then also be \`queue_timeout\`, \`no_workers\`, \`stream_gone\` and \`cancelled\`.`;
 
 /** `POST /chat`, streamed, and `POST /chat/sync`, in one piece. */
-export async function chatRoutes(scope: FastifyInstance): Promise<void> {
-  jsonBody(scope);
-  const app = scope.withTypeProvider<ZodTypeProvider>();
-  app.post(
-    "/chat",
-    {
-      schema: {
-        tags: ["chat"],
-        summary: "Stream an answer, token by token",
-        description: STREAM_DESCRIPTION,
-        body: ChatRequest,
-        response: { 200: CHAT_EVENTS, ...CHAT_ERRORS },
+export function chatRoutes(models: ModelCatalog): (scope: FastifyInstance) => Promise<void> {
+  return async (scope) => {
+    jsonBody(scope);
+    const generate = generateWith(models);
+    const app = scope.withTypeProvider<ZodTypeProvider>();
+    app.post(
+      "/chat",
+      {
+        schema: {
+          tags: ["chat"],
+          summary: "Stream an answer, token by token",
+          description: STREAM_DESCRIPTION,
+          body: chatRequest(models.names),
+          response: { 200: CHAT_EVENTS, ...CHAT_ERRORS },
+        },
       },
-    },
-    streamAnswer,
-  );
-  app.post(
-    "/chat/sync",
-    {
-      schema: {
-        tags: ["chat"],
-        summary: "Answer in one piece",
-        body: SyncRequest,
-        response: { 200: CHAT_ANSWER, ...CHAT_ERRORS },
+      (request: Streamed, reply) => streamAnswer(generate, request, reply),
+    );
+    app.post(
+      "/chat/sync",
+      {
+        schema: {
+          tags: ["chat"],
+          summary: "Answer in one piece",
+          body: syncRequest(models.names),
+          response: { 200: CHAT_ANSWER, ...CHAT_ERRORS },
+        },
       },
-    },
-    answerAtOnce,
-  );
+      (request: InOnePiece, reply) => answerAtOnce(generate, request, reply),
+    );
+  };
 }
 
-async function streamAnswer(request: Streamed, reply: FastifyReply): Promise<void> {
+/** Every app of the catalog has the action of ours. */
+function generateWith({ models, names }: ModelCatalog): Generate {
+  const apps = new Map(models.map(({ name, app }) => [name, dirty<ChatApp>(app)]));
+  return ({ body, id }, options) => {
+    const { prompt, thinking, messages = [], model = names[0] ?? "" } = body;
+    const app = apps.get(model);
+    // The schema takes no other names.
+    if (app === undefined) throw new Error(`there is no model ${model}`);
+    const call = app.with({ ...options, requestId: id });
+    // Without a history nothing of it crosses to the model.
+    return messages.length === 0
+      ? call.generate(prompt, thinking)
+      : call.generate(prompt, thinking, messages);
+  };
+}
+
+async function streamAnswer(generate: Generate, request: Streamed, reply: FastifyReply): Promise<void> {
   const { resumable } = request.body;
   if (!resumable) return sendAnswer((options) => generate(request, options), request, reply);
 
@@ -72,7 +93,7 @@ async function streamAnswer(request: Streamed, reply: FastifyReply): Promise<voi
       .catch(() => {});
 }
 
-async function answerAtOnce(request: InOnePiece, reply: FastifyReply) {
+async function answerAtOnce(generate: Generate, request: InOnePiece, reply: FastifyReply) {
   const signal = whenClientGone(reply.raw);
   let response = "";
   try {
@@ -83,13 +104,4 @@ async function answerAtOnce(request: InOnePiece, reply: FastifyReply) {
     return;
   }
   return { response };
-}
-
-function generate({ body, id }: Streamed | InOnePiece, options: CallOptions): DirtyStream<string> {
-  const { prompt, thinking, messages = [] } = body;
-  const bound = chat.with({ ...options, requestId: id });
-  // Without a history nothing of it crosses to the model.
-  return messages.length === 0
-    ? bound.generate(prompt, thinking)
-    : bound.generate(prompt, thinking, messages);
 }

@@ -57,22 +57,43 @@ const Question = z.object({
 
 const EXAMPLE = { prompt: "hello", thinking: false };
 
-/** The body of `POST /chat`. Fields that it does not name are ignored. */
-export const ChatRequest = Question.extend({
-  resumable: z.boolean().default(false).meta({
-    description:
-      "Whether the answer outlives its connection, so that the client can come back for the rest of it.",
-  }),
-}).meta({ examples: [EXAMPLE] });
+function questionTo(models: readonly string[]) {
+  return Question.extend({
+    model: z
+      .enum(models)
+      .optional()
+      .meta({ description: `The model that answers: one of \`GET /v1/models\`. Default: \`${models[0]}\`.` }),
+  });
+}
 
-/** The body of `POST /chat/sync`. Fields that it does not name are ignored. */
-export const SyncRequest = Question.extend({
-  // Ignored, it would promise what an answer in one piece cannot keep.
-  resumable: z
-    .literal(false, "Value error, an answer in one piece cannot be resumed: use POST /chat")
-    .default(false)
-    .meta({ description: "An answer in one piece cannot be resumed." }),
-}).meta({ examples: [EXAMPLE] });
+/**
+ * The body of `POST /chat`. Fields that it does not name are ignored.
+ *
+ * @param models the names of the models, the default first.
+ */
+export function chatRequest(models: readonly string[]) {
+  return questionTo(models)
+    .extend({
+      resumable: z.boolean().default(false).meta({
+        description:
+          "Whether the answer outlives its connection, so that the client can come back for the rest of it.",
+      }),
+    })
+    .meta({ examples: [EXAMPLE] });
+}
+
+/** The body of `POST /chat/sync`, as {@link chatRequest}. */
+export function syncRequest(models: readonly string[]) {
+  return questionTo(models)
+    .extend({
+      // Ignored, it would promise what an answer in one piece cannot keep.
+      resumable: z
+        .literal(false, "Value error, an answer in one piece cannot be resumed: use POST /chat")
+        .default(false)
+        .meta({ description: "An answer in one piece cannot be resumed." }),
+    })
+    .meta({ examples: [EXAMPLE] });
+}
 
 /** The answer of `POST /chat/sync`. */
 export const ChatResponse = z.object({ response: z.string().meta({ description: "The whole answer." }) });

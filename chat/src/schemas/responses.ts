@@ -155,6 +155,21 @@ export const RESUME_ERRORS = {
   },
 };
 
+/** The answer of `GET /v1/models`. */
+export const MODELS = json(
+  "They are.",
+  z.object({
+    object: z.literal("list"),
+    data: z.array(
+      z.object({ id: z.string(), object: z.literal("model"), created: z.int(), owned_by: z.string() }),
+    ),
+  }),
+  {
+    object: "list",
+    data: [{ id: "simulated", object: "model", created: 1_767_225_600, owned_by: "tsunicorn" }],
+  },
+);
+
 const Health = z.object({ status: z.literal("ok") });
 
 /** The answer of `/health` and `/livez`. */

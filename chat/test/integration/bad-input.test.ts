@@ -114,6 +114,8 @@ const BAD_BODIES: [name: string, body: unknown, ...faults: Fault[]][] = [
     asked(Array(500_000).fill(1)),
     { loc: ["body", "messages"], type: "too_long" },
   ],
+  ["an unknown model", { prompt: "hi", model: "gpt-9" }, { loc: ["body", "model"], type: "literal_error" }],
+  ["a model that is null", { prompt: "hi", model: null }, { loc: ["body", "model"], type: "literal_error" }],
   ["two faults", { thinking: "x" }, MISSING_PROMPT, NO_BOOLEAN],
   [
     "bytes that are not UTF-8",

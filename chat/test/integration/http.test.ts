@@ -56,7 +56,7 @@ describe("POST /chat", () => {
   it("ignores fields that it does not know", async () => {
     const { status, text } = await post(
       `${chat.url}/chat`,
-      '{"prompt": "hello", "model": "x", "__proto__": {"thinking": true}, "constructor": {"prototype": 1}}',
+      '{"prompt": "hello", "modle": "x", "__proto__": {"thinking": true}, "constructor": {"prototype": 1}}',
     );
     expect(status).toBe(200);
     expect(textOf(text)).toBe(GREETING);
@@ -181,6 +181,7 @@ describe("the API's description", () => {
       "/chat",
       "/chat/sync",
       "/chat/streams/{id}",
+      "/v1/models",
       "/health",
       "/livez",
       "/readyz",

@@ -10,10 +10,14 @@ export type Chat = RunningServer;
 export interface ChatOptions {
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Where it is started. Default: the folder of its configuration. */
+  readonly cwd?: string;
 }
 
+/** What the command is given at least. */
+export const startChatArgs = [`${DIST}main.js`, "-c", `${DIST}tsunicorn.config.js`, "--workers", "1"];
+
 /** Starts the built chat on a free port, with one HTTP worker, and waits until it listens. */
-export function startChat({ args = [], env = {} }: ChatOptions = {}): Promise<Chat> {
-  const own = [`${DIST}main.js`, "-c", `${DIST}tsunicorn.config.js`, "--workers", "1"];
-  return startServer({ args: [...own, ...args], env, cwd: DIST });
+export function startChat({ args = [], env = {}, cwd = DIST }: ChatOptions = {}): Promise<Chat> {
+  return startServer({ args: [...startChatArgs, ...args], env, cwd });
 }

@@ -1,0 +1,147 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  eventually,
+  type RunningServer,
+  removeFolder,
+  startServer,
+  temporaryFolder,
+} from "../../../server/test/integration/harness.ts";
+import { answerTo } from "../../src/models/answers.ts";
+import { post, textOf } from "./http-client.ts";
+import { askResumable, idOf, numberedEvents, readOn } from "./resuming-client.ts";
+import { type Chat, startChat, startChatArgs } from "./start-chat.ts";
+
+const ECHO = `
+import { DirtyApp } from "tsunicorn";
+
+export class Echo extends DirtyApp {
+  async *generate(...args) {
+    yield "echo";
+    yield JSON.stringify(args);
+  }
+}
+`;
+
+const GREETING = answerTo("hello").join("");
+
+let chat: Chat;
+let folder: string;
+
+async function ask(body: object): Promise<string> {
+  return textOf((await post(`${chat.url}/chat`, body)).text);
+}
+
+describe("two models", () => {
+  beforeAll(async () => {
+    folder = temporaryFolder({ "echo.mjs": ECHO });
+    const env = { CHAT_TOKEN_DELAY_MS: "0", CHAT_MODELS: "simulated,my-echo=./echo:Echo" };
+    chat = await startChat({ env, cwd: folder });
+  });
+
+  afterAll(async () => {
+    await chat.stop();
+    removeFolder(folder);
+  });
+
+  it("are listed as OpenAI lists them, the default first, the same each time", async () => {
+    const response = await fetch(`${chat.url}/v1/models`);
+    expect(response.status).toBe(200);
+    const text = await response.text();
+    const model = { object: "model", created: expect.any(Number), owned_by: "tsunicorn" };
+    expect(JSON.parse(text)).toEqual({
+      object: "list",
+      data: [
+        { id: "simulated", ...model },
+        { id: "my-echo", ...model },
+      ],
+    });
+    expect(await (await fetch(`${chat.url}/v1/models`)).text()).toBe(text);
+  });
+
+  it("answer those who ask for them, the first where nobody is asked for", async () => {
+    expect(await ask({ prompt: "hello" })).toBe(GREETING);
+    expect(await ask({ prompt: "hello", model: "simulated" })).toBe(GREETING);
+    expect(await ask({ prompt: "hello", model: "my-echo" })).toBe('echo["hello",false]');
+    const messages = [{ role: "user", content: "hi" }];
+    expect(await ask({ prompt: "hello", model: "my-echo", thinking: true, messages })).toBe(
+      'echo["hello",true,[{"role":"user","content":"hi"}]]',
+    );
+    const sync = await post(`${chat.url}/chat/sync`, { prompt: "a", model: "my-echo" });
+    expect(JSON.parse(sync.text)).toEqual({ response: 'echo["a",false]' });
+  });
+
+  it("are named to those who ask for another", async () => {
+    const { status, text } = await post(`${chat.url}/chat`, { prompt: "hello", model: "gpt-9" });
+    expect(status).toBe(422);
+    expect(JSON.parse(text)).toEqual({
+      detail: [
+        {
+          loc: ["body", "model"],
+          msg: "Input should be 'simulated' or 'my-echo'",
+          type: "literal_error",
+          ctx: { expected: "'simulated' or 'my-echo'" },
+        },
+      ],
+    });
+  });
+
+  it("have answers that can be resumed, whichever it is", async () => {
+    for (const model of ["simulated", "my-echo"]) {
+      const first = await askResumable(chat, "hello", { model });
+      await first.ended();
+      const all = numberedEvents(first.text);
+      expect(all.end).toBe("[DONE]");
+      const rest = await readOn(chat, idOf(first), 1);
+      await rest.ended();
+      expect(numberedEvents(rest.text)).toEqual({ ...all, tokens: all.tokens.slice(1) });
+    }
+  });
+
+  it("must both be there for the chat to be ready, and are after a reload", async () => {
+    for (const reloads of [0, 1]) {
+      if (reloads > 0) {
+        chat.signal("SIGHUP");
+        await chat.logged("reloaded in ");
+        expect(await ask({ prompt: "b", model: "my-echo" })).toBe('echo["b",false]');
+      }
+      const { status, apps } = (await (await fetch(`${chat.url}/readyz`)).json()) as {
+        status: string;
+        apps: { app: string; workers: number }[];
+      };
+      expect(status).toBe("ready");
+      expect(apps.map(({ app, workers }) => [app.replace(/^.*\//, ""), workers])).toEqual([
+        ["chat-app:ChatApp", 1],
+        ["echo:Echo", 1],
+      ]);
+    }
+  });
+
+  it("are in the API's description", async () => {
+    const { paths } = JSON.parse(await (await fetch(`${chat.url}/openapi.json`)).text());
+    for (const path of ["/chat", "/chat/sync"]) {
+      const { schema } = paths[path].post.requestBody.content["application/json"];
+      expect(schema.properties.model.enum).toEqual(["simulated", "my-echo"]);
+      expect(schema.required).toEqual(["prompt"]);
+    }
+  });
+});
+
+describe("a CHAT_MODELS that is wrong ends the start with its name and the reason", () => {
+  it.each([
+    ["gpt-9", /CHAT_MODELS: no model "gpt-9" is built in .*write gpt-9=PATH:Class/],
+    ["a=./nowhere:Echo", /no such file: .*nowhere/],
+  ])("%s", async (models, reason) => {
+    const cwd = temporaryFolder();
+    let server: RunningServer | undefined;
+    try {
+      server = await startServer({ args: startChatArgs, env: { CHAT_MODELS: models }, cwd, until: "" });
+      expect((await server.exited()).code).toBe(1);
+      const said = server.errors;
+      await eventually("it says why", () => said() !== "");
+      expect(said()).toMatch(reason);
+    } finally {
+      await server?.stop();
+      removeFolder(cwd);
+    }
+  });
+});
