@@ -91,7 +91,8 @@ const table = {
   }),
   timeout: setting<number>({
     section: "HTTP workers",
-    description: "Seconds after which an HTTP worker whose event loop is silent is replaced; 0 for never.",
+    description:
+      "Seconds after which an HTTP worker, or the dirty arbiter, whose event loop is silent is replaced; 0 for never.",
     metavar: "SEC",
     kind: "number",
     validator: seconds(0),
