@@ -305,7 +305,7 @@ export class Arbiter {
       child.kill();
       // What took all of its time once will take it again.
       if (!child.ready && this.generations.isUpcoming(crew))
-        this.generations.abandon(`a ${title(crew.kind)} ${reason}`);
+        this.generations.abandon(`a ${title(crew.kind)} ${reason}`, crew.kind);
     }
   }
 

@@ -17,6 +17,13 @@ export interface Generation {
 /** The settings were good, and the workers that they asked for were given up. */
 export class GivenUpError extends Error {
   override readonly name = "GivenUpError";
+  /** The kind that could not start; undefined: none is to blame, the generation was only in the way. */
+  readonly culprit: ReloadedKind | undefined;
+
+  constructor(reason: string, culprit?: ReloadedKind) {
+    super(reason);
+    this.culprit = culprit;
+  }
 }
 
 /** What the arbiter does about changes of generations. */
@@ -136,8 +143,11 @@ export class Generations {
     });
   }
 
-  /** Gives up the generation that starts, if there is one. */
-  abandon(reason: string): void {
+  /**
+   * Gives up the generation that starts, if there is one.
+   * @param culprit the kind that could not start. Default: none is to blame.
+   */
+  abandon(reason: string, culprit?: Kind): void {
     const { upcoming } = this;
     if (upcoming === undefined) return;
     this.upcoming = undefined;
@@ -148,7 +158,7 @@ export class Generations {
     dirty.yielded = 0;
     this.events.appsChanged();
     this.events.abandoned(generation, reason);
-    reject(new GivenUpError(reason));
+    reject(new GivenUpError(reason, culprit === "dirty-arbiter" ? undefined : culprit));
   }
 
   /** Goes on with whatever is under way. Called after every event. */
@@ -161,7 +171,8 @@ export class Generations {
       (crew) => this.isUpcoming(crew) && crew.backoff.looping,
     );
     if (failing !== undefined) {
-      this.abandon(`the ${failing.kind.replace("-", " ")} cannot start: ${failing.lastFailure}`);
+      const { kind, lastFailure } = failing;
+      this.abandon(`the ${kind.replace("-", " ")} cannot start: ${lastFailure}`, kind);
       return;
     }
     if (this.isUpcoming(generation.dirty) && !generation.dirty.complete) return;

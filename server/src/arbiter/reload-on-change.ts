@@ -19,25 +19,39 @@ export interface Reloadable {
 export function reloadOnChange(server: Reloadable, log: Logger): (change: FileChange) => void {
   const outdated = new Set<WorkerKind>();
   let configOutdated = false;
+  /**
+   * Dirty workers could not start, and nothing has changed since that they loaded. They would hold up the web app's
+   * changes, and fail again. Not so HTTP workers that could not: the change of a dirty app may be what they need.
+   */
+  let dirtyBroken = false;
   let changes = 0;
 
   async function carryOut({ kinds, configChanged, files }: FileChange): Promise<void> {
     const change = ++changes;
     for (const kind of kinds) outdated.add(kind);
     configOutdated ||= configChanged;
+    if (kinds.has("dirty-worker") || configChanged) dirtyBroken = false;
     log.info(`changed: ${files.map((file) => path.relative(process.cwd(), file)).join(", ")}`);
-    let done = true;
-    let usable = true;
+    // A reload would replace the dirty workers too, so meanwhile the settings stay as they are.
+    const whole = configOutdated && !dirtyBroken;
+    const replaced = [...outdated].filter((kind) => kind !== "dirty-worker" || !dirtyBroken);
     try {
-      await (configOutdated ? server.reload() : server.restart([...outdated]));
+      await (whole ? server.reload() : server.restart(replaced));
     } catch (error) {
-      done = false;
-      usable = error instanceof GivenUpError;
+      if (change !== changes) return;
+      // A config that cannot be used is tried again when it is mended, not with every file that is saved meanwhile.
+      if (!(error instanceof GivenUpError)) configOutdated = false;
+      else if (error.culprit === "dirty-worker") {
+        dirtyBroken = true;
+        outdated.add("dirty-worker");
+      }
+      return;
     }
     if (change !== changes) return;
-    // A config that cannot be used is tried again when it is mended, not with every file that is saved meanwhile.
-    if (done || !usable) configOutdated = false;
-    if (done) outdated.clear();
+    if (whole) {
+      configOutdated = false;
+      outdated.clear();
+    } else for (const kind of replaced) outdated.delete(kind);
   }
   return (change) => void carryOut(change);
 }

@@ -1,8 +1,8 @@
 /** --reload: whoever saves a file sees what it does, and only the workers that loaded it are replaced. */
-import { readdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type EchoServer, echoServers } from "./echo-app.ts";
 import { eventually } from "./harness.ts";
 import { ask } from "./http-tools.ts";
@@ -10,19 +10,25 @@ import { ask } from "./http-tools.ts";
 const start = echoServers();
 
 const app = (answer: string): string => `
+import { existsSync } from "node:fs";
 import { DirtyApp } from "tsunicorn";
 import { shared } from "./shared.ts";
-export class App extends DirtyApp { answer(): string { return "${answer} " + shared; } }
+export class App extends DirtyApp {
+  init(): void { if (existsSync("broken")) throw new Error("the model is broken"); }
+  answer(): string { return "${answer} " + shared; }
+}
 `;
 const main = (answer: string): string => `
-import { readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { getDirtyClient } from "tsunicorn";
 import { shared } from "./shared.ts";
 const { word } = createRequire(import.meta.url)("./word.json");
+if (existsSync("broken page")) throw new Error("the page is broken");
 export default async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  response.end(["${answer}", shared, word, await getDirtyClient().execute("./app.ts:App", "answer")].join(" "));
+  const answer = await getDirtyClient().execute("./app.ts:App", "answer").then(String, () => "failed");
+  response.end(["${answer}", shared, word, answer].join(" "));
 }
 `;
 const shared = (text: string): string => `export const shared: string = "${text}";\n`;
@@ -115,6 +121,95 @@ test("broken code leaves the old workers serving, and mending it is enough", asy
   await answers("mended shared word app shared");
   expect(server.pids("dirty worker")).toEqual(dirty);
 });
+
+test("a page shows what is saved also while a dirty app is broken, which is loaded once it is mended", async () => {
+  const { server, save, answers, pids, replaced } = await developing();
+  const [http, dirty] = pids();
+  save("app.ts", "export const ( = 1;");
+  await server.logged("the dirty worker cannot start");
+  save("main.ts", main("MAIN"));
+  await answers("MAIN shared word app shared");
+  const http2 = await replaced("http worker", http);
+  expect(server.pids("dirty worker")).toEqual(dirty);
+  expect(server.log().match(/the reload is given up/g)).toHaveLength(1);
+  save("app.ts", app("APP"));
+  await answers("MAIN shared word APP shared");
+  await replaced("dirty worker", dirty);
+  expect(server.pids("http worker")).toEqual(http2);
+});
+
+test("settings that were given up with a broken new app hold once the app is mended", async () => {
+  const { server, save, answers } = await developing();
+  save("other.ts", "export const ( = 1;");
+  save(
+    "tsunicorn.config.mjs",
+    "export default { workers: 2, dirtyApps: ['./app.ts:App', './other.ts:Other'] };",
+  );
+  await server.logged("the dirty worker cannot start");
+  save("main.ts", main("MAIN").replaceAll("./app.ts:App", "./other.ts:Other"));
+  await answers("MAIN shared word failed");
+  expect(server.pids("http worker")).toHaveLength(1);
+  save("other.ts", app("other").replace("class App", "class Other"));
+  await answers("MAIN shared word other shared");
+  await eventually("two workers serve", () => server.pids("http worker").length === 2);
+});
+
+describe("files of both kinds of workers are saved one after the other", () => {
+  const SLOW = 'import { setTimeout as sleep } from "node:timers/promises"; await sleep(1500);\n';
+
+  test("the web app while dirty workers load the new app: both end on new code", async () => {
+    const { server, save, answers } = await developing();
+    await answers("main shared word app shared");
+    save("app.ts", SLOW + app("APP"));
+    await eventually("the new app is being loaded", () => server.pids("dirty worker").length === 2);
+    save("main.ts", main("MAIN"));
+    await answers("MAIN shared word APP shared");
+    await settled(server);
+  });
+
+  test("a dirty app while HTTP workers load the new web app: both end on new code", async () => {
+    const { server, save, answers } = await developing();
+    await answers("main shared word app shared");
+    save("main.ts", SLOW + main("MAIN"));
+    await eventually("the new web app is being loaded", () => server.pids("http worker").length === 2);
+    save("app.ts", app("APP"));
+    await answers("MAIN shared word APP shared");
+    await settled(server);
+  });
+
+  test("the web app while its dirty workers are gone and fail to come back: nobody waits for them", async () => {
+    const { server, save, answers, pids, replaced } = await developing();
+    const [http, [doomed = 0]] = pids();
+    writeFileSync(join(server.folder, "broken"), "");
+    process.kill(doomed, "SIGKILL");
+    await server.logged(/dirty worker \d+ failed: init\(\)/);
+    save("main.ts", main("MAIN"));
+    await replaced("http worker", http);
+    await answers("MAIN shared word failed");
+    rmSync(join(server.folder, "broken"));
+    await answers("MAIN shared word app shared");
+  });
+
+  test("a dirty app while its web app cannot be started any more: nobody waits for that", async () => {
+    const { server, save, answers, pids, replaced } = await developing();
+    const [[doomed = 0], dirty] = pids();
+    writeFileSync(join(server.folder, "broken page"), "");
+    process.kill(doomed, "SIGKILL");
+    await server.logged(/http worker \d+ failed: The app/);
+    save("app.ts", app("APP"));
+    await replaced("dirty worker", dirty);
+    rmSync(join(server.folder, "broken page"));
+    await answers("main shared word APP shared");
+  });
+});
+
+/** Waits until the last of several reloads is over, and one worker of each kind is left. */
+async function settled(server: EchoServer): Promise<void> {
+  await server.logged("reloaded in ");
+  await eventually("one of each is left", () =>
+    ["http worker", "dirty worker"].every((kind) => server.pids(kind).length === 1),
+  );
+}
 
 test("a changed config file, or what it imports, is a reload with the new settings", async () => {
   const { server, save, pids, replaced } = await developing();
