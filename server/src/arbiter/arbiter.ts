@@ -466,7 +466,7 @@ export class Arbiter {
         .map((child) => ({
           crew: other,
           child,
-          yields: other === crew || !this.generations.isUpcoming(other),
+          yields: other === crew || this.generations.isBefore(other, crew),
         })),
     );
   }

@@ -52,7 +52,10 @@ export class Assignments {
 
   /** Assigns apps to those that wait, as far as resources allow. Called after every event. */
   settle(): void {
-    this.candidates = this.candidates.filter((candidate) => !this.assign(candidate));
+    this.candidates = this.candidates.filter(
+      // One that was told to stop meanwhile needs nothing any more.
+      (candidate) => !candidate.child.stopping && !this.assign(candidate),
+    );
   }
 
   private assign({ crew, child, statics }: Candidate): boolean {

@@ -115,6 +115,11 @@ export class Generations {
       : false;
   }
 
+  /** Whether the workers of a crew go, or are to go, before those of another. */
+  isBefore(crew: Crew, other: Crew): boolean {
+    return this.turnOf(crew) < this.turnOf(other);
+  }
+
   /** The apps that a crew which drains still serves, for the HTTP workers of its generation. */
   kept(crew: Crew): string[] | undefined {
     const generation = this.leaving.find(({ dirty }) => dirty === crew);
@@ -217,6 +222,11 @@ export class Generations {
       }
       return old.dirty.children.size > 0;
     });
+  }
+
+  private turnOf(crew: Crew): number {
+    if (this.isLeaving(crew)) return 0;
+    return this.isUpcoming(crew) ? 2 : 1;
   }
 
   private crewsOf(kind: "http" | "dirty"): Crew[] {

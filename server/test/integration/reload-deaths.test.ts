@@ -1,0 +1,136 @@
+/** Workers that die while a reload is under way take nothing with them. */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { type EchoServer, echoServers } from "./echo-app.ts";
+import { eventually } from "./harness.ts";
+import { ask, open } from "./http-tools.ts";
+
+/** A model that needs a unit. It notes who had which, and whether somebody else had it at that moment. */
+const app = (version: string, more = ""): string => `
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { DirtyApp } from "tsunicorn";
+${more}
+const lives = (pid) => { try { return process.kill(pid, 0); } catch { return false; } };
+export class Model extends DirtyApp {
+  static concurrency = 8;
+  static resources = { gpu: 1 };
+  init() {
+    const unit = process.env.CUDA_VISIBLE_DEVICES;
+    const before = existsSync("units.log") ? readFileSync("units.log", "utf8").trim().split("\\n") : [];
+    const holders = before.map((line) => JSON.parse(line)).filter((one) => one.unit === unit && lives(one.pid));
+    appendFileSync("units.log", JSON.stringify({ pid: process.pid, unit, shared: holders.length > 0 }) + "\\n");
+  }
+  says() { return { version: ${JSON.stringify(version)}, pid: process.pid }; }
+  async *ticks(n, ms) { for (let i = 0; i < n; i++) { yield i + " "; await sleep(ms); } }
+}
+`;
+
+const MAIN = `
+import { getDirtyClient } from "tsunicorn";
+export default async function serve(request, response) {
+  const client = getDirtyClient();
+  try {
+    if (request.url === "/ticks") {
+      for await (const tick of client.stream("./app.mjs:Model", "ticks", 40, 50)) response.write(tick);
+      response.end("done");
+    } else response.end(JSON.stringify(await client.execute("./app.mjs:Model", "says")));
+  } catch (error) { response.end("failed: " + error.name); }
+}
+`;
+
+const config = (settings: Record<string, unknown>): string => `export default ${JSON.stringify(settings)};\n`;
+
+const start = echoServers();
+
+async function server(units: string[], source = app("1")): Promise<EchoServer> {
+  const settings = {
+    dirtyApps: ["./app.mjs:Model"],
+    dirtyWorkers: units.length,
+    resources: { gpu: units },
+  };
+  return start([], {
+    files: { "main.mjs": MAIN, "app.mjs": source, "tsunicorn.config.mjs": config(settings) },
+    args: ["main.mjs"],
+  });
+}
+
+interface Holder {
+  readonly pid: number;
+  readonly unit: string;
+  readonly shared: boolean;
+}
+
+/** Each worker that began to load its model, with the unit that it was given. */
+function holders(running: EchoServer): Holder[] {
+  return readFileSync(join(running.folder, "units.log"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line): Holder => JSON.parse(line));
+}
+
+/** Waits until these units are held by workers that are not among the old, and by nobody else. */
+async function onlyNew(running: EchoServer, units: string[], old: number[]): Promise<void> {
+  await eventually(
+    "only new workers are left, each with a unit",
+    () => {
+      const pids = running.pids("dirty worker");
+      const held = holders(running).filter(({ pid }) => pids.includes(pid));
+      return (
+        pids.length === units.length &&
+        !pids.some((pid) => old.includes(pid)) &&
+        held
+          .map(({ unit }) => unit)
+          .sort()
+          .join() === units.join()
+      );
+    },
+    20_000,
+  );
+}
+
+describe("where units do not suffice for two generations, an old dirty worker that is killed in a reload", () => {
+  /** Reloads while each old worker has a stream, and waits until one of them drains. @returns that, and the others. */
+  async function reloading(running: EchoServer): Promise<{ drains: number; serve: number[] }> {
+    const old = running.pids("dirty worker");
+    const streams = await Promise.all(old.map(() => open(running.target, "/ticks")));
+    await Promise.all(streams.map((stream) => stream.has("0 ")));
+    const source = readFileSync(join(running.folder, "app.mjs"), "utf8");
+    writeFileSync(join(running.folder, "app.mjs"), source.replace('version: "1"', 'version: "2"'));
+    running.signal("SIGHUP");
+    await running.logged("is drained for its successor");
+    const drains = Number(/dirty worker (\d+) is drained for its successor/.exec(running.log())?.[1]);
+    return { drains, serve: old.filter((pid) => pid !== drains) };
+  }
+
+  async function serves(running: EchoServer, units: string[], old: number[]): Promise<void> {
+    await running.logged("reloaded in ", 30_000);
+    await onlyNew(running, units, old);
+    expect(JSON.parse((await ask(running.target, "/")).body)).toMatchObject({ version: "2" });
+    expect(holders(running).filter(({ shared }) => shared)).toEqual([]);
+    expect(running.log()).not.toContain("does not get app:Model");
+    expect(running.log()).not.toContain("the reload is given up");
+  }
+
+  test("while it still serves: it is the new generation that gets its unit, and keeps it", async () => {
+    const running = await server(["0", "1"]);
+    const { drains, serve } = await reloading(running);
+    for (const pid of serve) process.kill(pid, "SIGKILL");
+    await serves(running, ["0", "1"], [drains, ...serve]);
+  });
+
+  test("while it drains: its unit goes on to its successor", async () => {
+    const running = await server(["0", "1"]);
+    const { drains, serve } = await reloading(running);
+    process.kill(drains, "SIGKILL");
+    await serves(running, ["0", "1"], [drains, ...serve]);
+  });
+
+  test("and was the only one", async () => {
+    const running = await server(["0"]);
+    const { drains } = await reloading(running);
+    process.kill(drains, "SIGKILL");
+    await serves(running, ["0"], [drains]);
+  });
+});
