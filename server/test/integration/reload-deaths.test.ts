@@ -1,4 +1,4 @@
-/** Workers that die while a reload is under way take nothing with them. */
+/** Workers that die while a reload is under way, or say their last words after their end, take nothing with them. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -132,5 +132,49 @@ describe("where units do not suffice for two generations, an old dirty worker th
     const { drains } = await reloading(running);
     process.kill(drains, "SIGKILL");
     await serves(running, ["0"], [drains]);
+  });
+});
+
+describe("what a worker said last, and what is read after its end,", () => {
+  /**
+   * Has a process end by a signal, and what it said last arrive behind that: another process has inherited its
+   * channel, and writes to it once the arbiter has seen the end.
+   */
+  const lastWords = (...messages: object[]): string => `
+    const words = ${JSON.stringify(`${messages.map((one) => JSON.stringify(one)).join("\n")}\n`)};
+    spawn("/bin/sh", ["-c", 'while kill -0 "$0" 2>/dev/null; do sleep 0.01; done; printf %s "$1" >&3', String(process.pid), words],
+      { detached: true, stdio: ["ignore", "ignore", "ignore", 3] }).once("spawn", () => process.kill(process.pid, "SIGKILL"));
+    await new Promise(() => {});`;
+  const SPAWN = 'import { spawn } from "node:child_process";';
+
+  test("gives it no unit: its successor gets that", async () => {
+    const doomed = `${SPAWN} import { rmSync } from "node:fs";
+      if (existsSync("doomed")) { rmSync("doomed");
+        ${lastWords({ type: "loaded", apps: [{ app: "app:Model", resources: { gpu: 1 } }] }, { type: "ready" })} }`;
+    const running = await server(["0"], app("1", doomed));
+    const [{ pid = 0 } = {}] = holders(running);
+    writeFileSync(join(running.folder, "doomed"), "");
+    process.kill(pid, "SIGKILL");
+    await eventually("one has died of it", () => !existsSync(join(running.folder, "doomed")));
+    await eventually("another has the unit", () => holders(running).length === 2);
+    expect(holders(running)[1]).toMatchObject({ unit: "0", shared: false });
+    expect(running.log()).not.toContain("does not get app:Model");
+    await eventually("it serves", async () =>
+      (await ask(running.target, "/")).body.includes('"version":"1"'),
+    );
+  });
+
+  test("makes it no worker that has served: a start in which all die ends with the reason", async () => {
+    const running = await start([], {
+      files: { "main.mjs": `${SPAWN}\n${lastWords({ type: "ready" })}\nexport default () => {};` },
+      args: ["main.mjs"],
+      until: "",
+    });
+    expect((await running.exited(20_000)).code).toBe(3);
+    await eventually("it says why", () => running.errors() !== "");
+    expect(running.errors()).toContain(
+      "The http worker cannot start: it ended with signal SIGKILL before it was ready",
+    );
+    expect(running.log()).not.toMatch(/http worker \d+ is ready/);
   });
 });
