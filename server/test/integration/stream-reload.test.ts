@@ -1,5 +1,10 @@
 /** What readers of resumable streams see of reloads, and of a stop, with the whole server. */
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { type EchoServer, echoServers } from "./echo-app.ts";
 import { eventually, isAlive } from "./harness.ts";
@@ -18,6 +23,7 @@ export class App extends DirtyApp {
     appendFileSync("began.log", process.pid + "\\n");
     for (let i = emitted.length; i < n; i++) { await sleep(ms, undefined, { signal }); yield i + " "; }
   }
+  close() { appendFileSync("closed.log", process.pid + "\\n"); }
 }
 `;
 
@@ -150,6 +156,40 @@ test("a stop does not wait for readers that cannot come back", async () => {
   running.signal("SIGTERM");
   expect(await running.exited()).toEqual({ code: 0, signal: null });
   expect(Date.now() - began).toBeLessThan(4000);
+});
+
+describe("a quick stop ends at once what a graceful one waits for, and in good order", () => {
+  /** The dirty worker drains a run that nobody reads, for as long as its grace lasts. */
+  async function draining(running: EchoServer): Promise<void> {
+    await cutOff(running, 2000, 20);
+    running.signal("SIGTERM");
+    await running.logged(/http worker \d+ has stopped/);
+    await eventually("no HTTP worker is left", () => running.pids("http worker").length === 0);
+  }
+
+  async function endsAtOnce(running: EchoServer): Promise<void> {
+    const began = Date.now();
+    expect(await running.exited()).toEqual({ code: 0, signal: null });
+    expect(Date.now() - began).toBeLessThan(2000);
+    expect(readFileSync(join(running.folder, "closed.log"), "utf8").trim().split("\n")).toHaveLength(1);
+  }
+
+  test("by SIGINT", async () => {
+    const running = await server();
+    await draining(running);
+    running.signal("SIGINT");
+    await endsAtOnce(running);
+  });
+
+  test("by ctl shutdown quick", async () => {
+    const running = await server("--control-socket", "ctl.sock");
+    await draining(running);
+    const bin = fileURLToPath(new URL("../../bin/tsunicorn.mjs", import.meta.url));
+    const socket = join(running.folder, "ctl.sock");
+    const ctl = spawn(process.execPath, [bin, "ctl", "--socket", socket, "shutdown", "quick"]);
+    await once(ctl, "close");
+    await endsAtOnce(running);
+  });
 });
 
 test("a stream is found though its paused dirty worker comes late to a new dirty arbiter", async () => {
