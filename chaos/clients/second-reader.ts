@@ -11,14 +11,16 @@ export const secondReader: Client = async (world, self) => {
   const cancels = random.chance(0.33);
   let second: Promise<Verdict> | undefined;
   const { attempt, ending } = await persist(world, self, () => {
-    return new Attempt(world, self, {
+    const one = new Attempt(world, self, {
       ask: askFor(text, "/chat", { resumable: true }),
       text,
       numbered: true,
       onTokens: (_tokens, { headers }) => {
-        second ??= readBeside(String(headers["x-stream-id"]));
+        // One that was refused is asked for again, under another id.
+        if (one.check.error === undefined) second ??= readBeside(String(headers["x-stream-id"]));
       },
     });
+    return one;
   });
   const first = attempt.verdict(ending);
   const other = await second;
