@@ -305,7 +305,9 @@ export class DirtyArbiter {
         // First the streams: a request for one that is here must not be granted a slot.
         this.streams.workerReady(worker, ready);
         this.placement.workerReady(worker, ready);
-        this.options.registered(worker);
+        // Behind the notice that it brings, which leaves with this turn: whoever hears that the server is ready must
+        // not ask an HTTP worker that has not heard of it.
+        setImmediate(() => this.options.registered(worker));
         return;
       }
       case MSG.HEARTBEAT: {

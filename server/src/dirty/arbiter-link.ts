@@ -53,6 +53,11 @@ export class ArbiterLink {
   private retry: NodeJS.Timeout | undefined;
   private closed = false;
   private lastId = 0;
+  private news: (() => void) | undefined;
+  /** Resolves with the first news of the apps. */
+  private readonly firstNews = new Promise<void>((resolve) => {
+    this.news = resolve;
+  });
   /** The configured apps and their ready workers, as last heard. */
   apps: AppState[] = [];
   /** Whether the dirty arbiter can be reached right now. */
@@ -74,6 +79,16 @@ export class ArbiterLink {
     this.connection = connection;
     connection.send(MSG.HELLO, 0, this.hello);
     for (const [id, { type, message }] of this.waiting) this.send(type, id, message);
+  }
+
+  /** Waits until the dirty arbiter has said what there is, but for `ms` at most. */
+  async heard(ms: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, ms);
+    });
+    await Promise.race([this.firstNews, limit]);
+    clearTimeout(timer);
   }
 
   /** Asks for a slot. @returns the id to `cancel` it with. */
@@ -132,6 +147,7 @@ export class ArbiterLink {
     const dict = readDict(buffer, start, end);
     if (type === MSG.APPS) {
       this.apps = readApps(dict);
+      this.news?.();
       return;
     }
     // An id that is not there was cancelled while the answer was on its way.

@@ -149,6 +149,11 @@ export class ClientHost {
     this.arbiter.open();
   }
 
+  /** Waits until `status()` has something to say, but for `ms` at most. */
+  heard(ms: number): Promise<void> {
+    return this.arbiter.heard(ms);
+  }
+
   /** Closes every connection; runs that go on are cancelled by that. */
   close(): void {
     this.arbiter.close();

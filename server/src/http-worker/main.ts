@@ -20,6 +20,8 @@ process.on("SIGTERM", () => void stop(true));
 
 const HEARTBEAT_MS = 1000;
 const QUICK_MS = 1000;
+/** ms that a worker waits for news of the dirty side: without it the pages that need no dirty app are served all the same. */
+const NEWS_MS = 2000;
 let boot: Boot | undefined;
 let worker: HttpWorker | undefined;
 let stopping = false;
@@ -75,6 +77,9 @@ async function serve(boot: Boot): Promise<void> {
   dirty.open();
   await (await WorkerHooks.load(boot)).run("postFork");
   worker = new HttpWorker(settings, await loadWebApp(settings.app));
+  // Its first client must not be told that nothing is ready only because nobody has said yet what is.
+  await dirty.heard(NEWS_MS);
+  if (stopping) return;
   await worker.open(listeners);
   tellArbiter({ type: "ready" });
   // Several beats within the time after which the arbiter takes silence for death; 0 is never.
