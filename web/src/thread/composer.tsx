@@ -10,9 +10,13 @@ export function Composer(): JSX.Element {
   const aui = useAui();
   const hasKeys = useMedia(HAS_KEYS);
 
-  const editLast = (event: KeyboardEvent<HTMLTextAreaElement>): void => {
-    if (event.key !== "ArrowUp" || event.currentTarget.value !== "" || event.nativeEvent.isComposing) return;
-    const last = aui.thread.getState().messages.findLast(({ role }) => role === "user");
+  const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>): void => {
+    if (event.nativeEvent.isComposing) return;
+    const { isRunning, messages } = aui.thread.getState();
+    // Nothing can be sent now: without this, the key that sends would add a line.
+    if (event.key === "Enter" && !event.shiftKey && isRunning) event.preventDefault();
+    if (event.key !== "ArrowUp" || event.currentTarget.value !== "") return;
+    const last = messages.findLast(({ role }) => role === "user");
     if (last === undefined) return;
     event.preventDefault();
     aui.thread.message({ id: last.id }).composer().beginEdit();
@@ -31,7 +35,7 @@ export function Composer(): JSX.Element {
         placeholder="Ask anything"
         autoComplete="off"
         enterKeyHint="send"
-        onKeyDown={editLast}
+        onKeyDown={onKeyDown}
       />
       <div className="flex items-center gap-3">
         <ThinkingSwitch />
