@@ -25,6 +25,7 @@ const CHECKS = [
   ["Types of bench", tsc("bench")],
   ["Types of chaos", tsc("chaos")],
   ["Types of web", tsc("web")],
+  ["Types of e2e", tsc("e2e")],
   ["Lint and format", [join(root, "node_modules/@biomejs/biome/bin/biome"), "ci", `--colors=${colours}`]],
 ];
 

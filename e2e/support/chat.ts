@@ -16,7 +16,15 @@ export interface Chat {
  * @param flags of the tsunicorn command
  */
 export async function startChat(env: NodeJS.ProcessEnv = {}, ...flags: string[]): Promise<Chat> {
-  const port = await freePort();
+  return await startChatOn(await freePort(), env, ...flags);
+}
+
+/** Starts the chat on a port, as {@link startChat} does on a free one. */
+export async function startChatOn(
+  port: number,
+  env: NodeJS.ProcessEnv = {},
+  ...flags: string[]
+): Promise<Chat> {
   const url = `http://127.0.0.1:${port}`;
   const args = [join(repository, "scripts/start.mjs"), "--bind", `127.0.0.1:${port}`, ...flags];
   const command = new Command(process.execPath, args, { cwd: repository, env });

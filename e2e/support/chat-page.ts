@@ -1,0 +1,162 @@
+import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
+import { waitFor } from "./wait.ts";
+
+/** A person at a desk. */
+export const DESKTOP: BrowserContextOptions = { viewport: { width: 1280, height: 800 } };
+
+/** A person with a phone. */
+export const PHONE: BrowserContextOptions = {
+  viewport: { width: 390, height: 844 },
+  hasTouch: true,
+  isMobile: true,
+};
+
+/** What the page's policy forbids is reported to the page alone; as a warning it reaches the test. */
+function reportViolations(): void {
+  addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => {
+    console.warn(`forbidden by the policy: ${violatedDirective} ${blockedURI}`);
+  });
+}
+
+/** The chat page in a browser, found and used as a person does: by roles and names. */
+export class ChatPage {
+  readonly page: Page;
+  /** What should not happen: errors, warnings, breaches of the policy, and requests that leave the origin. */
+  readonly complaints: string[] = [];
+  readonly #expected: RegExp[] = [];
+
+  private constructor(page: Page, origin: string) {
+    this.page = page;
+    page.on("pageerror", (error) => this.#complain(`error: ${error.stack ?? error.message}`));
+    page.on("console", (message) => {
+      if (message.type() === "error" || message.type() === "warning") this.#complain(message.text());
+    });
+    page.on("request", (request) => {
+      const url = request.url();
+      if (!url.startsWith(`${origin}/`) && !url.startsWith(`blob:${origin}/`)) {
+        this.#complain(`a request left the origin: ${url}`);
+      }
+    });
+  }
+
+  /** Opens the page in a fresh profile. */
+  static async open(
+    browser: Browser,
+    url: string,
+    options: BrowserContextOptions = DESKTOP,
+  ): Promise<ChatPage> {
+    const context = await browser.newContext(options);
+    context.setDefaultTimeout(15_000);
+    await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+    await context.addInitScript(reportViolations);
+    const page = new ChatPage(await context.newPage(), new URL(url).origin);
+    await page.page.goto(url);
+    await page.prompt.waitFor();
+    return page;
+  }
+
+  /** Lets complaints pass that a test provokes. */
+  expectComplaints(...patterns: RegExp[]): void {
+    this.#expected.push(...patterns);
+  }
+
+  #complain(text: string): void {
+    if (!this.#expected.some((pattern) => pattern.test(text))) this.complaints.push(text);
+  }
+
+  /** Ends the answer that comes, which would hold up the server's end, and takes the page away. */
+  async close(): Promise<void> {
+    if (await this.stopButton.isVisible().catch(() => false)) {
+      await this.stopButton.click({ timeout: 2000 }).catch(() => undefined);
+      await this.ended(2000).catch(() => undefined);
+    }
+    await this.page.context().close();
+  }
+
+  get prompt(): Locator {
+    return this.page.getByRole("textbox", { name: "Message", exact: true });
+  }
+
+  get stopButton(): Locator {
+    return this.page.getByRole("button", { name: "Stop", exact: true });
+  }
+
+  get #messages(): Locator {
+    return this.page.getByRole("log", { name: "Conversation" });
+  }
+
+  /** All that was answered, in order. */
+  get answers(): Locator {
+    return this.#messagesOf("Answer");
+  }
+
+  /** All that was asked, in order. */
+  get questions(): Locator {
+    return this.#messagesOf("You");
+  }
+
+  get answer(): Locator {
+    return this.answers.last();
+  }
+
+  get question(): Locator {
+    return this.questions.last();
+  }
+
+  /** The conversations beside the one that is shown. */
+  get conversations(): Locator {
+    return this.page.getByRole("navigation", { name: "Conversations" });
+  }
+
+  /** A conversation of the list. */
+  conversation(title: string): Locator {
+    return this.conversations.getByRole("button", { name: title, exact: true });
+  }
+
+  #messagesOf(who: string): Locator {
+    return this.#messages
+      .locator("> *")
+      .filter({ has: this.page.getByRole("heading", { name: who, exact: true, level: 2 }) });
+  }
+
+  /** Writes a question and sends it with Enter. */
+  async send(text: string): Promise<void> {
+    const before = await this.answers.count();
+    await this.prompt.fill(text);
+    await this.prompt.press("Enter");
+    await waitFor("the answer's place", async () => (await this.answers.count()) === before + 1);
+  }
+
+  /** Sends a question and waits for the end of its answer. */
+  async ask(text: string): Promise<void> {
+    await this.send(text);
+    await this.ended();
+  }
+
+  /** Waits until no answer is in progress. */
+  async ended(timeout = 60_000): Promise<void> {
+    await this.stopButton.waitFor({ state: "hidden", timeout });
+  }
+
+  /** Waits until the last answer says something. */
+  async says(text: string | RegExp, message: Locator = this.answer): Promise<void> {
+    await message.getByText(text).first().waitFor();
+  }
+
+  /** The text of the last answer as its copy button gives it: exactly what the model said. */
+  async copied(message: Locator = this.answer): Promise<string> {
+    await this.page.evaluate(() => navigator.clipboard.writeText(""));
+    await message.getByRole("button", { name: "Copy", exact: true }).click();
+    return await waitFor("the copied text", () =>
+      this.page.evaluate(() => navigator.clipboard.readText()).then((text) => text || undefined),
+    );
+  }
+
+  /** How much wider the page is than its window. */
+  async overflow(): Promise<number> {
+    return await this.page.evaluate(() => {
+      const { scrollWidth, clientWidth } = document.documentElement;
+      return scrollWidth - clientWidth;
+    });
+  }
+}
