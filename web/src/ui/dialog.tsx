@@ -24,7 +24,10 @@ export function Dialog(props: {
       ref={dialog}
       aria-label={props.label}
       className={props.className}
-      onClose={props.onClose}
+      onClose={(event) => {
+        // React has the event of a dialog within this one pass by here, too.
+        if (event.target === event.currentTarget) props.onClose();
+      }}
       onClick={(event) => {
         if (event.target === event.currentTarget) props.onClose();
       }}
