@@ -22,11 +22,12 @@ function reportViolations(): void {
 export class ChatPage {
   readonly page: Page;
   /** What should not happen: errors, warnings, breaches of the policy, and requests that leave the origin. */
-  readonly complaints: string[] = [];
+  readonly complaints: string[];
   readonly #expected: RegExp[] = [];
 
-  private constructor(page: Page, origin: string) {
+  private constructor(page: Page, origin: string, complaints: string[] = []) {
     this.page = page;
+    this.complaints = complaints;
     page.on("pageerror", (error) => this.#complain(`error: ${error.stack ?? error.message}`));
     page.on("console", (message) => {
       if (message.type() === "error" || message.type() === "warning") this.#complain(message.text());
@@ -50,6 +51,14 @@ export class ChatPage {
     await context.grantPermissions(["clipboard-read", "clipboard-write"]);
     await context.addInitScript(reportViolations);
     const page = new ChatPage(await context.newPage(), new URL(url).origin);
+    await page.page.goto(url);
+    await page.prompt.waitFor();
+    return page;
+  }
+
+  /** Opens the page in another tab of the same profile. Its complaints are told with this one's. */
+  async another(url: string): Promise<ChatPage> {
+    const page = new ChatPage(await this.page.context().newPage(), new URL(url).origin, this.complaints);
     await page.page.goto(url);
     await page.prompt.waitFor();
     return page;

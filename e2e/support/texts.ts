@@ -44,14 +44,14 @@ const CLAUSES = [
   "whoever waits is told so",
 ];
 
+/** How many sentences {@link LONG} has; each says its number. */
+export const SENTENCES = 45;
+
 /** A long text, no sentence of which is like another: a part that is lost or comes twice shows. */
 export const LONG: string = Array.from(
-  { length: 60 },
+  { length: SENTENCES },
   (_, index) =>
     `Sentence ${index + 1} says that ${CLAUSES[index % CLAUSES.length]}.${index % 6 === 5 ? "\n\n" : " "}`,
 )
   .join("")
   .trim();
-
-/** Every sentence of {@link LONG} says its number: these are all of them. */
-export const LONG_NUMBERS: readonly number[] = Array.from({ length: 60 }, (_, index) => index + 1);

@@ -5,7 +5,7 @@ import { BEGINNING, LONG, SHOWCASE } from "../texts.ts";
 
 const WORD_MS = 4;
 /** Slow enough for a test to do something in the middle. */
-const SLOW_WORD_MS = 8;
+const SLOW_WORD_MS = 6;
 
 /**
  * A model that does what its prompt tells it, by the first word: `show` and `long` recite texts, `hold` begins and
