@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ask } from "./support/chat.ts";
 import type { ChatPage } from "./support/chat-page.ts";
 import { pageSuite } from "./support/page-suite.ts";
+import { startProxy } from "./support/proxy.ts";
 import { SHOWCASE } from "./support/texts.ts";
 import { waitFor } from "./support/wait.ts";
 
@@ -90,6 +91,25 @@ describe("answers of the chat page", () => {
     await page.ask("and what did I ask you earlier?");
     await page.says("You have asked me 2 questions");
     await page.answer.getByRole("blockquote").getByText("what did I ask before?").waitFor();
+  });
+});
+
+describe("the chat page below a path of a proxy", () => {
+  const suite = pageSuite();
+
+  it("works as anywhere, and asks for nothing above it", async () => {
+    const proxy = await startProxy(suite.chat.url, { below: "/tools/chat" });
+    try {
+      const page = await suite.open(undefined, `${proxy.url}/`);
+      await page.ask("show");
+      await page.answer.getByRole("table").waitFor();
+      await page.page.reload();
+      await page.answer.getByRole("table").waitFor();
+      await page.page.getByRole("link", { name: "API docs" }).click();
+      await page.page.waitForURL("**/tools/chat/docs**");
+    } finally {
+      await proxy.stop();
+    }
   });
 });
 

@@ -137,6 +137,19 @@ describe("conversations of the chat page", () => {
     await page.says("You said “hello”");
   });
 
+  it("are forgotten where the browser keeps nothing, which the page says", async () => {
+    const page = await suite.open();
+    await page.page
+      .context()
+      .addInitScript(() => Object.defineProperty(window, "indexedDB", { value: undefined }));
+    await page.page.reload();
+    await page.ask("hello");
+    await page.says("You said “hello”");
+    await page.page.getByText("This browser keeps no chats: a reload forgets them.").waitFor();
+    await page.page.reload();
+    await page.page.getByRole("heading", { name: "What would you like to know?" }).waitFor();
+  });
+
   it("are in a drawer on a phone, which closes when one is opened", async () => {
     const page = await suite.open(PHONE);
     await page.ask("the first question");

@@ -11,13 +11,18 @@ export interface BrittleProxy {
   stop(): Promise<void>;
 }
 
-/**
- * Starts a proxy in front of a chat.
- * @param rewrite what becomes of the body of a request
- */
+/** What a proxy changes. */
+export interface ProxyOptions {
+  /** What becomes of the body of a request. */
+  readonly rewrite?: (body: string) => string;
+  /** The path below which it shows the chat, such as `/tools/chat`; default: none. */
+  readonly below?: string;
+}
+
+/** Starts a proxy in front of a chat. */
 export async function startProxy(
   target: string,
-  rewrite: (body: string) => string = (body) => body,
+  { rewrite = (body) => body, below = "" }: ProxyOptions = {},
 ): Promise<BrittleProxy> {
   const { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();
@@ -27,7 +32,9 @@ export async function startProxy(
     for await (const piece of incoming) pieces.push(piece);
     const body = rewrite(Buffer.concat(pieces).toString());
     const headers = { ...incoming.headers, "content-length": String(Buffer.byteLength(body)) };
-    const { method, url: path } = incoming;
+    const { method, url = "" } = incoming;
+    if (!url.startsWith(`${below}/`)) return void outgoing.writeHead(404).end();
+    const path = url.slice(below.length);
     const asked = request({ hostname, port, method, path, headers }, (answer) => {
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.on("error", () => outgoing.destroy()).pipe(outgoing);
@@ -46,7 +53,7 @@ export async function startProxy(
     for (const socket of sockets) socket.destroy();
   };
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${below}`,
     cut,
     mend: () => {
       isCut = false;

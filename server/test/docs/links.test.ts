@@ -5,8 +5,9 @@ import { isThere, pages, read } from "./pages.ts";
 
 /** The links and pictures of a page that lead to this repository: `PATH`, `PATH#ANCHOR` or `#ANCHOR`. */
 function linksOf(page: string): string[] {
-  return [...withoutBlocks(read(page)).matchAll(/\]\(([^()\s]+)\)/g)]
-    .map(([, target = ""]) => target)
+  const links = withoutBlocks(read(page)).matchAll(/\]\(([^()\s]+)\)|\b(?:src|srcset|href)="([^"\s]+)"/g);
+  return [...links]
+    .map(([, target, attribute = ""]) => target ?? attribute)
     .filter((target) => !/^\w+:/.test(target));
 }
 
