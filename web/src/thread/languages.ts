@@ -84,9 +84,19 @@ export const bundledLanguagesInfo = Object.entries(ALIASES).map(([id, aliases]) 
   aliases,
 }));
 
-/** Makes a highlighter for some of them. It brings no themes: the page has its own. */
-export const createHighlighter = createBundledHighlighter({
+/** The longest time for one line. Shiki's half a second is soon over where a grammar is still cold, and the rest plain. */
+const LINE_MS = 10_000;
+
+const createPlain = createBundledHighlighter({
   langs: bundledLanguages,
   themes: {},
   engine: () => createJavaScriptRegexEngine({ forgiving: true }),
 });
+
+/** Makes a highlighter for some of them. It brings no themes: the page has its own. */
+export async function createHighlighter(...options: Parameters<typeof createPlain>) {
+  const highlighter = await createPlain(...options);
+  const { codeToTokens } = highlighter;
+  highlighter.codeToTokens = (code, how) => codeToTokens(code, { ...how, tokenizeTimeLimit: LINE_MS });
+  return highlighter;
+}
