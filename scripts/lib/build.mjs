@@ -24,6 +24,7 @@ const WORKSPACES = {
       "web/index.html",
       "web/vite.config.ts",
       "web/compress.ts",
+      "web/left-out.ts",
       "web/tsconfig.json",
     ],
     build: () => bundle("web"),
