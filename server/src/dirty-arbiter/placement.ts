@@ -5,6 +5,7 @@ import {
   DirtyNoWorkersAvailableError,
   DirtyQueueFullError,
   DirtyQueueTimeoutError,
+  DirtyTimeoutError,
 } from "../protocol/errors.ts";
 import type { AppState, Placed, Ready } from "../protocol/messages.ts";
 import { slotId } from "../protocol/slot.ts";
@@ -417,11 +418,14 @@ export class Placement {
     const limit = this.options.queueTimeoutMs;
     for (const request of app.queue.all()) {
       if (now < (request.until ?? request.arrival + limit)) continue;
-      const error = new DirtyQueueTimeoutError(`${app.name} had no free slot for ${limit / 1000} s.`, {
-        details: { retry_after: app.rate.retryAfter(app.queue.size, now) },
-      });
+      const details = { retry_after: app.rate.retryAfter(app.queue.size, now) };
       app.queue.remove(request);
-      this.events.rejected(request, error);
+      this.events.rejected(
+        request,
+        request.until === undefined
+          ? new DirtyQueueTimeoutError(`${app.name} had no free slot for ${limit / 1000} s.`, { details })
+          : ranOutOfTime(request),
+      );
     }
   }
 
@@ -447,6 +451,11 @@ export class Placement {
 
 function newApp(name: string): App {
   return { name, queue: new AppQueue<PlaceRequest>(), rate: new DrainRate(), notices: new PlaceNotices() };
+}
+
+// Its time is its run's, not the queue's: the same error as where its worker, or its client, sees that first.
+function ranOutOfTime({ app, action }: PlaceRequest): DirtyError {
+  return new DirtyTimeoutError(`${app} ${action} took longer than it may: it waited to be continued.`);
 }
 
 function notFound(app: string): DirtyError {

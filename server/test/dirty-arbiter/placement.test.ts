@@ -5,6 +5,7 @@ import {
   DirtyNoWorkersAvailableError,
   DirtyQueueFullError,
   DirtyQueueTimeoutError,
+  DirtyTimeoutError,
 } from "../../src/protocol/errors.ts";
 import { epochOf, slotId } from "../../src/protocol/slot.ts";
 import { Desk, socketOf } from "./desk.ts";
@@ -210,6 +211,7 @@ describe("a full app", () => {
     expect(desk.rejected).toEqual([]);
     desk.wait(200, 1);
     expect(desk.rejected.map(({ id }) => id)).toEqual([late]);
+    expect(desk.rejected[0]?.error).toBeInstanceOf(DirtyTimeoutError);
   });
 
   test("a request that left the queue is never run and makes room for the next", () => {
