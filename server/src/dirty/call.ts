@@ -51,9 +51,9 @@ export class Call extends CallReader implements PlaceListener, RunListener {
   /** The last slot. */
   private slot = 0;
   private lostBefore = 0;
-  /** The worker that it was given last, and the last one that died. */
+  /** The worker that it was given last, and those that died with it; undefined: none did. */
   private worker = 0;
-  private lostWorker = 0;
+  private lostWorkers: Set<number> | undefined;
   private refusals = 0;
   /** There once the action turned out to be one that can be continued. */
   private continuation: Continuation | undefined;
@@ -239,8 +239,9 @@ export class Call extends CallReader implements PlaceListener, RunListener {
 
   lost(): void {
     this.link = undefined;
-    const isKnown = this.worker === this.lostWorker;
-    this.lostWorker = this.worker;
+    const isKnown = this.lostWorkers?.has(this.worker) === true;
+    this.lostWorkers ??= new Set();
+    this.lostWorkers.add(this.worker);
     if (!this.begun && isKnown) {
       // The dirty arbiter has not heard yet that this worker died: no other one did.
       this.retryRefused();

@@ -246,6 +246,19 @@ describe("a worker whose socket ends", () => {
     expect(await result).toEqual({ value: 1 });
   });
 
+  test("with another, and both are taken for alive a while longer: those are two deaths", async () => {
+    const result = outcome(client.execute(APP, "add"));
+    for (const id of [7, 8, 7, 8, 7]) {
+      await side.grant(worker.path, id);
+      const peer = await worker.peer();
+      await peer.next(MSG.RUN);
+      peer.leave();
+    }
+    const run = await side.take(worker);
+    run.returns(1);
+    expect(await result).toEqual({ value: 1 });
+  });
+
   test("and cannot be reached at all: the request is placed again", async () => {
     const result = outcome(client.execute(APP, "add"));
     await side.grant(side.pathOf("nobody"));
