@@ -3,8 +3,9 @@ import { queuedEvent } from "./sse.ts";
 
 /** Shows the client of a resumable answer its place in the queue, between the headers and the first token. */
 export class QueuePlace {
-  readonly #raw: ServerResponse;
-  #state: "early" | "shown" | "over" = "early";
+  /** Let go of at the end: a request that waits on without its client still has its listener, and with that all this. */
+  #raw: ServerResponse | undefined;
+  #shown = false;
   #position: number | undefined;
   #sent: number | undefined;
 
@@ -21,19 +22,19 @@ export class QueuePlace {
 
   /** The headers are out. */
   show(): void {
-    if (this.#state === "early") this.#state = "shown";
+    this.#shown = true;
     this.#send();
   }
 
   /** The answer waits no more, or nobody reads it. */
   end(): void {
-    this.#state = "over";
+    this.#raw = undefined;
   }
 
   // At most one a second for as long as a request may wait, so there is no need to ask whether the client reads.
   #send(): void {
-    if (this.#state !== "shown" || this.#position === undefined || this.#position === this.#sent) return;
+    if (!this.#shown || this.#position === undefined || this.#position === this.#sent) return;
     this.#sent = this.#position;
-    this.#raw.write(queuedEvent(this.#position));
+    this.#raw?.write(queuedEvent(this.#position));
   }
 }
