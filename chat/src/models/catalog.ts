@@ -80,5 +80,7 @@ function absoluteSpec(name: string, spec: string, folder: string): string {
   const at = spec.indexOf(":");
   if (at < 1 || at === spec.length - 1)
     throw new Error(`${name} is ${JSON.stringify(spec)}; write ${name}=PATH:Class`);
+  // What follows is the name of a module, which is in no folder.
+  if (spec.startsWith("python:")) return spec;
   return `${path.resolve(folder, spec.slice(0, at))}${spec.slice(at)}`;
 }

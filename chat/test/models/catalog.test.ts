@@ -23,6 +23,12 @@ describe("CHAT_MODELS", () => {
     expect(apps).toEqual(models.map(({ app }) => app));
   });
 
+  it("leaves apps in Python as they are: what they name is no path", () => {
+    expect(parseModels("mine=python:my_model:MyModel", "/home/ann").apps).toEqual([
+      "python:my_model:MyModel",
+    ]);
+  });
+
   it("means the same when it is read again in another folder", () => {
     const catalog = parseModels("a=./a.ts:A,simulated,simulated2=./a.ts:A", "/home/ann");
     expect(parseModels(String(catalog), "/elsewhere")).toEqual(catalog);
