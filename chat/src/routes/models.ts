@@ -3,8 +3,8 @@ import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { ModelCatalog } from "../models/catalog.ts";
 import { MODELS } from "../schemas/responses.ts";
 
-// Nobody knows when a model was made; clients only ask for a number that stays the same.
-const CREATED = Math.floor(Date.now() / 1000);
+// Nobody knows when a model was made; clients only ask for a number that stays the same, whichever worker they reach.
+const CREATED = Date.UTC(2026, 0, 1) / 1000;
 
 /** `GET /v1/models`: the models that can be asked for, in OpenAI's form. */
 export function modelRoutes({ names }: ModelCatalog): (scope: FastifyInstance) => Promise<void> {

@@ -47,7 +47,7 @@ describe("two models", () => {
     const response = await fetch(`${chat.url}/v1/models`);
     expect(response.status).toBe(200);
     const text = await response.text();
-    const model = { object: "model", created: expect.any(Number), owned_by: "tsunicorn" };
+    const model = { object: "model", created: 1_767_225_600, owned_by: "tsunicorn" };
     expect(JSON.parse(text)).toEqual({
       object: "list",
       data: [
