@@ -21,13 +21,13 @@ of white space, then \`data: [DONE]\`. Joined, the tokens are the exact text.
 
 The headers go out with the first token, so a failure before it is a status. A later one is a single
 \`data: {"error":{"type":"…","message":"…"}}\`, and the stream ends without \`[DONE]\`. Its type is one of
-\`timeout\`, \`app_error\`, \`worker_died\`, \`draining\`, \`unavailable\`, \`internal_error\`.
+\`timeout\`, \`app_error\`, \`worker_died\`, \`no_workers\`, \`draining\`, \`unavailable\`, \`internal_error\`.
 
 With \`"resumable": true\` the answer outlives its connection. The headers go out as soon as the request is queued or
 runs, with \`X-Stream-Id\`; each token has an \`id:\` line with its number; and until the first token there is a
 comment line at least every 15 s. While it waits, \`event: queued\` with \`data: {"position": N}\` says its place in the
-queue, 1 for the next one, when that has changed and at most once a second. \`GET /chat/streams/{id}\` continues, \`DELETE\` cancels. Errors in mid-stream can
-then also be \`queue_timeout\`, \`no_workers\`, \`stream_gone\` and \`cancelled\`.`;
+queue, 1 for the next one, when that has changed and at most once a second. \`GET /chat/streams/{id}\` continues,
+\`DELETE\` cancels. Errors in mid-stream can then also be \`queue_timeout\`, \`stream_gone\` and \`cancelled\`.`;
 
 /** `POST /chat`, streamed, and `POST /chat/sync`, in one piece. */
 export function chatRoutes(models: ModelCatalog): (scope: FastifyInstance) => Promise<void> {
