@@ -178,4 +178,20 @@ describe("writing on the chat page", () => {
     await page.prompt.press("Enter");
     await page.says("You said “next question”");
   });
+
+  it("keeps a question as it is edited while an answer comes, and sends it when that has ended", async () => {
+    const page = await suite.open();
+    await page.ask("what is red?");
+    await page.send("hold");
+    await page.says(BEGINNING);
+    await page.questions.first().getByRole("button", { name: "Edit this message" }).click();
+    const field = page.page.getByRole("textbox", { name: "Edit your message" });
+    await field.fill("what is blue?");
+    await field.press("Enter");
+    expect(await field.inputValue()).toBe("what is blue?");
+    await page.stopButton.click();
+    await page.ended();
+    await field.press("Enter");
+    await page.says("You said “what is blue?”");
+  });
 });

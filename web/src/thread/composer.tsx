@@ -4,19 +4,19 @@ import { setPreferences, usePreferences } from "../preferences.ts";
 import { Icon } from "../ui/icons.tsx";
 import { HAS_KEYS, useMedia } from "../ui/use-media.ts";
 import { ModelChoice } from "./model-choice.tsx";
+import { useHeldEnter } from "./use-held-enter.ts";
 
 /** Where a question is written. */
 export function Composer(): JSX.Element {
   const aui = useAui();
   const hasKeys = useMedia(HAS_KEYS);
+  const holdEnter = useHeldEnter();
 
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>): void => {
     if (event.nativeEvent.isComposing) return;
-    const { isRunning, messages } = aui.thread.getState();
-    // Nothing can be sent now: without this, the key that sends would add a line.
-    if (event.key === "Enter" && !event.shiftKey && isRunning) event.preventDefault();
+    holdEnter(event);
     if (event.key !== "ArrowUp" || event.currentTarget.value !== "") return;
-    const last = messages.findLast(({ role }) => role === "user");
+    const last = aui.thread.getState().messages.findLast(({ role }) => role === "user");
     if (last === undefined) return;
     event.preventDefault();
     aui.thread.message({ id: last.id }).composer().beginEdit();

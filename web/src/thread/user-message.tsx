@@ -4,6 +4,7 @@ import { Icon } from "../ui/icons.tsx";
 import { BranchPicker } from "./branch-picker.tsx";
 import { CopyButton } from "./copy-button.tsx";
 import { textOf } from "./message-text.ts";
+import { useHeldEnter } from "./use-held-enter.ts";
 
 /** A question: a bubble, which can be copied and asked again in other words. */
 export const UserMessage = memo(function UserMessage(): JSX.Element {
@@ -47,6 +48,7 @@ export const UserMessage = memo(function UserMessage(): JSX.Element {
 
 /** The same question, open for change. Sending it makes another branch of the conversation. */
 function EditBox(): JSX.Element {
+  const holdEnter = useHeldEnter();
   return (
     <ComposerPrimitive.Root className="edit-box">
       <ComposerPrimitive.Input
@@ -54,6 +56,7 @@ function EditBox(): JSX.Element {
         rows={1}
         maxRows={12}
         aria-label="Edit your message"
+        onKeyDown={holdEnter}
         className="block w-full resize-none bg-transparent outline-none"
       />
       <div className="mt-2 flex justify-end gap-2">
