@@ -23,6 +23,7 @@ async function append(session: ThreadSession, { message, parentId }: Item): Prom
   const stored = toStored(message, session.keptId(parentId), await session.streamOf(message.id));
   if (stored === undefined) return;
   const conversationId = await session.identity.begun();
+  await session.store.conversations.writeBegun(conversationId);
   session.keepAs(message.id, await session.store.messages.add(conversationId, stored));
 }
 

@@ -21,7 +21,7 @@ export function createThreadList(
     list: async () => ({ threads: (await conversations.list()).map(toThread) }),
     initialize: async () => {
       const remoteId = newId();
-      await conversations.create(remoteId);
+      await conversations.begin(remoteId);
       return { remoteId, externalId: undefined };
     },
     rename: (id, title) => conversations.change(id, { title }),

@@ -16,6 +16,8 @@ export interface Conversation {
 /** The conversations that the browser keeps. */
 export class Conversations {
   readonly #storage: Storage;
+  /** Begun where the browser's storage was full: to be written with their first message that finds room. */
+  readonly #unwritten = new Set<string>();
 
   constructor(storage: Storage) {
     this.#storage = storage;
@@ -43,6 +45,21 @@ export class Conversations {
     this.#storage.announce({ type: "conversations", conversationId: id });
   }
 
+  /** Begins a conversation, also where it cannot be written now: what is said in it is shown all the same. */
+  async begin(id: string): Promise<void> {
+    await this.create(id).catch((error: unknown) => {
+      console.warn("A conversation could not be kept.", error);
+      this.#unwritten.add(id);
+    });
+  }
+
+  /** Writes a conversation that could not be written when it began. Brings back none that was deleted. */
+  async writeBegun(id: string): Promise<void> {
+    if (!this.#unwritten.has(id)) return;
+    await this.create(id);
+    this.#unwritten.delete(id);
+  }
+
   /** Changes what is known of a conversation. Does nothing where there is none any more. */
   async change(
     id: string,
@@ -58,6 +75,7 @@ export class Conversations {
 
   /** Deletes a conversation with its messages and what is still to come. */
   async delete(id: string): Promise<void> {
+    this.#unwritten.delete(id);
     await this.#storage.transact("readwrite", async (tables) => {
       for (const row of await tables.messages.all(id)) await deleteRow(tables, "messages", row);
       for (const row of await tables.pending.all(id)) await deleteRow(tables, "pending", row);
