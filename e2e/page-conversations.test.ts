@@ -129,6 +129,23 @@ describe("conversations of the chat page", () => {
     await waitFor("an empty page", async () => (await page.questions.count()) === 0);
   });
 
+  it("that another tab deleted do not come back with Back", async () => {
+    const page = await openTwo();
+    await page.conversation("the first question").click();
+    await page.says("You said “the first question”");
+    page.expectComplaints(/There is no conversation/);
+    const other = await page.another(suite.chat.url);
+    await choose(other, "the first question", "Delete");
+    await other.page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+    const welcome = page.page.getByRole("heading", { name: "What would you like to know?" });
+    await welcome.waitFor();
+    await page.page.goBack();
+    await page.conversation("the second question").waitFor();
+    await waitFor("the address of a new chat", () => !page.page.url().includes("/c/"));
+    await welcome.waitFor();
+    expect(await page.questions.count()).toBe(0);
+  });
+
   it("that are not in this browser leave an empty page", async () => {
     const page = await suite.open(DESKTOP, `${suite.chat.url}/#/c/not-there`);
     page.expectComplaints(/There is no conversation not-there/);

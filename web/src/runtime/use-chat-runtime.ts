@@ -88,8 +88,11 @@ function useStoredChanges(runtime: AssistantRuntime): void {
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const stop = chatStore.storage.onChange(({ type, conversationId }) => {
-      if (type === "deleted" && shownConversation() === conversationId) {
-        void runtime.threads.switchToNewThread();
+      // Left in this page, what another tab deleted could be opened again by Back, and nothing said in it would be
+      // kept. Where this page deleted it, there is none to find.
+      if (type === "deleted") {
+        const here = async () => runtime.threads.getItemById(conversationId).delete();
+        here().catch(() => undefined);
       }
       clearTimeout(timer);
       timer = setTimeout(() => void runtime.threads.reload(), RELOAD_MS);

@@ -76,12 +76,15 @@ export class Conversations {
   /** Deletes a conversation with its messages and what is still to come. */
   async delete(id: string): Promise<void> {
     this.#unwritten.delete(id);
-    await this.#storage.transact("readwrite", async (tables) => {
+    const wasThere = await this.#storage.transact("readwrite", async (tables) => {
+      const conversation = await getConversation(tables, id);
       for (const row of await tables.messages.all(id)) await deleteRow(tables, "messages", row);
       for (const row of await tables.pending.all(id)) await deleteRow(tables, "pending", row);
       await tables.conversations.delete([id]);
+      return conversation !== undefined;
     });
-    this.#storage.announce({ type: "deleted", conversationId: id });
+    // Other tabs delete what they show of it, too; that must not come back here as news.
+    if (wasThere) this.#storage.announce({ type: "deleted", conversationId: id });
   }
 }
 
