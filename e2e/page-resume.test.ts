@@ -108,6 +108,20 @@ describe("an answer of the chat page that is interrupted", () => {
     await page.conversation("long").click();
     await expectWholeOnce(page);
   });
+
+  it("is read to its end after a reload in another conversation", async () => {
+    const page = await suite.open();
+    await beginLong(page);
+    await page.page.getByRole("button", { name: "New chat" }).first().click();
+    await waitFor("the new chat's address", () => !page.page.url().includes("/c/"));
+    const [response] = await Promise.all([
+      page.page.waitForResponse("**/chat/streams/*"),
+      page.page.reload(),
+    ]);
+    await response.finished();
+    await page.conversation("long").click();
+    await expectWholeOnce(page);
+  });
 });
 
 describe("a server that cannot continue answers", () => {

@@ -2,9 +2,11 @@ import type { ChatModelAdapter, ThreadMessage } from "@assistant-ui/react";
 import { beforeEach, describe, expect, it } from "vitest";
 import { createChatModel, resumeAnswer } from "../src/runtime/chat-model.ts";
 import { createHistory } from "../src/runtime/history.ts";
+import { readLeftAnswers } from "../src/runtime/left-answers.ts";
 import { plainText } from "../src/runtime/question.ts";
 import { fromStored } from "../src/runtime/stored-message.ts";
 import { ThreadSession } from "../src/runtime/thread-session.ts";
+import { LEAVE } from "../src/server/chat-stream.ts";
 import { type ChatStore, createChatStore } from "../src/store/chat-store.ts";
 import { MemoryDatabase } from "../src/store/database.ts";
 import { Storage } from "../src/store/storage.ts";
@@ -180,5 +182,63 @@ describe("a page that is loaded again", () => {
       status: { type: "incomplete", reason: "error" },
       metadata: { custom: { failure: { kind: "broken" } } },
     });
+  });
+});
+
+describe("an answer that was left in a conversation which is not shown", () => {
+  const pending = { streamId: "str_1", conversationId: "c", parentId: "q1", startedAt: 15, thinking: false };
+  const { signal } = new AbortController();
+
+  beforeEach(async () => {
+    await openPage().history.append({ message: question, parentId: null });
+    await store.pending.put(pending);
+  });
+
+  it("is read to its end and kept, without being opened", async () => {
+    const server = new FakeServer(() => events(tokens(1, "Hi", "!") + DONE));
+    await readLeftAnswers(store, undefined, signal, server);
+    expect(server.lines).toEqual(["GET chat/streams/str_1 0"]);
+    const { session, history } = openPage();
+    const { messages } = await history.load();
+    expect(messages.map(({ message }) => plainText(message))).toEqual(["hello", "Hi!"]);
+    expect(session.toResume).toBeUndefined();
+  });
+
+  it("is there once where it is opened meanwhile", async () => {
+    const { session, history } = openPage();
+    await history.load();
+    const reply = () => events(tokens(1, "Hi", "!") + DONE);
+    await readLeftAnswers(store, undefined, signal, new FakeServer(reply));
+    const last = await run(resumeAnswer(session, pending, new FakeServer(reply))(options("a1")));
+    await history.append({ message: answerOf("a1", last), parentId: "q1" });
+    expect(await store.messages.list("c")).toHaveLength(2);
+  });
+
+  it("is read by its thread where that is shown", async () => {
+    const server = new FakeServer(noNetwork);
+    await readLeftAnswers(store, "c", signal, server);
+    expect(server.asked).toEqual([]);
+  });
+
+  it("is asked for once where it is gone, and that is kept in its place", async () => {
+    const server = new FakeServer(() => new Response("{}", { status: 404 }));
+    await readLeftAnswers(store, undefined, signal, server);
+    await readLeftAnswers(store, undefined, signal, server);
+    expect(server.asked).toHaveLength(1);
+    expect((await store.messages.list("c")).at(-1)).toMatchObject({
+      ending: "error",
+      facts: { failure: { kind: "broken" } },
+    });
+  });
+
+  it("is left to the next page where this one goes away", async () => {
+    const leaving = new AbortController();
+    const server = new FakeServer(() => {
+      leaving.abort(LEAVE);
+      return new TypeError("aborted");
+    });
+    await readLeftAnswers(store, undefined, leaving.signal, server);
+    expect(await store.pending.list()).toEqual([pending]);
+    expect(server.lines).toEqual(["GET chat/streams/str_1 0"]);
   });
 });

@@ -5,9 +5,11 @@ import {
   useRemoteThreadListRuntime,
 } from "@assistant-ui/react";
 import { useEffect, useState, useSyncExternalStore } from "react";
+import { LEAVE } from "../server/chat-stream.ts";
 import { chatStore } from "../store/chat-store.ts";
 import { createChatModel, resumeAnswer } from "./chat-model.ts";
 import { createHistory } from "./history.ts";
+import { readLeftAnswers } from "./left-answers.ts";
 import {
   forgetConversation,
   onShownConversation,
@@ -31,6 +33,7 @@ export function useChatRuntime(): AssistantRuntime {
     onThreadIdChange: showConversation,
   });
   useStoredChanges(runtime);
+  useLeftAnswers();
   return runtime;
 }
 
@@ -81,6 +84,15 @@ function useShownBranch(runtime: AssistantRuntime, session: ThreadSession): void
       void chatStore.conversations.change(id, { headId: session.keptId(head) }).catch(console.warn);
     });
   }, [runtime, session]);
+}
+
+/** Has the answers read that earlier pages left in other conversations. */
+function useLeftAnswers(): void {
+  useEffect(() => {
+    const reading = new AbortController();
+    void readLeftAnswers(chatStore, shownConversation(), reading.signal);
+    return () => reading.abort(LEAVE);
+  }, []);
 }
 
 /** Follows what this page and other tabs write: the list shows it, and a deleted conversation is left. */

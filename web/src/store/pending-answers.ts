@@ -21,8 +21,8 @@ export class PendingAnswers {
     this.#storage = storage;
   }
 
-  /** Those of a conversation, the newest first. Two tabs may each have one. */
-  async list(conversationId: string): Promise<PendingAnswer[]> {
+  /** Those of a conversation, or all, the newest first. Two tabs may each have one. */
+  async list(conversationId?: string): Promise<PendingAnswer[]> {
     const rows = await this.#storage.transact("readonly", (tables) => tables.pending.all(conversationId));
     return rows
       .map(readPending)
