@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { createHistory } from "../src/runtime/history.ts";
 import { fromStored } from "../src/runtime/stored-message.ts";
-import { createThreadList } from "../src/runtime/thread-list.ts";
+import { createThreadList, PAGE } from "../src/runtime/thread-list.ts";
 import { ThreadSession } from "../src/runtime/thread-session.ts";
 import { createChatStore } from "../src/store/chat-store.ts";
 import { MemoryDatabase } from "../src/store/database.ts";
@@ -55,5 +55,25 @@ describe("a conversation that begins where the browser's storage is full", () =>
     await say("three", "two", 4);
     expect((await list.list()).threads).toEqual([]);
     warn.mockRestore();
+  });
+});
+
+describe("many conversations", () => {
+  it("are listed page by page, and as many again when the list is read anew", async () => {
+    const store = createChatStore(new Storage(new MemoryDatabase()));
+    const all = Array.from({ length: 2 * PAGE + 1 }, (_, index) => `c${index}`);
+    for (const [at, id] of all.entries()) await store.conversations.create(id, 1000 - at);
+    const list = createThreadList(store, () => undefined);
+    const ids = ({ threads }: Awaited<ReturnType<typeof list.list>>) =>
+      threads.map(({ remoteId }) => remoteId);
+
+    const first = await list.list();
+    expect(ids(first)).toEqual(all.slice(0, PAGE));
+    const second = await list.list({ after: first.nextCursor });
+    expect(ids(second)).toEqual(all.slice(PAGE, 2 * PAGE));
+    expect(ids(await list.list())).toEqual(all.slice(0, 2 * PAGE));
+    const third = await list.list({ after: second.nextCursor });
+    expect(ids(third)).toEqual(all.slice(2 * PAGE));
+    expect(third.nextCursor).toBeUndefined();
   });
 });

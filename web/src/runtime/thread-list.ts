@@ -9,16 +9,27 @@ import { plainText } from "./question.ts";
 type Thread = Awaited<ReturnType<RemoteThreadListAdapter["fetch"]>>;
 type TitleStream = Awaited<ReturnType<RemoteThreadListAdapter["generateTitle"]>>;
 
+/** So many conversations are listed at once: each costs time with whatever changes on the page. */
+export const PAGE = 50;
+
 /**
- * The conversations as assistant-ui's list of threads.
+ * The conversations as assistant-ui's list of threads, a page more of them each time that it asks for what comes after.
  * @param onMissing a conversation was asked for that is not there, for instance by an old link
  */
 export function createThreadList(
   { conversations, pending }: ChatStore,
   onMissing: (id: string) => void,
 ): RemoteThreadListAdapter {
+  // The list is also read anew, for what other tabs do: that must not take away what was asked for.
+  let listed = PAGE;
   return {
-    list: async () => ({ threads: (await conversations.list()).map(toThread) }),
+    list: async ({ after } = {}) => {
+      const from = after === undefined ? 0 : listed;
+      if (after !== undefined) listed += PAGE;
+      const all = await conversations.list();
+      const nextCursor = all.length > listed ? String(listed) : undefined;
+      return { threads: all.slice(from, listed).map(toThread), ...(nextCursor && { nextCursor }) };
+    },
     initialize: async () => {
       const remoteId = newId();
       await conversations.begin(remoteId);

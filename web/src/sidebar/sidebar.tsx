@@ -1,4 +1,4 @@
-import { AuiIf, ThreadListPrimitive } from "@assistant-ui/react";
+import { AuiIf, ThreadListPrimitive, useAui } from "@assistant-ui/react";
 import type { JSX } from "react";
 import logo from "../logo.svg";
 import { Icon } from "../ui/icons.tsx";
@@ -7,6 +7,7 @@ import { ConversationItem } from "./conversation-item.tsx";
 
 /** The conversations that this browser keeps, and what belongs to none of them. */
 export function Sidebar(props: { onHide: () => void; hideLabel: string; onOpen?: () => void }): JSX.Element {
+  const aui = useAui();
   return (
     <ThreadListPrimitive.Root className="flex h-full min-h-0 flex-col">
       <div className="flex h-14 flex-none items-center justify-between pe-2 ps-4">
@@ -38,6 +39,11 @@ export function Sidebar(props: { onHide: () => void; hideLabel: string; onOpen?:
         <ThreadListPrimitive.Items>
           {() => <ConversationItem onOpen={props.onOpen} />}
         </ThreadListPrimitive.Items>
+        <AuiIf condition={(s) => s.threads.hasMore}>
+          <button type="button" className="side-item text-muted" onClick={() => aui.threads.loadMore()}>
+            Show older ones
+          </button>
+        </AuiIf>
       </nav>
       <div className="flex flex-none items-center justify-between gap-2 border-t border-line px-3 py-2.5">
         <ThemeChoice />
