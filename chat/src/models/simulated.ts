@@ -1,8 +1,10 @@
 import { answerTo } from "./answers.ts";
-import type { GenerateRequest, Model } from "./model.ts";
+import type { Finish, GenerateRequest, Model, Piece } from "./model.ts";
 import { Pauses } from "./pause.ts";
+import { StopCut } from "./stop-cut.ts";
 import { parseTokenDelay, pickDelay, type TokenDelay } from "./token-delay.ts";
 import { isWord, tokenize } from "./tokenize.ts";
+import { refuseUnsupported } from "./unsupported.ts";
 
 /** The settings of the simulated model. */
 export interface SimulatedSettings {
@@ -19,7 +21,9 @@ export interface SimulatedSettings {
 const DEFAULT_DELAY = "30-80";
 const THINKING_PAUSE_MS = 300;
 const DOT = ".";
+/** The thinking phase as it stands in a text, and without what marks it there. */
 const THOUGHTS: readonly string[] = tokenize("[thinking...]\n\n");
+const BARE_THOUGHTS: readonly string[] = tokenize("thinking...");
 
 /**
  * Reads the settings of the simulated model from environment variables.
@@ -66,13 +70,59 @@ export class SimulatedModel implements Model {
     this.#answerTokens = answerTokens;
   }
 
-  stream(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<string, void, undefined> {
-    return this.#delay.max === 0 ? this.#streamAtOnce(request, signal) : this.#streamPaced(request, signal);
+  async *stream(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<Piece, Finish, undefined> {
+    const { options = {}, thinking } = request;
+    refuseUnsupported(options);
+    const pauses = new Pauses(signal);
+    const cut = new StopCut(options.stop);
+    const most = options.maxTokens ?? Number.POSITIVE_INFINITY;
+    // The same request has always the same pieces, so their number says where to go on.
+    let skip = request.emitted.length;
+    let count = 0;
+    let reason: Finish["reason"] = "stop";
+    try {
+      const thoughts = thinking ? BARE_THOUGHTS : [];
+      for (const reasoning of thoughts) {
+        if (count === most) break;
+        count++;
+        if (skip-- > 0) continue;
+        if (signal.aborted) throw signal.reason;
+        if (reasoning === DOT && this.#delay.max > 0) await pauses.wait(THINKING_PAUSE_MS);
+        yield { reasoning };
+      }
+      for (const token of this.#answer(request)) {
+        if (count === most) {
+          reason = "length";
+          break;
+        }
+        count++;
+        if (signal.aborted) throw signal.reason;
+        if (skip <= 0 && this.#pausesBefore(token)) await pauses.wait(pickDelay(this.#delay));
+        const text = cut.push(token);
+        if (text !== "" && skip-- <= 0) yield text;
+        if (cut.found) break;
+      }
+      const rest = cut.end();
+      if (rest !== "" && skip <= 0) yield rest;
+    } finally {
+      pauses.end();
+    }
+    return { reason, promptTokens: promptTokens(request), completionTokens: count };
   }
 
-  // Apart from the paced stream, because this one must cost nothing per token but the yield: it is what the
+  /**
+   * The answer as text alone, as fast as it can be: a thinking phase stands in it as `[thinking...]`. For requests
+   * without options.
+   *
+   * @param request its `emitted` are tokens of such a text.
+   */
+  text(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<string, void, undefined> {
+    return this.#delay.max === 0 ? this.#textAtOnce(request, signal) : this.#textPaced(request, signal);
+  }
+
+  // Apart from the paced text, because this one must cost nothing per token but the yield: it is what the
   // server's own speed is measured with.
-  async *#streamAtOnce(request: GenerateRequest, signal: AbortSignal) {
+  async *#textAtOnce(request: GenerateRequest, signal: AbortSignal) {
     yield* thoughtsLeft(request);
     for (const token of this.#answerLeft(request)) {
       if (signal.aborted) throw signal.reason;
@@ -80,7 +130,7 @@ export class SimulatedModel implements Model {
     }
   }
 
-  async *#streamPaced(request: GenerateRequest, signal: AbortSignal) {
+  async *#textPaced(request: GenerateRequest, signal: AbortSignal) {
     const pauses = new Pauses(signal);
     try {
       for (const token of thoughtsLeft(request)) {
@@ -88,7 +138,7 @@ export class SimulatedModel implements Model {
         yield token;
       }
       for (const token of this.#answerLeft(request)) {
-        if (this.#everyToken || isWord(token)) await pauses.wait(pickDelay(this.#delay));
+        if (this.#pausesBefore(token)) await pauses.wait(pickDelay(this.#delay));
         yield token;
       }
     } finally {
@@ -96,13 +146,25 @@ export class SimulatedModel implements Model {
     }
   }
 
-  // What comes after the emitted tokens. The same request has always the same answer, so their number says where to go on.
-  #answerLeft({ prompt, messages, thinking, emitted }: GenerateRequest): Iterable<string> {
+  #pausesBefore(token: string): boolean {
+    return this.#delay.max > 0 && (this.#everyToken || isWord(token));
+  }
+
+  // The same request has always the same answer, so the number of emitted tokens says where to go on.
+  #answerLeft(request: GenerateRequest): Iterable<string> {
+    const { thinking, emitted } = request;
+    return this.#answer(request, Math.max(0, emitted.length - (thinking ? THOUGHTS.length : 0)));
+  }
+
+  #answer({ prompt, messages }: GenerateRequest, from = 0): Iterable<string> {
     const tokens = this.#echo ? tokenize(prompt) : answerTo(prompt, messages);
-    const from = Math.max(0, emitted.length - (thinking ? THOUGHTS.length : 0));
     if (this.#answerTokens !== undefined) return repeatTo(tokens, this.#answerTokens, from);
     return from === 0 ? tokens : tokens.slice(from);
   }
+}
+
+function promptTokens({ prompt, messages }: GenerateRequest): number {
+  return messages.reduce((sum, { content }) => sum + tokenize(content).length, tokenize(prompt).length);
 }
 
 function thoughtsLeft({ thinking, emitted }: GenerateRequest): readonly string[] {

@@ -1,7 +1,7 @@
 import { getEventListeners } from "node:events";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { answerTo } from "../../src/models/answers.ts";
-import type { Message } from "../../src/models/model.ts";
+import type { Finish, GenerateRequest, Message, Piece } from "../../src/models/model.ts";
 import { SimulatedModel, type SimulatedSettings, simulatedSettings } from "../../src/models/simulated.ts";
 import { isWord } from "../../src/models/tokenize.ts";
 
@@ -16,7 +16,7 @@ async function answer(
 ): Promise<string[]> {
   const { signal } = new AbortController();
   const tokens: string[] = [];
-  for await (const token of new SimulatedModel(settings).stream(
+  for await (const token of new SimulatedModel(settings).text(
     { prompt, messages, thinking, emitted },
     signal,
   ))
@@ -24,7 +24,19 @@ async function answer(
   return tokens;
 }
 
-describe("the simulated model", () => {
+async function complete(request: Partial<GenerateRequest>): Promise<{ pieces: Piece[]; finish: Finish }> {
+  const model = new SimulatedModel({ delay: NO_DELAY });
+  const { signal } = new AbortController();
+  const stream = model.stream({ prompt: "", messages: [], thinking: false, emitted: [], ...request }, signal);
+  const pieces: Piece[] = [];
+  for (;;) {
+    const step = await stream.next();
+    if (step.done) return { pieces, finish: step.value };
+    pieces.push(step.value);
+  }
+}
+
+describe("the simulated model, as text", () => {
   afterEach(() => {
     vi.useRealTimers();
   });
@@ -45,7 +57,7 @@ describe("the simulated model", () => {
   it("waits before each word, and before nothing else", async () => {
     vi.useFakeTimers();
     const { signal } = new AbortController();
-    const tokens = new SimulatedModel({ delay: { min: 20, max: 20 } }).stream(
+    const tokens = new SimulatedModel({ delay: { min: 20, max: 20 } }).text(
       { prompt: "hello", messages: [], thinking: false, emitted: [] },
       signal,
     );
@@ -62,7 +74,7 @@ describe("the simulated model", () => {
   it("pauses 0.3 s before each dot of its thinking", async () => {
     vi.useFakeTimers();
     const { signal } = new AbortController();
-    const tokens = new SimulatedModel({ delay: { min: 1, max: 1 } }).stream(
+    const tokens = new SimulatedModel({ delay: { min: 1, max: 1 } }).text(
       { prompt: "hello", messages: [], thinking: true, emitted: [] },
       signal,
     );
@@ -92,7 +104,7 @@ describe("the simulated model", () => {
     ["between tokens", NO_DELAY],
   ])("stops at once on abort, %s, and does not end as if it were whole", async (_name, delay) => {
     const controller = new AbortController();
-    const tokens = new SimulatedModel({ delay }).stream(
+    const tokens = new SimulatedModel({ delay }).text(
       { prompt: "!", messages: [], thinking: false, emitted: [] },
       controller.signal,
     );
@@ -107,11 +119,11 @@ describe("the simulated model", () => {
   it("leaves no listener behind when it has ended, or is left early", async () => {
     const { signal } = new AbortController();
     const model = new SimulatedModel({ delay: { min: 0, max: 1 }, answerTokens: 5 });
-    for await (const _token of model.stream(
+    for await (const _token of model.text(
       { prompt: "hi", messages: [], thinking: false, emitted: [] },
       signal,
     ));
-    for await (const _token of model.stream(
+    for await (const _token of model.text(
       { prompt: "hi", messages: [], thinking: false, emitted: [] },
       signal,
     ))
@@ -188,7 +200,7 @@ describe("an answer that another worker began", () => {
   ])("waits for its next token only, not again for %s", async (_name, emitted, token, ms) => {
     vi.useFakeTimers();
     const request = { prompt: "hello", messages: [], thinking: true, emitted };
-    const tokens = new SimulatedModel({ delay: { min: 20, max: 20 } }).stream(
+    const tokens = new SimulatedModel({ delay: { min: 20, max: 20 } }).text(
       request,
       new AbortController().signal,
     );
@@ -198,6 +210,92 @@ describe("an answer that another worker began", () => {
     expect(await next).toEqual({ done: false, value: token });
     expect(Date.now() - began).toBe(ms);
     await tokens.return();
+  });
+});
+
+describe("the simulated model, in pieces", () => {
+  it("says the same, and keeps what it thinks apart", async () => {
+    const { pieces, finish } = await complete({ prompt: "hello", thinking: true });
+    expect(pieces.slice(0, 4)).toEqual(["thinking", ".", ".", "."].map((reasoning) => ({ reasoning })));
+    expect(pieces.slice(4)).toEqual(answerTo("hello"));
+    expect(finish).toEqual({ reason: "stop", promptTokens: 1, completionTokens: pieces.length });
+  });
+
+  it("counts all that it was asked, in its own tokens", async () => {
+    const messages: Message[] = [
+      { role: "system", content: "Be brief." },
+      { role: "user", content: "one two" },
+    ];
+    expect((await complete({ prompt: "three", messages })).finish.promptTokens).toBe(4 + 3 + 1);
+  });
+
+  it.each([
+    [1, ["Hello"], "length"],
+    [3, ["Hello", "!", " "], "length"],
+    [answerTo("hello").length, answerTo("hello"), "stop"],
+  ] as const)("has no more than %i tokens where no more are wanted", async (maxTokens, expected, reason) => {
+    const { pieces, finish } = await complete({ prompt: "hello", options: { maxTokens } });
+    expect(pieces).toEqual(expected);
+    expect(finish).toMatchObject({ reason, completionTokens: expected.length });
+  });
+
+  it("counts its thinking against what it may have", async () => {
+    const { pieces, finish } = await complete({ prompt: "hello", thinking: true, options: { maxTokens: 5 } });
+    expect(pieces).toHaveLength(5);
+    expect(pieces.at(-1)).toBe("Hello");
+    expect(finish.reason).toBe("length");
+    const short = await complete({ prompt: "hello", thinking: true, options: { maxTokens: 2 } });
+    expect(short.pieces).toEqual([{ reasoning: "thinking" }, { reasoning: "." }]);
+    expect(short.finish).toMatchObject({ reason: "length", completionTokens: 2 });
+  });
+
+  it.each([
+    [[" simulated"], "Hello! I'm a"],
+    [["nowhere", "! I"], "Hello"],
+    [["a simulated AI X", "AI assistant,"], "Hello! I'm a simulated "],
+    [["Hello"], ""],
+  ])("ends before %j", async (stop, expected) => {
+    const { pieces, finish } = await complete({ prompt: "hello", options: { stop } });
+    expect(pieces.join("")).toBe(expected);
+    expect(finish.reason).toBe("stop");
+  });
+
+  it("says all where no stop string comes, also what looked like the beginning of one", async () => {
+    const { pieces } = await complete({ prompt: "hello", options: { stop: ["talking.?", "Hello!!"] } });
+    expect(pieces.join("")).toBe(answerTo("hello").join(""));
+  });
+
+  it("goes on exactly after each of its pieces, with all that was asked for", async () => {
+    const options = { stop: ["words", "AI assist!"], maxTokens: 90 };
+    const whole = await complete({ prompt: "hello", thinking: true, options });
+    for (let at = 0; at <= whole.pieces.length; at++) {
+      const emitted = whole.pieces.slice(0, at);
+      const rest = await complete({ prompt: "hello", thinking: true, options, emitted });
+      expect(rest.pieces, `after ${at}`).toEqual(whole.pieces.slice(at));
+      expect(rest.finish, `after ${at}`).toEqual(whole.finish);
+    }
+  });
+
+  it.each([
+    [{ tools: [{ type: "function" }] }, "tools"],
+    [{ json: {} }, "JSON output"],
+  ])("refuses %j, and says so", async (options, what) => {
+    await expect(complete({ prompt: "hello", options })).rejects.toThrow(
+      `This model does not support ${what}.`,
+    );
+  });
+
+  it("stops at once on abort while it pauses, and leaves no listener", async () => {
+    const controller = new AbortController();
+    const model = new SimulatedModel({ delay: { min: 60_000, max: 60_000 } });
+    const next = model.stream(
+      { prompt: "hello", messages: [], thinking: false, emitted: [] },
+      controller.signal,
+    );
+    const first = next.next();
+    controller.abort(new Error("gone"));
+    await expect(first).rejects.toThrow("gone");
+    expect(getEventListeners(controller.signal, "abort")).toHaveLength(0);
   });
 });
 
@@ -223,7 +321,7 @@ describe("its settings", () => {
     const model = new SimulatedModel({ ...settings, answerTokens: 6 });
     const began = performance.now();
     let tokens = 0;
-    for await (const _ of model.stream(
+    for await (const _ of model.text(
       { prompt: "hello", messages: [], thinking: false, emitted: [] },
       new AbortController().signal,
     ))
