@@ -12,6 +12,7 @@ import { modelRoutes } from "./routes/models.ts";
 import { pageRoutes } from "./routes/page.ts";
 import { streamRoutes } from "./routes/streams.ts";
 import { MAX_BODY_BYTES } from "./schemas/chat.ts";
+import { openaiRoutes } from "./v1/routes.ts";
 
 /** Builds the chat's web app for these models; the server starts it. */
 export function buildApp(models: ModelCatalog): FastifyInstance {
@@ -36,6 +37,7 @@ export function buildApp(models: ModelCatalog): FastifyInstance {
 
   app.register(chatRoutes(models));
   app.register(streamRoutes);
+  app.register(openaiRoutes(models));
   app.register(modelRoutes(models));
   app.register(healthRoutes);
   app.register(async (page) => {

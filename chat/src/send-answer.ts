@@ -84,7 +84,7 @@ export async function sendAnswer(
 }
 
 /** Takes the response from Fastify and sends its headers, those of hooks and plugins too. */
-function startEvents(reply: FastifyReply): void {
+export function startEvents(reply: FastifyReply): void {
   reply.hijack();
   for (const [name, value] of Object.entries(reply.getHeaders())) {
     if (value !== undefined) reply.raw.setHeader(name, value);

@@ -3,9 +3,11 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { DirtyError } from "tsunicorn";
 import { describeFailure, logFailure } from "../failures.ts";
 import { BadInputError, WRONG_TYPE } from "../schemas/bad-input.ts";
+import { isV1, refuse, replyToV1Error, toRequestError } from "../v1/errors.ts";
 
 /**
- * Gives every failed request FastAPI's body, `{"detail": …}`: bad input is 422 with its faults, an unknown
+ * Gives every failed request FastAPI's body, `{"detail": …}`, or on `/v1` OpenAI's, `{"error": …}`: bad input is 422
+ * (there 400) with its faults, an unknown
  * route 404, a known one with another method 405 with `Allow`, and the failures of dirty calls have the
  * statuses of {@link describeFailure}. What went wrong inside is logged, and never sent.
  *
@@ -23,8 +25,11 @@ export function errorReplies(app: FastifyInstance): void {
     const path = request.url.replace(/\?.*$/s, "");
     const route = [...routes.values()].find(({ paths }) => paths.test(path));
     // With a method that the route has, it was the route that found nothing.
-    if (route === undefined || route.methods.has(request.method)) return sendDetail(reply, 404);
-    return sendDetail(reply.header("allow", [...route.methods].sort().join(", ")), 405);
+    const status = route === undefined || route.methods.has(request.method) ? 404 : 405;
+    if (status === 405) reply.header("allow", [...(route?.methods ?? [])].sort().join(", "));
+    if (!isV1(request.url)) return sendDetail(reply, status);
+    const code = status === 404 ? "unknown_url" : "method_not_supported";
+    return refuse(reply, status, `Invalid URL (${request.method} ${path})`, null, code);
   });
   app.setErrorHandler(replyToError);
 }
@@ -41,13 +46,23 @@ export function replyToError(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  if (error instanceof BadInputError) return sendDetail(reply, 422, error.detail);
-  if (error.code === "FST_ERR_CTP_INVALID_MEDIA_TYPE") return sendDetail(reply, 422, [WRONG_TYPE]);
   if (error.code === "FST_ERR_CTP_BODY_TOO_LARGE") {
     // Fastify would close the connection, on which many a client is still sending: it would see a broken pipe
     // and no answer. Kept open, the rest of the body is read and dropped, for as long as a request may take.
     reply.removeHeader("connection");
+  }
+  if (isV1(request.url)) return replyToV1Error(error, request, reply);
+  if (error instanceof BadInputError) return sendDetail(reply, 422, error.detail);
+  if (error.code === "FST_ERR_CTP_INVALID_MEDIA_TYPE") return sendDetail(reply, 422, [WRONG_TYPE]);
+  if (error.code === "FST_ERR_CTP_BODY_TOO_LARGE") {
     return sendDetail(reply, 413, "Request body is larger than 1 MiB");
+  }
+  const refusal = toRequestError(error);
+  // What the model refuses, such as a conversation that it has no room for.
+  if (error instanceof DirtyError && refusal !== undefined) {
+    return sendDetail(reply, 422, [
+      { loc: ["body"], msg: refusal.message, type: refusal.code ?? "value_error" },
+    ]);
   }
   const status = error.statusCode ?? 500;
   if (status < 500 && !(error instanceof DirtyError)) return sendDetail(reply, status);

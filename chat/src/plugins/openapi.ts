@@ -19,6 +19,7 @@ export function openapi(app: FastifyInstance): void {
       info: { title: "Tsunicorn chat", description: DESCRIPTION, version },
       tags: [
         { name: "chat", description: "Ask and be answered." },
+        { name: "openai", description: "What the clients of OpenAI's API speak." },
         { name: "models", description: "What there is to ask." },
         { name: "health", description: "For load balancers and supervisors." },
       ],

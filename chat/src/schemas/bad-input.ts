@@ -74,15 +74,28 @@ export function toInputFault(issue: core.$ZodIssue, part: "body" | "header" | "p
       return { loc, ...wrongType(issue.expected) };
     case "too_small": {
       const min = Number(issue.minimum);
-      if (issue.origin === "number") {
+      if (issue.origin === "number" || issue.origin === "int") {
         const msg = `Input should be greater than or equal to ${min}`;
         return { loc, msg, type: "greater_than_equal", ctx: { ge: min } };
+      }
+      if (issue.origin === "array") {
+        const msg = `List should have at least ${min} item${min === 1 ? "" : "s"} after validation, not 0`;
+        return {
+          loc,
+          msg,
+          type: "too_short",
+          ctx: { field_type: "List", min_length: min, actual_length: 0 },
+        };
       }
       const msg = `String should have at least ${min} character${min === 1 ? "" : "s"}`;
       return { loc, msg, type: "string_too_short", ctx: { min_length: min } };
     }
     case "too_big": {
       const max = Number(issue.maximum);
+      if (issue.origin === "number" || issue.origin === "int") {
+        const msg = `Input should be less than or equal to ${max}`;
+        return { loc, msg, type: "less_than_equal", ctx: { le: max } };
+      }
       if (issue.origin === "array") {
         const actual = Array.isArray(issue.input) ? issue.input.length : max + 1;
         const msg = `List should have at most ${max} items after validation, not ${actual}`;
@@ -100,11 +113,23 @@ export function toInputFault(issue: core.$ZodIssue, part: "body" | "header" | "p
       const expected = alternatives(values);
       return { loc, msg: `Input should be ${expected}`, type: "literal_error", ctx: { expected } };
     }
+    case "invalid_union": {
+      const inner = deepest(issue.errors);
+      if (inner === undefined) break;
+      return toInputFault({ ...inner, path: [...issue.path, ...inner.path] }, part);
+    }
     case "custom":
       if (issue.params?.type === STRING_UNICODE) return { loc, msg: UNICODE_MESSAGE, type: STRING_UNICODE };
       if (issue.params?.type === INT_PARSING) return { loc, msg: INT_MESSAGE, type: INT_PARSING };
   }
   return { loc, msg: issue.message, type: "value_error" };
+}
+
+/** The first fault of the alternative that fits best: it lies furthest inside, or is not about the type. */
+function deepest(alternatives: readonly (readonly core.$ZodIssue[])[]): core.$ZodIssue | undefined {
+  const first = alternatives.flatMap((issues) => issues.slice(0, 1));
+  const depth = ({ path, code }: core.$ZodIssue) => path.length + (code === "invalid_type" ? 0 : 0.5);
+  return first.toSorted((a, b) => depth(b) - depth(a))[0];
 }
 
 /** As in `'user', 'assistant' or 'system'`. */
@@ -118,6 +143,8 @@ function wrongType(expected: string): { msg: string; type: string } {
   switch (expected) {
     case "string":
       return { msg: "Input should be a valid string", type: "string_type" };
+    case "int":
+      return { msg: "Input should be a valid integer", type: "int_type" };
     case "boolean":
       return { msg: "Input should be a valid boolean", type: "bool_type" };
     case "array":

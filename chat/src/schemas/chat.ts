@@ -12,15 +12,16 @@ export const MAX_MESSAGES = 200;
 
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
+/** Whether a string can be encoded as UTF-8. Otherwise it could not reach the model as it is. */
+export function wellFormed(value: string): boolean {
+  return !LONE_SURROGATE.test(value);
+}
+
+/** What {@link wellFormed} is checked with. */
+export const UNICODE_CHECK = { params: { type: STRING_UNICODE } };
+
 function text({ min }: { min: number }) {
-  return (
-    z
-      .string()
-      .min(min)
-      .max(MAX_PROMPT_LENGTH)
-      // Such a string cannot be encoded as UTF-8, so it could not reach the model as it is.
-      .refine((value) => !LONE_SURROGATE.test(value), { params: { type: STRING_UNICODE } })
-  );
+  return z.string().min(min).max(MAX_PROMPT_LENGTH).refine(wellFormed, UNICODE_CHECK);
 }
 
 const Message = z.object({

@@ -155,20 +155,27 @@ export const RESUME_ERRORS = {
   },
 };
 
+const Model = z.object({
+  id: z.string(),
+  object: z.literal("model"),
+  created: z.int(),
+  owned_by: z.string(),
+});
+const SIMULATED = {
+  id: "simulated",
+  object: "model",
+  created: 1_767_225_600,
+  owned_by: "tsunicorn",
+} as const;
+
 /** The answer of `GET /v1/models`. */
-export const MODELS = json(
-  "They are.",
-  z.object({
-    object: z.literal("list"),
-    data: z.array(
-      z.object({ id: z.string(), object: z.literal("model"), created: z.int(), owned_by: z.string() }),
-    ),
-  }),
-  {
-    object: "list",
-    data: [{ id: "simulated", object: "model", created: 1_767_225_600, owned_by: "tsunicorn" }],
-  },
-);
+export const MODELS = json("They are.", z.object({ object: z.literal("list"), data: z.array(Model) }), {
+  object: "list",
+  data: [SIMULATED],
+});
+
+/** The answer of `GET /v1/models/{model}`. */
+export const MODEL = json("It is there.", Model, SIMULATED);
 
 const Health = z.object({ status: z.literal("ok") });
 

@@ -1,0 +1,135 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import { DirtyAppError } from "tsunicorn";
+import { describeFailure, type Failure, logFailure } from "../failures.ts";
+import { UNSUPPORTED } from "../models/unsupported.ts";
+import { BadInputError, type InputFault } from "../schemas/bad-input.ts";
+
+/** OpenAI's error object. */
+export interface ErrorBody {
+  readonly error: {
+    /** For people. */
+    readonly message: string;
+    /** `invalid_request_error`, `rate_limit_error` or `server_error`. */
+    readonly type: string;
+    /** The field that is at fault, as in `messages[0].content`. */
+    readonly param: string | null;
+    /** For programs. */
+    readonly code: string | null;
+  };
+}
+
+/** A request on `/v1` that cannot be served as it is, and why. */
+export class RequestError extends Error {
+  override readonly name = "RequestError";
+  readonly status: number;
+  readonly param: string | null;
+  readonly code: string | null;
+
+  constructor(status: number, message: string, param: string | null = null, code: string | null = null) {
+    super(message);
+    this.status = status;
+    this.param = param;
+    this.code = code;
+  }
+}
+
+/** Whether a path is one of the OpenAI API. */
+export function isV1(url: string): boolean {
+  return /^\/v1(?:[/?]|$)/.test(url);
+}
+
+/** The refusal of a model that has no embeddings. */
+export function noEmbeddings(model: string): RequestError {
+  return new RequestError(
+    400,
+    `The model \`${model}\` does not support embeddings.`,
+    "model",
+    "unsupported_model",
+  );
+}
+
+/** What a failure of a dirty call is in OpenAI's form. */
+export function failureBody({ status, type, message }: Failure): ErrorBody {
+  return {
+    error: { message, type: status === 429 ? "rate_limit_error" : "server_error", param: null, code: type },
+  };
+}
+
+/** Sends an error that the request is to blame for. */
+export function refuse(
+  reply: FastifyReply,
+  status: number,
+  message: string,
+  param: string | null = null,
+  code: string | null = null,
+): FastifyReply {
+  return send(reply, status, { error: { message, type: "invalid_request_error", param, code } });
+}
+
+/** Answers a request on `/v1` that failed, whatever with. */
+export function replyToV1Error(
+  error: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  const refusal = toRequestError(error);
+  if (refusal !== undefined) {
+    return refuse(reply, refusal.status, refusal.message, refusal.param, refusal.code);
+  }
+  logFailure(error, request.id);
+  const failure = describeFailure(error);
+  if (failure.retryAfter !== undefined) reply.header("retry-after", failure.retryAfter);
+  return send(reply, failure.status, failureBody(failure));
+}
+
+/** What is wrong with a request, where it is the request. */
+export function toRequestError(error: FastifyError | Error): RequestError | undefined {
+  if (error instanceof RequestError) return error;
+  if (error instanceof BadInputError) return fromFault(error.detail[0]);
+  if (error instanceof DirtyAppError) {
+    const { error_class, param, code } = error.details;
+    if (error_class !== UNSUPPORTED && error.name !== UNSUPPORTED) return undefined;
+    return new RequestError(400, error.message, text(param), text(code));
+  }
+  const { statusCode } = error as FastifyError;
+  if (statusCode === undefined || statusCode >= 500) return undefined;
+  if (statusCode === 413)
+    return new RequestError(413, "The request body is larger than 1 MiB.", null, "body_too_large");
+  return new RequestError(statusCode, "The request cannot be read.");
+}
+
+function fromFault(fault: InputFault | undefined): RequestError {
+  const { loc = [], msg = "The request is not valid", type = "", ctx } = fault ?? {};
+  if (type === "json_invalid") {
+    return new RequestError(400, `The request body is not valid JSON: ${ctx?.error} at position ${loc[1]}.`);
+  }
+  const param = paramOf(loc.slice(1));
+  if (param === "")
+    return new RequestError(400, "The request body must be a JSON object, sent as application/json.");
+  if (type === "missing") {
+    return new RequestError(
+      400,
+      `Missing required parameter: '${param}'.`,
+      param,
+      "missing_required_parameter",
+    );
+  }
+  const code = type.endsWith("_type") ? "invalid_type" : "invalid_value";
+  return new RequestError(400, `Invalid value for '${param}': ${msg}.`, param, code);
+}
+
+/** As in `messages[0].content`. */
+function paramOf(path: readonly (string | number)[]): string {
+  return path.reduce<string>(
+    (param, key) => (typeof key === "number" ? `${param}[${key}]` : param === "" ? key : `${param}.${key}`),
+    "",
+  );
+}
+
+function text(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}
+
+function send(reply: FastifyReply, status: number, body: ErrorBody): FastifyReply {
+  return reply.code(status).type("application/json").serializer(JSON.stringify).send(body);
+}

@@ -1,0 +1,121 @@
+import { type CallOptions, type DirtyAppClient, DirtyAppNotFoundError, dirty } from "tsunicorn";
+import type { ChatApp } from "../chat-app.ts";
+import type { CatalogModel, ModelCatalog } from "../models/catalog.ts";
+import type { Finish, Piece } from "../models/model.ts";
+import type { CompleteRequest, Embeddings, FinishPiece } from "../models/model-app.ts";
+import { StopCut } from "../models/stop-cut.ts";
+import { tokenize } from "../models/tokenize.ts";
+import { refuseUnsupported } from "../models/unsupported.ts";
+import { noEmbeddings, RequestError } from "./errors.ts";
+
+/** What a call is made with, beside what it is about. */
+export type ClientOptions = Pick<CallOptions, "signal" | "requestId">;
+
+/** What came together of an answer: pieces and, at the very end, how it ended. */
+export type Batch = readonly (Piece | FinishPiece)[];
+
+/**
+ * A model as the OpenAI API asks it. Dirty apps of the user's own may have less than ours: what only has `generate` is
+ * asked through that.
+ */
+export class ModelClient {
+  readonly name: string;
+  readonly #app: DirtyAppClient<ChatApp>;
+  /** Found out with the first request: its app has no `complete`. */
+  #onlyGenerates = false;
+
+  constructor({ name, app }: CatalogModel) {
+    this.name = name;
+    this.#app = dirty<ChatApp>(app);
+  }
+
+  /** Streams the answer to a request. */
+  async *complete(request: CompleteRequest, options: ClientOptions): AsyncGenerator<Batch, void, undefined> {
+    if (!this.#onlyGenerates) {
+      try {
+        yield* this.#app.with(options).complete(request).batches();
+        return;
+      } catch (error) {
+        if (!(error instanceof DirtyAppNotFoundError)) throw error;
+        this.#onlyGenerates = true;
+      }
+    }
+    yield* this.#generate(request, options);
+  }
+
+  // Such an app knows nothing of options, so what of them can be done to its text is done here.
+  async *#generate(request: CompleteRequest, options: ClientOptions): AsyncGenerator<Batch, void, undefined> {
+    const { prompt, thinking, messages, options: wanted } = request;
+    refuseUnsupported(wanted);
+    const call = this.#app.with(options);
+    const said = messages.map(({ role, content }) => ({ role, content }));
+    const stream =
+      said.length === 0 ? call.generate(prompt, thinking) : call.generate(prompt, thinking, said);
+    const cut = new StopCut(wanted?.stop);
+    const most = wanted?.maxTokens ?? Number.POSITIVE_INFINITY;
+    let count = 0;
+    let isCut = false;
+    for await (const tokens of stream.batches()) {
+      isCut = count + tokens.length > most;
+      const batch: string[] = [];
+      for (const token of isCut ? tokens.slice(0, most - count) : tokens) {
+        count++;
+        const text = cut.push(String(token));
+        if (text !== "") batch.push(text);
+        if (cut.found) break;
+      }
+      if (batch.length > 0) yield batch;
+      if (isCut || cut.found) break;
+    }
+    const rest = cut.end();
+    const finish = estimate(request, count, isCut && !cut.found ? "length" : "stop");
+    yield rest === "" ? [{ finish }] : [rest, { finish }];
+  }
+
+  /** Embeds texts. @throws RequestError where the model cannot. */
+  async embed(inputs: readonly string[], options: ClientOptions): Promise<Embeddings> {
+    try {
+      return await this.#app.with(options).embed(inputs);
+    } catch (error) {
+      throw error instanceof DirtyAppNotFoundError ? noEmbeddings(this.name) : error;
+    }
+  }
+}
+
+/** How an answer ended whose app does not say so: each of its chunks counts as a token. */
+export function estimate(
+  { prompt, messages }: CompleteRequest,
+  completionTokens: number,
+  reason: Finish["reason"] = "stop",
+): Finish {
+  const texts = [...messages.map(({ content }) => content), prompt];
+  return {
+    reason,
+    promptTokens: texts.reduce((sum, text) => sum + tokenize(text).length, 0),
+    completionTokens,
+  };
+}
+
+/** The catalog's models, ready to be asked. */
+export class ModelClients {
+  readonly #clients: readonly ModelClient[];
+
+  constructor({ models }: ModelCatalog) {
+    this.#clients = models.map((model) => new ModelClient(model));
+  }
+
+  /**
+   * @param name the default model where it is left out.
+   * @throws RequestError where there is none of this name.
+   */
+  get(name: string | null | undefined): ModelClient {
+    const client = this.#clients.find((each) => name == null || each.name === name);
+    if (client === undefined) throw modelNotFound(name ?? "");
+    return client;
+  }
+}
+
+/** The refusal of a model that nobody knows. */
+export function modelNotFound(name: string): RequestError {
+  return new RequestError(404, `The model \`${name}\` does not exist.`, "model", "model_not_found");
+}

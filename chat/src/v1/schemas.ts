@@ -1,0 +1,126 @@
+import { z } from "zod";
+import { UNICODE_CHECK, wellFormed } from "../schemas/chat.ts";
+
+/** The most messages, and parts of one, that a request may have. */
+const MAX_MESSAGES = 2048;
+const MAX_PARTS = 1024;
+/** The most texts that one request may have embedded, as in OpenAI's API. */
+const MAX_INPUTS = 2048;
+/** As in OpenAI's API. */
+const MAX_STOPS = 4;
+const MAX_TOOLS = 128;
+
+const NO_TOKEN_IDS = "send text: token ids are not taken";
+
+function text() {
+  return z.string().refine(wellFormed, UNICODE_CHECK);
+}
+
+/** Counted before they are looked at: half a million wrong ones fit into a body, and each would be a fault to tell. */
+function list<S extends z.ZodType>(items: S, { min = 0, max }: { min?: number; max: number }) {
+  const { $schema: _, ...described } = z.toJSONSchema(z.array(items), { io: "input" });
+  return z.array(z.unknown()).min(min).max(max).pipe(z.array(items)).meta(described);
+}
+
+const Part = z.object({
+  type: z.literal("text").meta({ description: "Only text is taken." }),
+  text: text(),
+});
+
+const Content = z.union([text(), list(Part, { max: MAX_PARTS })]);
+
+const ChatMessage = z.object({
+  role: z.enum(["system", "developer", "user", "assistant", "tool"]),
+  content: Content.nullish().meta({ description: "Text, or a list of text parts." }),
+  tool_calls: list(z.looseObject({}), { max: MAX_TOOLS }).nullish(),
+  tool_call_id: z.string().nullish(),
+});
+
+/** A message of a chat completion as it was sent. */
+export type ChatMessageInput = z.output<typeof ChatMessage>;
+
+const Model = z
+  .string()
+  .nullish()
+  .meta({ description: "One of `GET /v1/models`. Default: the first of them." });
+
+const tokens = () => z.int().min(1).nullish();
+
+const Sampling = z.object({
+  model: Model,
+  stream: z.boolean().nullish(),
+  stream_options: z
+    .object({ include_usage: z.boolean().nullish() })
+    .nullish()
+    .meta({ description: "Only with `stream`: whether usage comes at the end." }),
+  temperature: z.number().min(0).max(2).nullish(),
+  top_p: z.number().min(0).max(1).nullish(),
+  seed: z.int().nullish(),
+  stop: z
+    .union([text().min(1), list(text().min(1), { max: MAX_STOPS })])
+    .nullish()
+    .meta({ description: "The answer ends before the first of these." }),
+  n: z.literal(1, "this server makes one choice for each request, so n must be 1").nullish(),
+});
+
+/** What `POST /v1/completions` and `POST /v1/chat/completions` have in common. */
+export type SamplingInput = z.output<typeof Sampling>;
+
+const ResponseFormat = z.union([
+  z.object({ type: z.enum(["text", "json_object"]) }),
+  z.object({
+    type: z.literal("json_schema"),
+    json_schema: z.object({ schema: z.looseObject({}).nullish() }),
+  }),
+]);
+
+/** The body of `POST /v1/chat/completions`. Fields that it does not name are ignored. */
+export const ChatCompletionRequest = Sampling.extend({
+  messages: list(ChatMessage, { min: 1, max: MAX_MESSAGES }),
+  max_completion_tokens: tokens(),
+  max_tokens: tokens().meta({ description: "The older name of `max_completion_tokens`." }),
+  logprobs: z.literal(false, "log probabilities are not supported").nullish(),
+  reasoning_effort: z
+    .string()
+    .nullish()
+    .meta({ description: "Anything but `none` asks for a thinking phase, sent as `reasoning_content`." }),
+  thinking: z
+    .boolean()
+    .nullish()
+    .meta({ description: "The same, as on `/chat`. It wins over `reasoning_effort`." }),
+  response_format: ResponseFormat.nullish().meta({ description: "Only where the model has it." }),
+  tools: list(z.looseObject({ type: z.string() }), { max: MAX_TOOLS })
+    .nullish()
+    .meta({ description: "Only where the model has them." }),
+  tool_choice: z.union([z.string(), z.looseObject({})]).nullish(),
+}).meta({
+  examples: [{ model: "simulated", messages: [{ role: "user", content: "hello" }], stream: true }],
+});
+
+/** The body of `POST /v1/completions`. Fields that it does not name are ignored. */
+export const CompletionRequest = Sampling.extend({
+  prompt: z.union([
+    text(),
+    z
+      .array(text())
+      .length(1, "this server completes one prompt for each request")
+      .meta({ description: "A list of one." }),
+  ]),
+  max_tokens: tokens(),
+  echo: z.literal(false, "echo is not supported").nullish(),
+  suffix: z.literal("", "suffix is not supported").nullish(),
+  best_of: z.literal(1, "best_of must be 1").nullish(),
+  logprobs: z.null("log probabilities are not supported").optional(),
+}).meta({ examples: [{ model: "simulated", prompt: "hello" }] });
+
+/** The body of `POST /v1/embeddings`. Fields that it does not name are ignored. */
+export const EmbeddingRequest = z
+  .object({
+    model: Model,
+    input: z.union([text().min(1), list(text().min(1), { min: 1, max: MAX_INPUTS })]).meta({
+      description: `A text, or up to ${MAX_INPUTS} of them; ${NO_TOKEN_IDS}.`,
+    }),
+    encoding_format: z.enum(["float", "base64"]).nullish(),
+    dimensions: z.null("the number of dimensions is the model's own").optional(),
+  })
+  .meta({ examples: [{ model: "my-embedder", input: "hello" }] });
