@@ -128,10 +128,34 @@ describe("openai", () => {
     const { client } = openai();
     const names: string[] = [];
     for await (const { id } of client.models.list()) names.push(id);
-    expect(names).toEqual(["simulated", "scripted", "org/embedder", "judge"]);
+    expect(names).toEqual(["simulated", "scripted", "org/embedder", "judge", "tooled"]);
     expect((await client.models.retrieve("org/embedder")).id).toBe("org/embedder");
     const { data } = await client.embeddings.create({ model: "org/embedder", input: ["abc"] });
     expect(data[0]?.embedding).toEqual([3, 0.5, -0.25]);
+  });
+
+  it("gets the calls of tools where the model has them, streamed or not", async () => {
+    const { client } = openai();
+    const request = {
+      model: "tooled",
+      messages: HELLO,
+      tools: [{ type: "function" as const, function: { name: "look_up", parameters: {} } }],
+      tool_choice: "required" as const,
+    };
+    const call = {
+      id: "call_1",
+      type: "function",
+      function: { name: "look_up", arguments: '{"prompt":"hello","toolChoice":"required"}' },
+    };
+    for (const completion of [
+      await client.chat.completions.create(request),
+      await client.chat.completions.stream(request).finalChatCompletion(),
+    ]) {
+      const [choice] = completion.choices;
+      expect(choice?.finish_reason).toBe("tool_calls");
+      expect(choice?.message.content).toBeNull();
+      expect(choice?.message.tool_calls).toMatchObject([call]);
+    }
   });
 
   it("throws errors of the classes that programs look for", async () => {

@@ -4,7 +4,8 @@ import { eventually, temporaryFolder } from "../../../../server/test/integration
 
 /**
  * Models of a user's own, as files: `scripted` has only `generate` and does what the words of its prompt say, one run at
- * a time; `embedder` has only `embed`; `judge` says as our own models do that it cannot do something.
+ * a time; `embedder` has only `embed`; `tooled` calls the first tool that it is given;
+ * `judge` says as our own models do that it cannot do something.
  */
 const FILES = {
   "scripted.mjs": `
@@ -35,6 +36,18 @@ export class Embedder extends DirtyApp {
   }
 }
 
+export class Tooled extends DirtyApp {
+  async *complete({ prompt, options }) {
+    const { tools, toolChoice } = options;
+    const { name } = tools[0].function;
+    yield { toolCalls: [{ index: 0, id: "call_1", type: "function", function: { name, arguments: "" } }] };
+    for (const part of JSON.stringify({ prompt, toolChoice }).split(/(?=:)/)) {
+      yield { toolCalls: [{ index: 0, function: { arguments: part } }] };
+    }
+    yield { finish: { reason: "tool_calls", promptTokens: 1, completionTokens: 2 } };
+  }
+}
+
 class UnsupportedRequestError extends DirtyAppError {}
 export class Judge extends DirtyApp {
   async *complete({ messages }) {
@@ -49,7 +62,7 @@ export class Judge extends DirtyApp {
 
 /** For `CHAT_MODELS`, in the folder of {@link scriptedFolder}. */
 export const SCRIPTED =
-  "simulated,scripted=./scripted:Scripted,org/embedder=./scripted:Embedder,judge=./scripted:Judge";
+  "simulated,scripted=./scripted:Scripted,org/embedder=./scripted:Embedder,judge=./scripted:Judge,tooled=./scripted:Tooled";
 
 /** A folder with the models in it, which they write their notes into. */
 export function scriptedFolder(): string {
