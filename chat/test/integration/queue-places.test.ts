@@ -61,8 +61,13 @@ describe("resumable answers that wait", () => {
   });
 
   it("are told nothing where they run at once", async () => {
-    const stream = await askResumable(chat, "well");
-    await stream.ended();
-    expect(numberedEvents(stream.text)).toMatchObject({ places: [], end: "[DONE]" });
+    // The one before was cancelled a moment ago, and may not have given its place back yet.
+    await eventually("a request runs at once, and is told nothing", async () => {
+      const stream = await askResumable(chat, "well");
+      await stream.ended();
+      const { places, end } = numberedEvents(stream.text);
+      expect(end).toBe("[DONE]");
+      return places.length === 0;
+    });
   });
 });
