@@ -1,0 +1,99 @@
+"""
+Frames: a header of 16 bytes, big-endian, and a payload of one value or none.
+
+ 0      2      3      4          8                 16
+ +------+------+------+----------+-----------------+
+ | "GD" | ver  | type |  length  |   request id    |
+ +------+------+------+----------+-----------------+
+  u16    u8=1   u8     u32 <=64MiB u64
+"""
+
+import struct
+from typing import Any, Iterator, Tuple
+
+from . import tlv
+from .errors import DirtyProtocolError
+from .tlv import MAX_PAYLOAD
+
+HEADER_SIZE = 16
+_HEADER = struct.Struct(">2sBBIQ")
+_MAGIC = b"GD"
+_VERSION = 1
+_CHUNK_PREFIX = b"\x21\x00\x00\x00\x01\x11\x00\x00\x00\x04data"
+
+RESPONSE, ERROR, CHUNK, END, STASH = 0x02, 0x03, 0x04, 0x05, 0x10
+HELLO, WELCOME = 0x20, 0x21
+RUN, STARTED, NACK, CANCEL, CREDIT = 0x26, 0x27, 0x28, 0x29, 0x2A
+READY, HEARTBEAT, FREE, REVOKE = 0x2B, 0x2C, 0x2D, 0x2E
+ATTACH, ATTACHED, END_STREAM, FORGET = 0x31, 0x32, 0x33, 0x34
+
+NOTHING = object()
+
+Frame = Tuple[int, int, bytes]
+
+
+def frame(kind: int, request_id: int, value: Any = NOTHING) -> bytes:
+    """
+    The bytes of a frame with one value as its payload, or none.
+    :raises DirtyProtocolError: when the value cannot cross.
+    """
+    return encoded(kind, request_id, b"" if value is NOTHING else tlv.encode(value))
+
+
+def chunk_payload(value: Any) -> bytes:
+    """The payload of a CHUNK: `{"data": value}`, without building the dict, since this runs once a token."""
+    if type(value) is str:
+        return _CHUNK_PREFIX + tlv.string(value)
+    return _CHUNK_PREFIX + tlv.encode(value, 1)
+
+
+def encoded(kind: int, request_id: int, payload: bytes) -> bytes:
+    """The bytes of a frame whose payload is encoded already."""
+    if len(payload) > MAX_PAYLOAD:
+        raise DirtyProtocolError(f"A message of {len(payload)} bytes is over the limit of {MAX_PAYLOAD}; send it in parts.")
+    return _HEADER.pack(_MAGIC, _VERSION, kind, len(payload), request_id) + payload
+
+
+def payload_dict(payload: bytes) -> dict:
+    """Reads a payload that must be a dict."""
+    value = tlv.decode(payload) if payload else None
+    if not isinstance(value, dict):
+        raise DirtyProtocolError("A message's payload is no dict.")
+    return value
+
+
+class FrameReader:
+    """Cuts what a socket delivers into frames. It keeps no more than one partial frame."""
+
+    def __init__(self) -> None:
+        self._kept = bytearray()
+
+    def push(self, data: bytes) -> Iterator[Frame]:
+        """
+        The frames that are whole with these bytes, as (type, request id, payload).
+        :raises DirtyProtocolError: on wrong magic, wrong version or a length over 64 MiB.
+        """
+        kept = self._kept
+        kept += data
+        at = 0
+        try:
+            while len(kept) - at >= HEADER_SIZE:
+                magic, version, kind, length, request_id = _HEADER.unpack_from(kept, at)
+                if magic != _MAGIC:
+                    raise DirtyProtocolError(f"The peer does not speak the dirty protocol: magic 0x{magic.hex()}.")
+                if version != _VERSION:
+                    raise DirtyProtocolError(f"The peer speaks version {version} of the dirty protocol, not {_VERSION}.")
+                if length > MAX_PAYLOAD:
+                    raise DirtyProtocolError(f"A frame announces {length} bytes; at most {MAX_PAYLOAD} are allowed.")
+                start = at + HEADER_SIZE
+                if len(kept) - start < length:
+                    break
+                at = start + length
+                yield kind, request_id, bytes(kept[start:at])
+        finally:
+            del kept[:at]
+
+    def end(self) -> None:
+        """:raises DirtyProtocolError: when the peer ended inside a frame."""
+        if self._kept:
+            raise DirtyProtocolError(f"The peer ended inside a frame, after {len(self._kept)} bytes of it.")
