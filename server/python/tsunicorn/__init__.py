@@ -1,1 +1,35 @@
-"""What an app in Python imports from Tsunicorn. It is on the module path of every Python dirty worker."""
+"""
+What an app in Python imports from Tsunicorn. It is on the module path of every Python dirty worker.
+
+    from tsunicorn import DirtyApp, request, stash
+"""
+
+from .app import DirtyApp
+from .errors import (
+    DirtyAppError,
+    DirtyConnectionError,
+    DirtyError,
+    DirtyProtocolError,
+    DirtyTimeoutError,
+    StashError,
+    StashFullError,
+    StashTableNotFoundError,
+)
+from .current_request import Request, request
+from .stash_client import MISSING, stash
+
+__all__ = [
+    "MISSING",
+    "DirtyApp",
+    "DirtyAppError",
+    "DirtyConnectionError",
+    "DirtyError",
+    "DirtyProtocolError",
+    "DirtyTimeoutError",
+    "Request",
+    "StashError",
+    "StashFullError",
+    "StashTableNotFoundError",
+    "request",
+    "stash",
+]

@@ -40,6 +40,17 @@ def frame(kind: int, request_id: int, value: Any = NOTHING) -> bytes:
     return encoded(kind, request_id, b"" if value is NOTHING else tlv.encode(value))
 
 
+def payload_of(value: Any) -> bytes:
+    """
+    The payload of a frame with that value.
+    :raises DirtyProtocolError: when it cannot cross, or is too large.
+    """
+    payload = tlv.encode(value)
+    if len(payload) > MAX_PAYLOAD:
+        raise DirtyProtocolError(f"A message of {len(payload)} bytes is over the limit of {MAX_PAYLOAD}; send it in parts.")
+    return payload
+
+
 def chunk_payload(value: Any) -> bytes:
     """The payload of a CHUNK: `{"data": value}`, without building the dict, since this runs once a token."""
     if type(value) is str:

@@ -14,7 +14,7 @@ The values that cross the wire, as type-length-value. Numbers are big-endian.
 """
 
 import struct
-from typing import Any, List, Tuple
+from typing import Any, Dict, List, Tuple
 
 from .errors import DirtyProtocolError
 
@@ -52,6 +52,11 @@ def string(text: str) -> bytes:
     if len(data) > MAX_BYTES:
         raise _too_many("string", len(data), MAX_BYTES, "bytes")
     return _HEAD.pack(_STRING, len(data)) + data
+
+
+def dict_of(fields: Dict[str, bytes]) -> bytes:
+    """The bytes of a dict whose values are encoded already."""
+    return _HEAD.pack(_DICT, len(fields)) + b"".join(string(key) + value for key, value in fields.items())
 
 
 class _Writer:

@@ -38,7 +38,7 @@ export class Assignments {
 
   /** A dirty worker has loaded its apps' modules. */
   loaded(crew: Crew, child: Child, statics: readonly AppStatics[]): void {
-    crew.statics = statics;
+    crew.loaded(statics);
     child.waiting = true;
     this.candidates.push({ crew, child, statics });
     this.settle();

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { type Boot, type FromChild, isTagged, type Kind, type ToChild } from "../process/channel.ts";
+import { explainMissing, pythonCommand } from "./python-command.ts";
 import type { RestartReason } from "./restart-counts.ts";
 
 /** What a child is started with. */
@@ -62,8 +63,8 @@ export class Child {
   constructor({ boot, fds, env, cwd }: ChildOptions, events: ChildEvents) {
     this.id = boot.id;
     this.kind = boot.kind;
-    const entry = fileURLToPath(new URL(`../${boot.kind}/main${EXTENSION}`, import.meta.url));
-    this.process = spawn(process.execPath, [...heapFlags(boot.kind, env), ...process.execArgv, entry], {
+    const [command, ...args] = commandOf(boot, env);
+    this.process = spawn(command, args, {
       cwd,
       env,
       // A group of its own: Ctrl-C in the terminal is for the arbiter, which stops its children in order.
@@ -86,7 +87,9 @@ export class Child {
     );
     this.process.on("error", (error) => {
       // Sending to a child that just died is no news; a child that could not be started has no other end.
-      if (this.process.pid === undefined) exited(error.message);
+      if (this.process.pid !== undefined) return;
+      if (boot.pythonApp !== undefined) this.failure = explainMissing(boot.settings, error);
+      exited(error.message);
     });
     this.tell({ type: "boot", boot });
   }
@@ -124,6 +127,12 @@ export class Child {
   kill(): void {
     this.process.kill("SIGKILL");
   }
+}
+
+function commandOf(boot: Boot, env: NodeJS.ProcessEnv): [command: string, ...args: string[]] {
+  if (boot.pythonApp !== undefined) return pythonCommand(boot.settings, boot.pythonApp);
+  const entry = fileURLToPath(new URL(`../${boot.kind}/main${EXTENSION}`, import.meta.url));
+  return [process.execPath, ...heapFlags(boot.kind, env), ...process.execArgv, entry];
 }
 
 // What thousands of open streams leave behind is garbage before it is old. By default it piles up: young space

@@ -1,3 +1,4 @@
+import { type AppSpec, MOST_PYTHON_WORKERS } from "../config/app-spec.ts";
 import type { Settings } from "../config/settings.ts";
 import type { AppStatics, Kind } from "../process/channel.ts";
 import { Backoff, HEALTHY_MS } from "./backoff.ts";
@@ -20,6 +21,8 @@ const KILL_MARGIN_MS = 1000;
  */
 export class Crew {
   readonly kind: Kind;
+  /** The one app that they run, where it is in Python. */
+  readonly python: AppSpec | undefined;
   /** What they are started with. A reload changes it for the dirty arbiter only, which is told and stays. */
   settings: Settings;
   /** How many should serve. */
@@ -35,8 +38,9 @@ export class Crew {
   /** How many were let go early, so that their successors get the resources that they held. */
   yielded = 0;
 
-  constructor(kind: Kind, target: number, settings: Settings) {
+  constructor(kind: Kind, target: number, settings: Settings, python?: AppSpec) {
     this.kind = kind;
+    this.python = python;
     // Everybody waits for the dirty arbiter, and it loads nothing that could take long or fail by itself.
     this.backoff = kind === "dirty-arbiter" ? new Backoff(DIRTY_ARBITER_PAUSE_MS) : new Backoff();
     this.target = target;
@@ -98,6 +102,16 @@ export class Crew {
     const surplus = fresh.length - this.target;
     const tooMany = surplus > 0 ? byUse(fresh).slice(0, surplus) : [];
     return this.complete ? [...tooMany, ...this.active.filter((child) => child.wornOut)] : tooMany;
+  }
+
+  /** A dirty worker has read this from its apps' classes. */
+  loaded(statics: readonly AppStatics[]): void {
+    const first = this.statics.length === 0;
+    this.statics = statics;
+    // How many workers an app in Python wants, its class may say; the first one that has loaded it knows. Those that
+    // go need no more.
+    if (this.python === undefined || !first || this.target === 0) return;
+    this.target = Math.min(MOST_PYTHON_WORKERS, statics[0]?.workers ?? 1);
   }
 
   /** Starts what is missing, at most one while the kind fails again and again. */

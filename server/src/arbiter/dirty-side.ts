@@ -32,14 +32,19 @@ export class DirtySide {
 
   /** Where dirty workers keep failing: requests for apps that no worker runs must not wait for them. */
   reportFailing(): void {
-    const { current, dirtyCrews, apps } = this.generations;
-    if (!current.dirty.backoff.looping) return;
+    const { currentDirtyCrews, dirtyCrews, apps } = this.generations;
+    const failing = currentDirtyCrews.filter((crew) => crew.backoff.looping);
+    if (failing.length === 0) return;
     const ready = dirtyCrews.flatMap((crew) => crew.active.filter((child) => child.ready));
     const served = new Set(ready.flatMap((child) => child.apps));
     this.tell({
       type: "dirtyWorkersFailing",
-      reason: current.dirty.lastFailure,
-      apps: apps.filter((app) => !served.has(app)),
+      reason: failing.map((crew) => crew.lastFailure).join("; "),
+      // An app in Python that only has not started yet does not fail because another does.
+      apps: apps.filter(
+        (app) =>
+          !served.has(app) && failing.some(({ python }) => python === undefined || python.name === app),
+      ),
     });
   }
 

@@ -1,4 +1,4 @@
-import { parseAppSpec } from "../config/app-spec.ts";
+import { type AppSpec, parseAppSpec } from "../config/app-spec.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Kind } from "../process/channel.ts";
 import { Crew } from "./crew.ts";
@@ -11,7 +11,10 @@ export interface Generation {
   readonly number: number;
   readonly settings: Settings;
   readonly http: Crew;
+  /** The dirty workers that run in Node, and the apps of that kind. */
   readonly dirty: Crew;
+  /** A crew of dirty workers for each app in Python. */
+  readonly python: readonly Crew[];
 }
 
 /** The settings were good, and the workers that they asked for were given up. */
@@ -60,27 +63,35 @@ export class Generations {
       number: 1,
       settings,
       http: new Crew("http-worker", settings.workers, settings),
-      dirty: new Crew("dirty-worker", settings.dirtyWorkers, settings),
+      ...dirtySide(settings),
     };
   }
 
   /** The crews of HTTP workers, of every generation. */
   get httpCrews(): Crew[] {
-    return this.crewsOf("http");
+    return this.crewsOf(({ http }) => [http]);
   }
 
   /** The crews of dirty workers, of every generation. */
   get dirtyCrews(): Crew[] {
-    return this.crewsOf("dirty");
+    return this.crewsOf(dirtyCrewsOf);
+  }
+
+  /** The crews of dirty workers that serve. */
+  get currentDirtyCrews(): Crew[] {
+    return dirtyCrewsOf(this.current);
   }
 
   /** Canonical names of the apps that can be placed. */
   get apps(): string[] {
     const { upcoming } = this;
     // The next generation's apps are announced when its dirty workers are ready: before, nobody could run them.
-    const next = upcoming?.generation.dirty.complete === true ? [upcoming.generation] : [];
+    const next =
+      upcoming !== undefined && dirtyCrewsOf(upcoming.generation).every((crew) => crew.complete)
+        ? [upcoming.generation]
+        : [];
     // What drains needs its apps until its last HTTP worker has gone.
-    const old = this.leaving.filter(({ dirty }) => dirty.target > 0);
+    const old = this.leaving.filter(isServing);
     return [...new Set([this.current, ...next, ...old].flatMap(({ settings }) => appsOf(settings)))];
   }
 
@@ -98,21 +109,19 @@ export class Generations {
   numberOf(crew: Crew): number {
     const { current, upcoming, leaving } = this;
     const all = [...leaving, current, ...(upcoming === undefined ? [] : [upcoming.generation])];
-    return all.find(({ http, dirty }) => http === crew || dirty === crew)?.number ?? 0;
+    return all.find((one) => one.http === crew || dirtyCrewsOf(one).includes(crew))?.number ?? 0;
   }
 
   /** Whether a crew is of a generation that drains. */
   isLeaving(crew: Crew): boolean {
-    const { http, dirty } = this.current;
-    return crew !== http && crew !== dirty && !this.isUpcoming(crew) && this.numberOf(crew) > 0;
+    return !this.isCurrent(crew) && !this.isUpcoming(crew) && this.numberOf(crew) > 0;
   }
 
   /** Whether a crew is of the generation that starts. */
   isUpcoming(crew: Crew): boolean {
     const next = this.upcoming?.generation;
-    return next !== undefined && crew !== this.current.http && crew !== this.current.dirty
-      ? next.http === crew || next.dirty === crew
-      : false;
+    if (next === undefined || this.isCurrent(crew)) return false;
+    return next.http === crew || dirtyCrewsOf(next).includes(crew);
   }
 
   /** Whether the workers of a crew go, or are to go, before those of another. */
@@ -122,7 +131,7 @@ export class Generations {
 
   /** The apps that a crew which drains still serves, for the HTTP workers of its generation. */
   kept(crew: Crew): string[] | undefined {
-    const generation = this.leaving.find(({ dirty }) => dirty === crew);
+    const generation = this.leaving.find((one) => dirtyCrewsOf(one).includes(crew));
     if (generation === undefined) return undefined;
     const served = appsOf(this.current.settings);
     return appsOf(generation.settings).filter((app) => !served.includes(app));
@@ -138,13 +147,11 @@ export class Generations {
     this.abandon("another reload was asked for meanwhile");
     const { current } = this;
     const number = current.number + 1;
-    const dirty = kinds.has("dirty-worker")
-      ? new Crew("dirty-worker", settings.dirtyWorkers, settings)
-      : current.dirty;
+    const { dirty, python } = kinds.has("dirty-worker") ? dirtySide(settings) : current;
     // None of its HTTP workers until its dirty workers are ready.
     const http = kinds.has("http-worker") ? new Crew("http-worker", 0, settings) : current.http;
     return new Promise((resolve, reject) => {
-      this.upcoming = { generation: { number, settings, http, dirty }, resolve, reject };
+      this.upcoming = { generation: { number, settings, http, dirty, python }, resolve, reject };
     });
   }
 
@@ -158,9 +165,10 @@ export class Generations {
     this.upcoming = undefined;
     const { generation, reject } = upcoming;
     this.retire(generation);
-    const { dirty } = this.current;
-    dirty.target += dirty.yielded;
-    dirty.yielded = 0;
+    for (const crew of this.currentDirtyCrews) {
+      crew.target += crew.yielded;
+      crew.yielded = 0;
+    }
     this.events.appsChanged();
     this.events.abandoned(generation, reason);
     reject(new GivenUpError(reason, culprit === "dirty-arbiter" ? undefined : culprit));
@@ -172,7 +180,7 @@ export class Generations {
     const { upcoming } = this;
     if (upcoming === undefined) return;
     const { generation } = upcoming;
-    const failing = [generation.dirty, generation.http].find(
+    const failing = [...dirtyCrewsOf(generation), generation.http].find(
       (crew) => this.isUpcoming(crew) && crew.backoff.looping,
     );
     if (failing !== undefined) {
@@ -180,7 +188,7 @@ export class Generations {
       this.abandon(`the ${kind.replace("-", " ")} cannot start: ${lastFailure}`, kind);
       return;
     }
-    if (this.isUpcoming(generation.dirty) && !generation.dirty.complete) return;
+    if (dirtyCrewsOf(generation).some((crew) => this.isUpcoming(crew) && !crew.complete)) return;
     const { http, settings } = generation;
     if (http !== this.current.http && http.target === 0) {
       http.target = settings.workers;
@@ -207,8 +215,10 @@ export class Generations {
     this.leaving.push(old);
     if (old.dirty === dirty) return;
     const keep = this.kept(old.dirty) ?? [];
-    if (keep.length === 0 || old.http.children.size === 0) old.dirty.target = 0;
-    else for (const child of old.dirty.active) child.tell({ type: "retire", keep });
+    for (const crew of dirtyCrewsOf(old)) {
+      if (keep.length === 0 || old.http.children.size === 0) crew.target = 0;
+      else for (const child of crew.active) child.tell({ type: "retire", keep });
+    }
   }
 
   private drainLeaving(): void {
@@ -216,11 +226,11 @@ export class Generations {
       const httpGone = old.http === this.current.http || old.http.children.size === 0;
       if (!httpGone) return true;
       if (old.dirty === this.current.dirty) return false;
-      if (old.dirty.target > 0) {
-        old.dirty.target = 0;
+      if (isServing(old)) {
+        for (const crew of dirtyCrewsOf(old)) crew.target = 0;
         this.events.appsChanged();
       }
-      return old.dirty.children.size > 0;
+      return dirtyCrewsOf(old).some((crew) => crew.children.size > 0);
     });
   }
 
@@ -229,11 +239,35 @@ export class Generations {
     return this.isUpcoming(crew) ? 2 : 1;
   }
 
-  private crewsOf(kind: "http" | "dirty"): Crew[] {
+  private isCurrent(crew: Crew): boolean {
+    return crew === this.current.http || this.currentDirtyCrews.includes(crew);
+  }
+
+  private crewsOf(choose: (generation: Generation) => readonly Crew[]): Crew[] {
     const { upcoming, current, leaving } = this;
     const all = [current, ...(upcoming === undefined ? [] : [upcoming.generation]), ...leaving];
-    return [...new Set(all.map((generation) => generation[kind]))];
+    return [...new Set(all.flatMap(choose))];
   }
+}
+
+function dirtyCrewsOf({ dirty, python }: Generation): Crew[] {
+  return [dirty, ...python];
+}
+
+function isServing(generation: Generation): boolean {
+  return dirtyCrewsOf(generation).some((crew) => crew.target > 0);
+}
+
+/** The crews of dirty workers that the settings ask for: Node's for all of its apps, and one for each in Python. */
+function dirtySide(settings: Settings): Pick<Generation, "dirty" | "python"> {
+  const specs = settings.dirtyApps.map((spec) => parseAppSpec(spec, settings.chdir));
+  const inPython = specs.filter(({ language }) => language === "python");
+  // Without an app of their own they would have nothing to run.
+  const target = inPython.length < specs.length || specs.length === 0 ? settings.dirtyWorkers : 0;
+  return {
+    dirty: new Crew("dirty-worker", target, settings),
+    python: inPython.map((app: AppSpec) => new Crew("dirty-worker", app.workers ?? 1, settings, app)),
+  };
 }
 
 function appsOf({ dirtyApps, chdir }: Settings): string[] {

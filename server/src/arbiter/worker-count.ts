@@ -36,8 +36,13 @@ export class WorkerCount {
   changeExactly(kind: ReloadedKind, by: number): number {
     const { target } = this.crewOf(kind);
     const least = this.least(kind);
-    if (kind === "dirty-worker" && this.generations.current.settings.dirtyApps.length === 0)
+    const { python, settings } = this.generations.current;
+    if (kind === "dirty-worker" && settings.dirtyApps.length === 0)
       throw new Error("There are no dirty apps, so there is nothing for dirty workers to do.");
+    if (kind === "dirty-worker" && settings.dirtyApps.length === python.length)
+      throw new Error(
+        "Every dirty app is in Python, and has as many workers of its own as its class or its spec says.",
+      );
     if (target + by < least || target + by > MOST) {
       const why = least > 1 ? ", since an app's workers need as many" : "";
       throw new Error(

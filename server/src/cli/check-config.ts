@@ -12,7 +12,11 @@ export function checkAppFiles({ settings, cwd }: LoadedConfig): void {
   const { app, chdir, dirtyApps } = settings;
   const wanted = [
     { name: "app", file: app },
-    ...dirtyApps.map((spec) => ({ name: `dirtyApps: ${spec}`, file: parseAppSpec(spec, chdir).path })),
+    // Where a module of Python's is found, only its interpreter knows.
+    ...dirtyApps.flatMap((spec) => {
+      const { language, path: file } = parseAppSpec(spec, chdir);
+      return language === "node" ? [{ name: `dirtyApps: ${spec}`, file }] : [];
+    }),
   ];
   const problems = wanted.flatMap(({ name, file }) => {
     const reason = missing(file, chdir);

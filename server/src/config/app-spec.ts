@@ -1,9 +1,11 @@
 import { statSync } from "node:fs";
 import path from "node:path";
 
-/** A dirty app's spec, `PATH:Class` or `PATH:Class:N`, taken apart. */
+/** A dirty app's spec, `PATH:Class` or `PATH:Class:N`, or `python:` and a module in place of the path, taken apart. */
 export interface AppSpec {
-  /** The module's path as it was written; `resolveAppFile` finds the file. */
+  /** What runs the app: Node, or a Python interpreter. */
+  readonly language: "node" | "python";
+  /** The module's path as it was written, which `resolveAppFile` finds the file of; in Python its dotted name. */
   readonly path: string;
   /** The export of that module which is the app's class. */
   readonly className: string;
@@ -12,7 +14,7 @@ export interface AppSpec {
   /**
    * The app's identity, on the wire and everywhere else: the path relative to the base folder, with `/`
    * between folders, no leading `./`, no extension, then `:` and the class. Each way to write the same app
-   * has the same name.
+   * has the same name. An app in Python is named as it is written, without N.
    */
   readonly name: string;
 }
@@ -28,6 +30,15 @@ export class AppSpecError extends Error {
  */
 const EXTENSIONS = [".js", ".mjs", ".cjs", ".ts", ".mts", ".cts"];
 
+/** What a spec of an app in Python begins with. */
+const PYTHON = "python:";
+
+/** A module's dotted name. */
+const MODULE = /^[\p{ID_Start}_]\p{ID_Continue}*(\.[\p{ID_Start}_]\p{ID_Continue}*)*$/u;
+
+/** An app in Python gets as many workers as it asks for, so there is an end to what it may ask for. */
+export const MOST_PYTHON_WORKERS = 1000;
+
 const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u;
 
 /**
@@ -38,17 +49,31 @@ const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u;
  * @throws {AppSpecError} whose message is the reason, worded to follow the spec: `has no class …`.
  */
 export function parseAppSpec(spec: string, base: string = process.cwd()): AppSpec {
-  if (spec.startsWith("python:")) throw new AppSpecError("is an app in Python, which is not supported yet");
-  const [file = "", className, count, ...rest] = spec.split(":");
-  if (file === "" || file.includes("\0")) throw new AppSpecError("has no path; write PATH:Class");
-  if (className === undefined || className === "") throw new AppSpecError("has no class; write PATH:Class");
-  if (rest.length > 0) throw new AppSpecError("has too many colons; write PATH:Class or PATH:Class:N");
+  const language = isInPython(spec) ? "python" : "node";
+  const form = language === "python" ? `${PYTHON}module:Class` : "PATH:Class";
+  const [file = "", className, count, ...rest] = spec
+    .slice(language === "python" ? PYTHON.length : 0)
+    .split(":");
+  if (file === "" || file.includes("\0"))
+    throw new AppSpecError(`has no ${language === "python" ? "module" : "path"}; write ${form}`);
+  if (className === undefined || className === "") throw new AppSpecError(`has no class; write ${form}`);
+  if (rest.length > 0) throw new AppSpecError(`has too many colons; write ${form} or ${form}:N`);
   if (!IDENTIFIER.test(className)) throw new AppSpecError(`has "${className}" where a class belongs`);
-  const name = `${moduleName(file, base)}:${className}`;
-  if (count === undefined) return { path: file, className, name };
+  if (language === "python" && !MODULE.test(file))
+    throw new AppSpecError(`has "${file}" where a Python module belongs, as in python:chat_app:${className}`);
+  const name = `${language === "python" ? `${PYTHON}${file}` : moduleName(file, base)}:${className}`;
+  if (count === undefined) return { language, path: file, className, name };
   const workers = /^\d{1,6}$/.test(count) ? Number(count) : 0;
+  const most = language === "python" ? MOST_PYTHON_WORKERS : Number.POSITIVE_INFINITY;
   if (workers < 1) throw new AppSpecError(`has "${count}" where its number of workers belongs, 1 or more`);
-  return { path: file, className, workers, name };
+  if (workers > most)
+    throw new AppSpecError(`has "${count}" where its number of workers belongs, ${most} at most`);
+  return { language, path: file, className, workers, name };
+}
+
+/** Whether an app, named by its spec or canonically, is in Python. */
+export function isInPython(spec: string): boolean {
+  return spec.startsWith(PYTHON);
 }
 
 /**

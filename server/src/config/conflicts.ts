@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { parseAppSpec } from "./app-spec.ts";
+import { isInPython, parseAppSpec } from "./app-spec.ts";
 import { MAX_SOCKET_PATH_BYTES, parseBindAddress } from "./bind-address.ts";
 import { describeSource } from "./layer.ts";
 import type { Resolved } from "./resolve.ts";
@@ -53,8 +53,10 @@ const RULES: readonly Rule[] = [
     about: "dirtyWorkers",
     needs: ["dirtyApps", "dirtyWorkers"],
     find: ({ dirtyApps, dirtyWorkers }) => {
-      if (dirtyApps.length > 0) return dirtyWorkers > 0 ? [] : ["0 leaves no worker to run the dirty apps"];
-      return dirtyWorkers === 0
+      // Those in Python have workers of their own.
+      const inNode = dirtyApps.some((spec) => !isInPython(spec));
+      if (inNode) return dirtyWorkers > 0 ? [] : ["0 leaves no worker to run the dirty apps"];
+      return dirtyWorkers === 0 || dirtyApps.length > 0
         ? []
         : [`${dirtyWorkers} would have nothing to run, since dirtyApps has no app`];
     },

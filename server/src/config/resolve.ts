@@ -131,6 +131,8 @@ function makePathsAbsolute(found: Found, chdirSource: Source | undefined, place:
     const given = found[name];
     if (given !== undefined) found[name] = path.resolve(chdir, given);
   }
+  // A name alone is looked for in PATH.
+  if (found.python?.includes(path.sep)) found.python = path.resolve(chdir, found.python);
   found.bind = found.bind?.map((text) => {
     const address = parseBindAddress(text);
     if (address.kind === "tcp") return text;

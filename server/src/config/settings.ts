@@ -4,6 +4,7 @@
  * of all that come from here and from nowhere else.
  */
 import path from "node:path";
+import { isInPython } from "./app-spec.ts";
 import type { Hooks } from "./hooks.ts";
 import { type Setting, setting } from "./setting.ts";
 import {
@@ -172,7 +173,7 @@ const table = {
   dirtyApps: setting<string[]>({
     section: "Dirty workers",
     description:
-      "Dirty app to run, as PATH:Class or PATH:Class:N (loaded in at most N dirty workers), PATH relative to chdir, its extension optional; may be given several times.",
+      "Dirty app to run, as PATH:Class or PATH:Class:N (loaded in at most N dirty workers), PATH relative to chdir, its extension optional, or as python:MODULE:Class or python:MODULE:Class:N (in 1 or N workers of its own); may be given several times.",
     metavar: "SPEC",
     kind: "list",
     validator: appSpecs(),
@@ -181,12 +182,21 @@ const table = {
   }),
   dirtyWorkers: setting<number>({
     section: "Dirty workers",
-    description: "Number of dirty workers.",
+    description: "Number of dirty workers for all apps but those in Python, which have workers of their own.",
     metavar: "N",
     kind: "number",
     validator: wholeNumber(0, 1000),
-    default: ({ dirtyApps }) => (dirtyApps.length > 0 ? 1 : 0),
-    defaultText: "1 with dirty apps, else 0",
+    default: ({ dirtyApps }) => (dirtyApps.some((spec) => !isInPython(spec)) ? 1 : 0),
+    defaultText: "1 with dirty apps that are not all in Python, else 0",
+  }),
+  python: setting<string>({
+    section: "Dirty workers",
+    description:
+      "Interpreter for dirty apps in Python, 3.9 or later: a program's name, or the path, relative to chdir, of one or of a virtualenv's folder.",
+    metavar: "PROGRAM",
+    kind: "text",
+    validator: filePath(),
+    default: "python3",
   }),
   dirtyTimeout: setting<number>({
     section: "Dirty workers",

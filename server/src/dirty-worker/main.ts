@@ -3,7 +3,7 @@
  * until the arbiter stops it or is gone.
  */
 import { join } from "node:path";
-import { parseAppSpec, resolveAppFile } from "../config/app-spec.ts";
+import { isInPython, parseAppSpec, resolveAppFile } from "../config/app-spec.ts";
 import { setUpDirtyClient } from "../dirty/client.ts";
 import { requestStorage } from "../dirty/request.ts";
 import { stash } from "../dirty/stash.ts";
@@ -78,7 +78,8 @@ async function handle(message: ToChild): Promise<void> {
     if (settings.reload) reportLoadedFiles();
     hooks = await WorkerHooks.load(boot);
     await hooks.run("dirtyPostFork");
-    classes = await Promise.all(settings.dirtyApps.map(importApp));
+    const specs = settings.dirtyApps.filter((spec) => !isInPython(spec));
+    classes = await Promise.all(specs.map(importApp));
     joinStashes(classes.map((app) => [app.name, app.stashes()]));
     tellArbiter({ type: "loaded", apps: classes.map((app) => app.describe()) });
   } else if (message.type === "assign" && boot !== undefined) {

@@ -3,6 +3,7 @@
  *
  * The arbiter carries no traffic: these are the messages of supervision only.
  */
+import type { AppSpec } from "../config/app-spec.ts";
 import type { HookName } from "../config/hooks.ts";
 import type { Settings } from "../config/settings.ts";
 
@@ -25,6 +26,8 @@ export interface Boot {
   listeners: Listener[];
   /** Canonical names of the configured dirty apps. */
   apps: string[];
+  /** The one app of a dirty worker that runs in Python. */
+  pythonApp?: AppSpec;
   /** The hooks that the config file defines; a worker loads the file only for its own. Default: none. */
   hooks?: readonly HookName[];
   /** HTTP workers that live as this child starts: a new dirty arbiter waits for their HELLO. */

@@ -28,7 +28,7 @@ test.each([
   "Usage: tsunicorn [options] APP\n",
   "\n  -w, --workers N                    Number of HTTP workers. [default: 1]\n",
   "\n                                     [default: 127.0.0.1:8000]\n",
-  "\n      --dirty-workers N              Number of dirty workers. [default: 1 with dirty apps, else 0]\n",
+  "\n      --dirty-timeout SEC            Most seconds that one run of an action may take. [default: 300]\n",
   "\n      --[no-]access-log              Log one line for each HTTP request. [default: off]\n",
   "\n  -h, --help                         Show this help and exit.\n",
 ])("--help has %j", (line) => {

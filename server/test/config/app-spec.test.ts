@@ -36,12 +36,24 @@ describe("an app has one name, however its spec is written", () => {
 
 test("a spec's path, class and number of workers are taken as written", () => {
   expect(parseAppSpec("./chat-app.ts:ChatApp:12", "/srv")).toEqual({
+    language: "node",
     path: "./chat-app.ts",
     className: "ChatApp",
     workers: 12,
     name: "chat-app:ChatApp",
   });
   expect(parseAppSpec("./chat-app.ts:ChatApp", "/srv").workers).toBeUndefined();
+});
+
+test("a spec of an app in Python has a module, and its name is the same from every folder", () => {
+  expect(parseAppSpec("python:models.chat_app:ChatApp:2", "/srv")).toEqual({
+    language: "python",
+    path: "models.chat_app",
+    className: "ChatApp",
+    workers: 2,
+    name: "python:models.chat_app:ChatApp",
+  });
+  expect(parseAppSpec("python:chat:ChatApp", "/elsewhere").name).toBe("python:chat:ChatApp");
 });
 
 test.each([
@@ -56,7 +68,13 @@ test.each([
   ["chat:ChatApp:2x", 'has "2x" where its number of workers belongs, 1 or more'],
   ["chat:ChatApp:", 'has "" where its number of workers belongs, 1 or more'],
   ["chat:ChatApp:1:2", "has too many colons; write PATH:Class or PATH:Class:N"],
-  ["python:myapp.ml:ModelApp", "is an app in Python, which is not supported yet"],
+  ["python:", "has no module; write python:module:Class"],
+  ["python:myapp.ml", "has no class; write python:module:Class"],
+  ["python:./ml.py:ModelApp", 'has "./ml.py" where a Python module belongs, as in python:chat_app:ModelApp'],
+  ["python:ml..app:ModelApp", 'has "ml..app" where a Python module belongs'],
+  ["python:ml:ModelApp:0", 'has "0" where its number of workers belongs, 1 or more'],
+  ["python:ml:ModelApp:1001", 'has "1001" where its number of workers belongs, 1000 at most'],
+  ["python:ml:ModelApp:1:2", "has too many colons; write python:module:Class or python:module:Class:N"],
 ])("the spec %j is refused: it %s", (spec, message) => {
   expect(() => parseAppSpec(spec, "/srv")).toThrow(message);
 });

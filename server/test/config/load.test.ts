@@ -84,6 +84,7 @@ describe("a flag wins over the environment, that over the file, that over the de
         resources: {},
         dirtyBind: undefined,
         pidfile: undefined,
+        python: "python3",
         controlSocket: undefined,
         reload: false,
         logLevel: "info",

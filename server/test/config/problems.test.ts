@@ -51,8 +51,8 @@ describe("a value that is impossible is named with its setting, the reason and w
     ["--dirty-app", "chat.ts", 'dirtyApps: "chat.ts" has no class; write PATH:Class'],
     [
       "--dirty-app",
-      "python:ml:App",
-      'dirtyApps: "python:ml:App" is an app in Python, which is not supported yet',
+      "python:ml/app.py:App",
+      'dirtyApps: "python:ml/app.py:App" has "ml/app.py" where a Python module belongs, as in python:chat_app:App',
     ],
     ["--bind", "::1:80", 'bind: "::1:80" has an IPv6 address without brackets; write [::1]:PORT'],
     ["--name", "", 'name: "" is empty'],

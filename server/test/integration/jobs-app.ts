@@ -290,11 +290,12 @@ export class JobServer {
     apps: string[],
     args: string[] = [],
     files: Record<string, string> = {},
+    env: NodeJS.ProcessEnv = {},
   ): Promise<JobServer> {
     const folder = temporaryFolder({ "app.mjs": APP, "main.mjs": MAIN, ...files });
     const specs = apps.flatMap((app) => ["--dirty-app", `./app.mjs:${app}`]);
     try {
-      const running = await startServer({ args: ["main.mjs", ...specs, ...args], cwd: folder });
+      const running = await startServer({ args: ["main.mjs", ...specs, ...args], cwd: folder, env });
       return new JobServer(running, folder);
     } catch (error) {
       removeFolder(folder);

@@ -1,0 +1,371 @@
+/** How dirty workers in Python start, are replaced and stop. */
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { NO_PYTHON, PYTHON } from "../python/python.ts";
+import { eventually, isAlive, removeFolder, startServer, temporaryFolder } from "./harness.ts";
+import { ask } from "./http-tools.ts";
+import type { JobServer } from "./jobs-app.ts";
+import { inPython, startPythonJobs } from "./python-server.ts";
+
+const MAIN = "export default (request, response) => response.end('yes');";
+
+let server: JobServer | undefined;
+const folders: string[] = [];
+
+beforeEach(({ skip }) => {
+  if (NO_PYTHON !== undefined) skip(NO_PYTHON);
+});
+
+afterEach(async () => {
+  const stopping = server;
+  server = undefined;
+  await stopping?.stop();
+  for (const folder of folders.splice(0)) removeFolder(folder);
+});
+
+/** Starts a server that cannot start. @returns what it printed on standard error, and its exit code. */
+async function failing(
+  files: Record<string, string>,
+  ...args: string[]
+): Promise<{ said: string; code: number | null }> {
+  const folder = temporaryFolder({ "main.mjs": MAIN, ...files });
+  folders.push(folder);
+  const running = await startServer({
+    args: ["main.mjs", "--python", PYTHON, ...args],
+    cwd: folder,
+    until: "",
+  });
+  try {
+    const { code } = await running.exited(20_000);
+    return { said: running.errors(), code };
+  } finally {
+    await running.stop();
+  }
+}
+
+describe("a start ends with the reason, and what to do,", () => {
+  test("where the interpreter is missing", async () => {
+    const { said, code } = await failing(
+      {},
+      "--dirty-app",
+      "python:jobs:One",
+      "--python",
+      "python-of-nobody",
+    );
+    expect(said).toContain(
+      "the Python interpreter python-of-nobody cannot be started: there is no such program",
+    );
+    expect(said).toMatch(/install Python 3\.9 or later, or name another with --python/);
+    expect(code).toBe(3);
+  });
+
+  test("where the module is missing", async () => {
+    const { said, code } = await failing({}, "--dirty-app", "python:nowhere:One");
+    expect(said).toMatch(
+      /python:nowhere:One cannot be loaded: No module named 'nowhere'; modules are looked for in \//,
+    );
+    expect(code).toBe(3);
+  });
+
+  test("where the module needs one that is not installed", async () => {
+    const files = { "chat_app.py": "import transformers_of_nobody\n" };
+    const { said } = await failing(files, "--dirty-app", "python:chat_app:ChatApp");
+    expect(said).toMatch(
+      /No module named 'transformers_of_nobody'; install it with \/.*python.* -m pip install/,
+    );
+  });
+
+  test.each([
+    ["has no such class", "x = 1\n", /has no class ChatApp/],
+    ["has something else by that name", "ChatApp = 1\n", /has something else as its class ChatApp/],
+    ["cannot be read", "class ChatApp(:\n", /python:chat_app:ChatApp cannot be loaded: SyntaxError/],
+    [
+      "fails in init()",
+      "class ChatApp:\n  def init(self): raise OSError('no weights')\n",
+      /init\(\) of the dirty app python:chat_app:ChatApp failed: OSError: no weights/,
+    ],
+    [
+      "has an impossible concurrency",
+      "class ChatApp:\n  concurrency = 0\n",
+      /concurrency of the dirty app python:chat_app:ChatApp is 0; it must be a whole number of at least 1/,
+    ],
+    [
+      "continues what it does not have",
+      "class ChatApp:\n  continues = ['sing']\n",
+      /continues of the dirty app .* but the app has no action "sing"/,
+    ],
+  ])("where the module %s", async (_what, source, reason) => {
+    const { said, code } = await failing({ "chat_app.py": source }, "--dirty-app", "python:chat_app:ChatApp");
+    expect(said).toMatch(reason);
+    expect(said).not.toContain("Traceback");
+    expect(code).toBe(3);
+  });
+});
+
+test("dirtyWorkers may be left out, given or 0 where every app is in Python", async () => {
+  for (const given of [[], ["--dirty-workers", "2"], ["--dirty-workers", "0"]]) {
+    server = await startPythonJobs(["One"], given);
+    expect(server.running.pids("dirty worker")).toEqual([]);
+    expect(await server.call(inPython("One", { action: "add", args: [1, 2] }))).toMatchObject({ result: 3 });
+    await server.stop();
+    server = undefined;
+  }
+});
+
+test("apps in TypeScript and in Python are served side by side, each in workers of its own", async () => {
+  server = await startPythonJobs(["One:2"], ["--dirty-app", "./app.mjs:One"]);
+  const inNode = await server.call({ app: "One", action: "pid" });
+  expect(server.running.pids("dirty worker")).toEqual([inNode.result]);
+  const jobs = await Promise.all(
+    [1, 2].map(() => server?.call(inPython("One", { action: "job", args: [400] }))),
+  );
+  expect(jobs.every((job) => (job?.ms ?? 1000) < 800)).toBe(true);
+});
+
+test("--python takes a virtualenv's folder", async () => {
+  const folder = temporaryFolder();
+  folders.push(folder);
+  const made = spawnSync(PYTHON, ["-m", "venv", "--without-pip", "venv"], { cwd: folder, encoding: "utf8" });
+  expect(made.stderr).toBe("");
+  const source = "import sys\nclass Where:\n  def prefix(self): return sys.prefix\n";
+  server = await startPythonJobs(
+    [],
+    ["--dirty-app", "python:where:Where", "--python", join(folder, "venv")],
+    {
+      "where.py": source,
+    },
+  );
+  const { result } = await server.call({ app: "python:where:Where", action: "prefix" });
+  expect(result).toBe(join(folder, "venv"));
+});
+
+test("a reload replaces the workers: new code serves, and a stream of the old ones ends as it should", async () => {
+  server = await startPythonJobs(["One"]);
+  const before = Number((await server.call(inPython("One", { action: "pid" }))).result);
+  const stream = await server.stream(inPython("One", { action: "ticks", args: [30, 100] }));
+  await stream.has(1);
+  server.running.signal("SIGHUP");
+  const after = await eventually("another worker serves", async () => {
+    const { result } = (await server?.call(inPython("One", { action: "pid" }))) ?? {};
+    return result !== before && Number(result);
+  });
+  expect(after).not.toBe(before);
+  expect(await stream.over()).toMatchObject({ ended: true });
+  expect(stream.chunks).toHaveLength(30);
+  await eventually("the old worker has gone", () => !isAlive(before));
+});
+
+test("a graceful stop lets a stream end, and close() is called", async () => {
+  const files = {
+    "closing.py": [
+      "import time",
+      "class App:",
+      "  def pid(self):",
+      "    import os; return os.getpid()",
+      "  def ticks(self):",
+      "    for i in range(10):",
+      "      yield i",
+      "      time.sleep(0.1)",
+      "  def close(self):",
+      "    open('closed', 'w').write('yes')",
+      "",
+    ].join("\n"),
+  };
+  server = await startPythonJobs([], ["--dirty-app", "python:closing:App"], files);
+  const stream = await server.stream({ app: "python:closing:App", action: "ticks" });
+  await stream.has(1);
+  server.running.signal("SIGTERM");
+  expect(await stream.over()).toMatchObject({ ended: true });
+  expect(stream.chunks).toHaveLength(10);
+  expect(await server.running.exited()).toMatchObject({ code: 0 });
+  expect(readFileSync(join(server.folder, "closed"), "utf8")).toBe("yes");
+});
+
+test("a quick stop ends streams and threads that hang", async () => {
+  server = await startPythonJobs(["Many"]);
+  const id = server.newId();
+  void server.call(inPython("Many", { action: "deaf", id })).catch(() => {});
+  await server.noted(id, "began");
+  server.running.signal("SIGQUIT");
+  expect(await server.running.exited()).toMatchObject({ code: 0 });
+});
+
+test("when the arbiter is killed, its Python workers go as well", async () => {
+  server = await startPythonJobs(["One"]);
+  const pid = Number((await server.call(inPython("One", { action: "pid" }))).result);
+  server.running.signal("SIGKILL");
+  await eventually("the worker has ended", () => !isAlive(pid));
+});
+
+test("a new dirty arbiter gets the workers that live, their apps loaded", async () => {
+  server = await startPythonJobs(["One"]);
+  const before = await server.call(inPython("One", { action: "pid" }));
+  const [arbiter = 0] = server.running.pids("dirty arbiter");
+  process.kill(arbiter, "SIGKILL");
+  const after = await server.call(inPython("One", { action: "pid" }));
+  expect(after.result).toBe(before.result);
+});
+
+test("dirtyMaxRequests replaces a worker, and no call is lost", async () => {
+  server = await startPythonJobs(["One"], ["--dirty-max-requests", "5"]);
+  const pids = new Set<unknown>();
+  for (let count = 0; count < 25; count++) {
+    const outcome = await server.call(inPython("One", { action: "pid" }));
+    expect(outcome.error).toBeUndefined();
+    pids.add(outcome.result);
+    await new Promise((resolve) => setTimeout(resolve, 40));
+  }
+  expect(pids.size).toBeGreaterThan(1);
+});
+
+test("what an app prints and logs is in the log, with the request's id", async () => {
+  const source = [
+    "import logging",
+    "class App:",
+    "  def speak(self):",
+    "    print('printed by the app')",
+    "    logging.getLogger('my.model').warning('logged by the app')",
+    "",
+  ].join("\n");
+  server = await startPythonJobs([], ["--dirty-app", "python:talk:App"], { "talk.py": source });
+  await server.call({ app: "python:talk:App", action: "speak", id: "spoken-1" });
+  await server.running.logged("printed by the app");
+  await server.running.logged(
+    /"level":"warn".*"requestId":"spoken-1","logger":"my.model","msg":"logged by the app"/,
+  );
+});
+
+test("resources of the class are in the worker's environment before init", async () => {
+  const source = [
+    "import os",
+    "class App:",
+    "  resources = {'gpu': 1}",
+    "  def init(self): self.seen = os.environ['CUDA_VISIBLE_DEVICES']",
+    "  def devices(self): return self.seen",
+    "",
+  ].join("\n");
+  server = await startPythonJobs([], ["--dirty-app", "python:gpus:App", "--resource", "gpu=7"], {
+    "gpus.py": source,
+  });
+  expect(await server.call({ app: "python:gpus:App", action: "devices" })).toMatchObject({ result: "7" });
+});
+
+const TALLY = `
+from tsunicorn import DirtyApp, MISSING, StashTableNotFoundError, stash
+
+class Tally(DirtyApp):
+    concurrency = 20
+    workers = 2
+    stashes = {"bounded": {"max_entries": 2}}
+
+    def init(self):
+        stash.incr("tally", "inits")
+
+    def count(self, by):
+        return stash.incr("tally", "calls", by)
+
+    async def count_later(self, by):
+        return await stash.aio.incr("tally", "calls", by)
+
+    def keeps(self, value):
+        stash.put("things", "one", value)
+        return [stash.get("things", "one"), stash.get("things", "none"), stash.get("things", "none", 7)]
+
+    async def keeps_later(self, value):
+        await stash.aio.put("things", "one", value)
+        return [await stash.aio.get("things", "one"), await stash.aio.get("things", "none", 7)]
+
+    def rest(self):
+        stash.put("rest", "a", None)
+        stash.put("rest", "b", 2, ttl=100)
+        seen = [
+            stash.get("rest", "a", "gone"), stash.exists("rest", "a"), stash.exists("rest", "c"), sorted(stash.keys("rest")),
+            stash.keys("rest", "b*"), stash.info("rest")["size"], stash.delete("rest", "a"), stash.delete("rest", "a"),
+            stash.compare_and_set("rest", "b", 2, 3), stash.compare_and_set("rest", "b", 2, 4),
+            stash.compare_and_set("rest", "c", MISSING, 1), stash.compare_and_set("rest", "c", 1, MISSING),
+            stash.exists("rest", "c"), "rest" in stash.tables(),
+        ]
+        stash.clear("rest")
+        seen.append(stash.keys("rest"))
+        seen.append(stash.delete_table("rest"))
+        try:
+            stash.info("rest")
+        except StashTableNotFoundError:
+            seen.append("no table")
+        return seen
+
+    def overfills(self):
+        for key in "abc":
+            stash.put("bounded", key, 1)
+`;
+
+describe("the stash", () => {
+  const APP = "python:tally:Tally";
+  const tally = async (action: string, ...args: unknown[]) =>
+    (await server?.call({ app: APP, action, args })) ?? { result: undefined };
+
+  test("is shared by all workers, from plain and from async code", async () => {
+    server = await startPythonJobs([], ["--dirty-app", APP], { "tally.py": TALLY });
+    await Promise.all(Array.from({ length: 40 }, (_, i) => tally(i % 2 ? "count" : "count_later", 1)));
+    expect(await tally("count", 0)).toMatchObject({ result: 40 });
+    const value = { text: "grüße", list: [1, null, true], deep: { a: 1.5 } };
+    expect(await tally("keeps", value)).toMatchObject({ result: [value, null, 7] });
+    expect(await tally("keeps_later", value)).toMatchObject({ result: [value, 7] });
+    expect(await tally("rest")).toMatchObject({
+      result: [
+        null,
+        true,
+        false,
+        ["a", "b"],
+        ["b"],
+        2,
+        true,
+        false,
+        true,
+        false,
+        true,
+        true,
+        false,
+        true,
+        [],
+        true,
+        "no table",
+      ],
+    });
+    expect(await tally("overfills")).toMatchObject({ error: { name: "StashFullError" } });
+  });
+
+  test("keeps what was answered when the dirty arbiter dies, and operations wait for its successor", async () => {
+    server = await startPythonJobs([], ["--dirty-app", APP], { "tally.py": TALLY });
+    expect(await tally("count", 5)).toMatchObject({ result: 5 });
+    const [arbiter = 0] = server.running.pids("dirty arbiter");
+    process.kill(arbiter, "SIGKILL");
+    expect(await tally("count", 1)).toMatchObject({ result: 6 });
+  });
+});
+
+test("a stream with a stream id ends with its reader, and nobody can come back for it", async () => {
+  const main = `
+import { createStreamId, dirty, getDirtyClient } from "tsunicorn";
+const typed = dirty("python:jobs:One");
+export default async function serve(request, response) {
+  const streamId = createStreamId();
+  const seen = [];
+  for await (const chunk of getDirtyClient().with({ streamId, requestId: "left" }).stream("python:jobs:One", "ticks", 1000, 20)) {
+    seen.push(chunk);
+    if (seen.length === 3) break;
+  }
+  let later;
+  try { for await (const chunk of getDirtyClient().resume(streamId)) later = chunk; } catch (error) { later = error.name; }
+  let count = 0;
+  for await (const chunk of typed.with({ streamId: createStreamId() }).ticks(3, 1)) count++;
+  response.end(JSON.stringify({ seen, later, count }));
+}
+`;
+  server = await startPythonJobs(["One"], [], { "main.mjs": main });
+  const { body } = await ask(server.target, "/");
+  expect(JSON.parse(body)).toEqual({ seen: [0, 1, 2], later: "DirtyStreamNotFoundError", count: 3 });
+  expect(await server.noted("left", "settled")).toMatchObject({ aborted: true });
+});
