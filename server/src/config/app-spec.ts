@@ -7,14 +7,19 @@ export interface AppSpec {
   readonly language: "node" | "python";
   /** The module's path as it was written, which `resolveAppFile` finds the file of; in Python its dotted name. */
   readonly path: string;
+  /**
+   * What stood behind a `?` in the path, with the `?`; empty where there was none. The module is imported once more for
+   * each, and reads its own in `import.meta.url`: so one class makes several apps.
+   */
+  readonly query: string;
   /** The export of that module which is the app's class. */
   readonly className: string;
   /** The most dirty workers that load the app; undefined where the spec leaves it to the class. */
   readonly workers?: number;
   /**
    * The app's identity, on the wire and everywhere else: the path relative to the base folder, with `/`
-   * between folders, no leading `./`, no extension, then `:` and the class. Each way to write the same app
-   * has the same name. An app in Python is named as it is written, without N.
+   * between folders, no leading `./`, no extension, the query, then `:` and the class. Each way to write the same
+   * app has the same name. An app in Python is named as it is written, without N.
    */
   readonly name: string;
 }
@@ -51,9 +56,10 @@ const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u;
 export function parseAppSpec(spec: string, base: string = process.cwd()): AppSpec {
   const language = isInPython(spec) ? "python" : "node";
   const form = language === "python" ? `${PYTHON}module:Class` : "PATH:Class";
-  const [file = "", className, count, ...rest] = spec
+  const [address = "", className, count, ...rest] = spec
     .slice(language === "python" ? PYTHON.length : 0)
     .split(":");
+  const { file, query } = language === "python" ? { file: address, query: "" } : splitQuery(address);
   if (file === "" || file.includes("\0"))
     throw new AppSpecError(`has no ${language === "python" ? "module" : "path"}; write ${form}`);
   if (className === undefined || className === "") throw new AppSpecError(`has no class; write ${form}`);
@@ -61,14 +67,15 @@ export function parseAppSpec(spec: string, base: string = process.cwd()): AppSpe
   if (!IDENTIFIER.test(className)) throw new AppSpecError(`has "${className}" where a class belongs`);
   if (language === "python" && !MODULE.test(file))
     throw new AppSpecError(`has "${file}" where a Python module belongs, as in python:chat_app:${className}`);
-  const name = `${language === "python" ? `${PYTHON}${file}` : moduleName(file, base)}:${className}`;
-  if (count === undefined) return { language, path: file, className, name };
+  const module = language === "python" ? `${PYTHON}${file}` : `${moduleName(file, base)}${query}`;
+  const name = `${module}:${className}`;
+  if (count === undefined) return { language, path: file, query, className, name };
   const workers = /^\d{1,6}$/.test(count) ? Number(count) : 0;
   const most = language === "python" ? MOST_PYTHON_WORKERS : Number.POSITIVE_INFINITY;
   if (workers < 1) throw new AppSpecError(`has "${count}" where its number of workers belongs, 1 or more`);
   if (workers > most)
     throw new AppSpecError(`has "${count}" where its number of workers belongs, ${most} at most`);
-  return { language, path: file, className, workers, name };
+  return { language, path: file, query, className, workers, name };
 }
 
 /** Whether an app, named by its spec or canonically, is in Python. */
@@ -95,6 +102,11 @@ export function resolveAppFile(file: string, base: string): string {
   }
   const tried = EXTENSIONS.map((extension) => extension.slice(1)).join(", ");
   throw new AppSpecError(`no such file: ${exact} (tried the extensions ${tried})`);
+}
+
+function splitQuery(address: string): { file: string; query: string } {
+  const at = address.indexOf("?");
+  return at === -1 ? { file: address, query: "" } : { file: address.slice(0, at), query: address.slice(at) };
 }
 
 function moduleName(file: string, base: string): string {

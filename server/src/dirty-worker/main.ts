@@ -97,9 +97,9 @@ async function handle(message: ToChild): Promise<void> {
 }
 
 async function importApp(spec: string): Promise<AppClass> {
-  const { path, className, workers, name } = parseAppSpec(spec);
+  const { path, query, className, workers, name } = parseAppSpec(spec);
   try {
-    const module = await loadModule(resolveAppFile(path, process.cwd()));
+    const module = await loadModule(resolveAppFile(path, process.cwd()), query);
     if (!(className in module)) throw new Error(`The module exports no ${className}.`);
     return new AppClass(name, module[className], workers);
   } catch (error) {

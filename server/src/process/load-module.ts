@@ -7,8 +7,9 @@ let registered = false;
  * Imports a user's module. TypeScript is left to Node where it can (22.18 and later), else to tsx, which is
  * loaded then and only then: most processes in production run built JavaScript.
  * @param file absolute path.
+ * @param query with its `?`: a module of its own for each, which finds it in `import.meta.url`. Default: none.
  */
-export async function loadModule(file: string): Promise<Record<string, unknown>> {
+export async function loadModule(file: string, query = ""): Promise<Record<string, unknown>> {
   if (TYPESCRIPT.test(file) && !registered && !nodeReadsTypeScript()) {
     disableTsxCache();
     // Both: without "type": "module" in its package.json, a .ts file is CommonJS to tsx.
@@ -17,7 +18,7 @@ export async function loadModule(file: string): Promise<Record<string, unknown>>
     esm.register();
     registered = true;
   }
-  const module: unknown = await import(pathToFileURL(file).href);
+  const module: unknown = await import(pathToFileURL(file).href + query);
   return exportsOf(module as Record<string, unknown>);
 }
 

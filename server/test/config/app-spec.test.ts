@@ -38,6 +38,7 @@ test("a spec's path, class and number of workers are taken as written", () => {
   expect(parseAppSpec("./chat-app.ts:ChatApp:12", "/srv")).toEqual({
     language: "node",
     path: "./chat-app.ts",
+    query: "",
     className: "ChatApp",
     workers: 12,
     name: "chat-app:ChatApp",
@@ -49,6 +50,7 @@ test("a spec of an app in Python has a module, and its name is the same from eve
   expect(parseAppSpec("python:models.chat_app:ChatApp:2", "/srv")).toEqual({
     language: "python",
     path: "models.chat_app",
+    query: "",
     className: "ChatApp",
     workers: 2,
     name: "python:models.chat_app:ChatApp",
@@ -56,9 +58,21 @@ test("a spec of an app in Python has a module, and its name is the same from eve
   expect(parseAppSpec("python:chat:ChatApp", "/elsewhere").name).toBe("python:chat:ChatApp");
 });
 
+test("a query makes another app of the same file", () => {
+  expect(parseAppSpec("./chat-app.ts?llama3.1%3A8b:ChatApp:2", "/srv")).toEqual({
+    language: "node",
+    path: "./chat-app.ts",
+    query: "?llama3.1%3A8b",
+    className: "ChatApp",
+    workers: 2,
+    name: "chat-app?llama3.1%3A8b:ChatApp",
+  });
+});
+
 test.each([
   ["", "has no path; write PATH:Class"],
   [":ChatApp", "has no path; write PATH:Class"],
+  ["?a:ChatApp", "has no path; write PATH:Class"],
   ["./chat-app.ts", "has no class; write PATH:Class"],
   ["./chat-app.ts:", "has no class; write PATH:Class"],
   ["chat:Chat App", 'has "Chat App" where a class belongs'],
