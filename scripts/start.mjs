@@ -10,16 +10,5 @@ const [{ join }, { prepare }, { root }, { runScript }] = await Promise.all([
 
 await runScript(prepare);
 
-// The chat runs in this very process: one more between the terminal and the arbiter would have to pass on every
-// signal and the exit code.
-const command = join(root, "server/bin/tsunicorn.mjs");
-const chat = join(root, "chat/dist");
-process.argv = [
-  process.execPath,
-  command,
-  join(chat, "main.js"),
-  "--config",
-  join(chat, "tsunicorn.config.js"),
-  ...process.argv.slice(2),
-];
-await import(command);
+// In this very process, as the chat starts the server: each one more would have to pass on every signal.
+await import(join(root, "chat/bin/chat.mjs"));

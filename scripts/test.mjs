@@ -7,14 +7,25 @@ const [{ mkdtempSync, rmSync }, { tmpdir }, { join }, scripts] = await Promise.a
   import("node:path"),
   Promise.all([
     import("./lib/files.mjs"),
+    import("./lib/llama.mjs"),
     import("./lib/prepare.mjs"),
     import("./lib/root.mjs"),
     import("./lib/run.mjs"),
+    import("./lib/say.mjs"),
     import("./lib/summary.mjs"),
     import("./lib/tools.mjs"),
   ]).then((modules) => Object.assign({}, ...modules)),
 ]);
-const { CommandFailed, findTools, prepare, readIfThere, root, run, runScript, summarise } = scripts;
+const { CommandFailed, findTools, hasLlama, installLlama, prepare, readIfThere, root, run } = scripts;
+const { runScript, step, summarise } = scripts;
+
+/** Where it cannot be installed, the tests that need it are skipped. */
+async function prepareLlama() {
+  if (hasLlama()) return;
+  await step("Installing node-llama-cpp", () => installLlama()).catch((error) =>
+    process.stderr.write(`${error.message}: the tests of GGUF files are skipped\n`),
+  );
+}
 
 /** Runs vitest; what it printed is on the screen already. Returns its exit code. */
 async function runVitest(filters, env) {
@@ -34,6 +45,7 @@ await runScript(async () => {
   await prepare();
   // A run of a few tests takes what is there: it should not wait for a browser that it may not need.
   const tools = await findTools({ install: filters.length === 0 });
+  if (filters.length === 0) await prepareLlama();
   const folder = mkdtempSync(join(tmpdir(), "tsunicorn-test-"));
   try {
     const path = join(folder, "report.json");

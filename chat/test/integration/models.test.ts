@@ -128,7 +128,7 @@ describe("two models", () => {
 
 describe("a CHAT_MODELS that is wrong ends the start with its name and the reason", () => {
   it.each([
-    ["gpt-9", /CHAT_MODELS: no model "gpt-9" is built in .*write gpt-9=PATH:Class/],
+    ["gpt-9", /CHAT_MODELS: no model "gpt-9" is built in; write .*NAME=PATH:Class/],
     ["a=./nowhere:Echo", /no such file: .*nowhere/],
   ])("%s", async (models, reason) => {
     const cwd = temporaryFolder();

@@ -1,7 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { sourceOf } from "../../src/models/app-source.ts";
 import { ModelCatalog, parseModels } from "../../src/models/catalog.ts";
 
-const SIMULATED = { name: "simulated", app: "./chat-app.ts:ChatApp" };
+const SIMULATED = {
+  name: "simulated",
+  app: "./chat-app.ts:ChatApp",
+  source: { kind: "simulated", of: "" },
+};
 
 describe("CHAT_MODELS", () => {
   it.each([undefined, "", "  ", "simulated", " simulated "])("%j is the simulated model", (text) => {
@@ -29,17 +34,53 @@ describe("CHAT_MODELS", () => {
     ]);
   });
 
+  it("takes the chat's own models by kind, each an app of its own", () => {
+    const { models } = parseModels(
+      "llama:./Tiny-1B.Q4.gguf,fast:8b=llama:/m/fast.gguf,two=simulated",
+      "/home/ann",
+    );
+    expect(models).toEqual([
+      {
+        name: "Tiny-1B.Q4",
+        app: "./models/llama-app.ts?Tiny-1B.Q4:LlamaApp",
+        source: { kind: "llama", of: "/home/ann/Tiny-1B.Q4.gguf" },
+      },
+      {
+        name: "fast:8b",
+        app: "./models/llama-app.ts?fast%3A8b:LlamaApp",
+        source: { kind: "llama", of: "/m/fast.gguf" },
+      },
+      { name: "two", app: "./chat-app.ts?two:ChatApp", source: { kind: "simulated", of: "" } },
+    ]);
+  });
+
+  it("tells an app of the chat which model it is to run", () => {
+    const env = { CHAT_MODELS: "simulated,llama=llama:/m/a.gguf,b:1=llama:/m/b.gguf" };
+    expect(sourceOf("file:///chat/llama-app.js?llama", env).of).toBe("/m/a.gguf");
+    expect(sourceOf("file:///chat/llama-app.js?b%3A1", env).of).toBe("/m/b.gguf");
+    expect(() => sourceOf("file:///chat/llama-app.js?c", env)).toThrow('CHAT_MODELS has no model "c"');
+  });
+
   it("means the same when it is read again in another folder", () => {
-    const catalog = parseModels("a=./a.ts:A,simulated,simulated2=./a.ts:A", "/home/ann");
+    const catalog = parseModels(
+      "a=./a.ts:A,simulated,simulated2=./a.ts:A,llama:x.gguf,y=simulated",
+      "/home/ann",
+    );
     expect(parseModels(String(catalog), "/elsewhere")).toEqual(catalog);
-    expect(catalog.apps).toHaveLength(2);
+    expect(catalog.apps).toHaveLength(4);
   });
 
   it.each([
-    ["gpt-9", /CHAT_MODELS: no model "gpt-9" is built in .*write gpt-9=PATH:Class/],
+    [
+      "gpt-9",
+      /CHAT_MODELS: no model "gpt-9" is built in; write simulated or llama:FILE.gguf or .*NAME=PATH:Class/,
+    ],
     ["simulated,", /CHAT_MODELS: an entry has no name/],
     ["=./a.ts:A", /CHAT_MODELS: an entry has no name/],
     ["a b=./a.ts:A", /CHAT_MODELS: "a b" is no name/],
+    ["llama:", /CHAT_MODELS: "llama:" does not say what; write llama:FILE.gguf/],
+    ["llama:./my model.gguf", /CHAT_MODELS: "my model" is no name.*; write NAME=/],
+    ["llama:a/x.gguf,llama:b/x.gguf", /two models with the name "x"; NAME=/],
     ["a=", /CHAT_MODELS: a is ""; write a=PATH:Class/],
     ["a=./a.ts", /CHAT_MODELS: a is ".\/a.ts"; write a=PATH:Class/],
     ["a=:A", /write a=PATH:Class/],

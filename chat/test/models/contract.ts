@@ -32,6 +32,9 @@ export interface Answer {
 /** A deadline that only a fault exceeds; what the contract demands of time is checked on its own. */
 const STOPPED_WITHIN_MS = 100;
 
+/** Loading a model may take long where the machine is busy. */
+const LOAD_MS = 90_000;
+
 /** Asks a model and reads all that it says. */
 export async function read(
   model: Model,
@@ -65,7 +68,7 @@ export function describeModel(name: string, subject: ModelUnderTest): void {
   describe(`${name}, as every model,`, () => {
     beforeAll(async () => {
       model = await subject.open();
-    });
+    }, LOAD_MS);
 
     afterAll(async () => {
       await model?.close?.();
@@ -206,15 +209,19 @@ export function describeModel(name: string, subject: ModelUnderTest): void {
   });
 
   describe(`${name}, once closed,`, () => {
-    it("has freed what it took, so that it can be made again", async () => {
-      for (let round = 0; round < 2; round++) {
-        const made = await subject.open();
-        const { text } = await read(made, { prompt, options: { temperature: 0, maxTokens: 3 } });
-        expect(answer.startsWith(text)).toBe(true);
-        await made.close?.();
-      }
-      await subject.cleanUp?.();
-    });
+    it(
+      "has freed what it took, so that it can be made again",
+      async () => {
+        for (let round = 0; round < 2; round++) {
+          const made = await subject.open();
+          const { text } = await read(made, { prompt, options: { temperature: 0, maxTokens: 3 } });
+          expect(answer.startsWith(text)).toBe(true);
+          await made.close?.();
+        }
+        await subject.cleanUp?.();
+      },
+      LOAD_MS,
+    );
   });
 }
 

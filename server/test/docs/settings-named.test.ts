@@ -9,8 +9,14 @@ import { pages, read } from "./pages.ts";
 
 const { settings: defaults } = resolveSettings([], { cwd: "/", configFile: undefined });
 
-/** Flags of other commands that the docs name too. */
-const FOREIGN_FLAGS = ["--build", "--write", ...CTL_FLAGS.flatMap(({ form }) => form.match(/--\w+/) ?? [])];
+/** Flags of other commands that the docs name too; the last two are the chat's own. */
+const FOREIGN_FLAGS = [
+  "--build",
+  "--write",
+  "--model",
+  "--openai-base-url",
+  ...CTL_FLAGS.flatMap(({ form }) => form.match(/--\w+/) ?? []),
+];
 const FLAGS = ["--help", "--version", "--check-config", "--print-config"].concat(
   SETTING_NAMES.flatMap((name) => {
     const flag = flagOf(name);

@@ -14,6 +14,8 @@ const STOP_MS = 10_000;
 export interface StartOptions {
   /** Arguments of the `tsunicorn` command; `--bind` is added unless there is one. */
   args: string[];
+  /** Another command that starts the server, as a script for Node. Default: the `tsunicorn` command. */
+  script?: string;
   cwd: string;
   env?: NodeJS.ProcessEnv;
   /** What the log must say before the start is over. Default: `listening on`; empty: nothing. */
@@ -102,6 +104,7 @@ export function isAlive(pid: number): boolean {
 /** Starts the server and waits until it listens. */
 export async function startServer({
   args,
+  script = BIN,
   cwd,
   env = {},
   until = "listening on",
@@ -115,7 +118,7 @@ export async function startServer({
   const temp = mkdtempSync(join(tmpdir(), "tsurun-"));
   // The mark finds every process of this server, also one that lost its parent.
   const mark = `TSUTEST_MARK_${port}_${process.pid}`;
-  const [command = "", ...rest] = [...activation(inherits), process.execPath, BIN, ...args, ...bind];
+  const [command = "", ...rest] = [...activation(inherits), process.execPath, script, ...args, ...bind];
   const child = spawn(command, rest, {
     cwd,
     env: { ...process.env, TMPDIR: temp, TSUNICORN_LOG_FORMAT: "json", [mark]: "1", ...env },

@@ -1,0 +1,159 @@
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+/** The version of node-llama-cpp that the chat was tried with. */
+export const LLAMA_VERSION = "3.21.1";
+
+/** A token's number in the model's vocabulary. */
+export type Token = number;
+
+/** Text in which special tokens and what people wrote are told apart. */
+export interface LlamaText {
+  tokenize(tokenizer: unknown): Token[];
+  toString(): string;
+}
+
+/** One turn of a conversation. */
+export type ChatItem =
+  | { type: "system"; text: string }
+  | { type: "user"; text: string }
+  | {
+      type: "model";
+      response: (string | { type: "segment"; segmentType: "thought"; text: string; ended: boolean })[];
+    };
+
+/** How a model wants its conversations written. */
+export interface ChatWrapper {
+  readonly settings: {
+    readonly segments?: {
+      readonly thought?: {
+        readonly prefix?: unknown;
+        readonly suffix?: unknown;
+        readonly openOnResponseStart?: boolean;
+      };
+    };
+  };
+  generateContextState(options: { chatHistory: ChatItem[] }): {
+    contextText: LlamaText;
+    stopGenerationTriggers: readonly LlamaText[];
+  };
+}
+
+/** How the next token is chosen. */
+export interface Sampling {
+  temperature?: number;
+  topP?: number;
+  topK?: number;
+  minP?: number;
+  seed?: number;
+  grammarEvaluationState?: object;
+  tokenBias?: () => object;
+}
+
+/** One conversation in the memory of a context. */
+export interface Sequence {
+  readonly nextTokenIndex: number;
+  compareContextTokens(tokens: Token[]): { firstDifferentIndex: number };
+  adaptStateToTokens(tokens: Token[], allowShift: boolean): Promise<void>;
+  clearHistory(): Promise<void>;
+  evaluate(tokens: Token[], options: Sampling): AsyncGenerator<Token, void, undefined>;
+  evaluateWithoutGeneratingNewTokens(tokens: Token[]): Promise<void>;
+}
+
+/** Memory for conversations, which are computed together. */
+export interface Context {
+  readonly contextSize: number;
+  readonly batchSize: number;
+  readonly totalSequences: number;
+  getSequence(): Sequence;
+}
+
+/** A loaded GGUF file. */
+export interface LoadedModel {
+  readonly tokenizer: unknown;
+  readonly trainContextSize: number;
+  readonly tokens: { readonly bos: Token | null; readonly shouldPrependBosToken: boolean };
+  tokenize(text: string, specialTokens?: boolean, options?: "trimLeadingSpace"): Token[];
+  detokenize(tokens: readonly Token[], specialTokens?: boolean, lastTokens?: readonly Token[]): string;
+  createContext(options: {
+    sequences: number;
+    contextSize: { max: number };
+    threads?: number;
+  }): Promise<Context>;
+}
+
+/** llama.cpp with one kind of hardware. */
+export interface Llama {
+  readonly gpu: string | false;
+  loadModel(options: { modelPath: string; onLoadProgress(share: number): void }): Promise<LoadedModel>;
+  getGrammarFor(type: "json"): Promise<object>;
+  createGrammarForJsonSchema(schema: object): Promise<object>;
+  dispose(): Promise<void>;
+}
+
+/** What the chat uses of node-llama-cpp. */
+export interface LlamaPackage {
+  getLlama(options: {
+    gpu: string | false;
+    build: "never";
+    logLevel: string;
+    logger(level: string, message: string): void;
+  }): Promise<Llama>;
+  resolveChatWrapper(model: LoadedModel, options?: object): ChatWrapper;
+  LlamaText(text: unknown): LlamaText;
+  LlamaGrammarEvaluationState: new (options: { model: LoadedModel; grammar: object }) => object;
+  TokenBias: new (tokenizer: unknown) => { set(token: Token, bias: { logit: number }): object };
+}
+
+// Its own folder: beside the chat's other packages, an install without its optional parts would take theirs away.
+const FOLDER = fileURLToPath(new URL("../../../../.cache/llama", import.meta.url));
+
+/** The command that installs node-llama-cpp. */
+export const INSTALL_COMMAND = "npm run llama";
+
+/**
+ * Imports node-llama-cpp: as any package, else from the folder in which `npm run llama` puts it.
+ *
+ * @param folder where else to look.
+ * @throws Error that says how to install it.
+ */
+export async function importLlamaPackage(folder: string = FOLDER): Promise<LlamaPackage> {
+  const module = (await importBare()) ?? (await importFrom(folder));
+  if (module === undefined) {
+    throw new Error(
+      `node-llama-cpp is not installed, and without it no GGUF file can be run. ${INSTALL_COMMAND} installs version ${LLAMA_VERSION}`,
+    );
+  }
+  if (!isLlamaPackage(module)) {
+    throw new Error(
+      `the node-llama-cpp that is installed is not what this chat knows. ${INSTALL_COMMAND} installs version ${LLAMA_VERSION}`,
+    );
+  }
+  return module;
+}
+
+async function importBare(): Promise<unknown> {
+  // Not a literal: the package is not there when the chat is compiled.
+  const name: string = "node-llama-cpp";
+  try {
+    return await import(name);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND") return undefined;
+    throw error;
+  }
+}
+
+async function importFrom(folder: string): Promise<unknown> {
+  const home = path.join(folder, "node_modules", "node-llama-cpp");
+  const manifest = await readFile(path.join(home, "package.json"), "utf8").catch(() => undefined);
+  if (manifest === undefined) return undefined;
+  return import(pathToFileURL(path.join(home, "dist", "index.js")).href);
+}
+
+const PARTS = ["getLlama", "resolveChatWrapper", "LlamaText", "LlamaGrammarEvaluationState", "TokenBias"];
+
+function isLlamaPackage(module: unknown): module is LlamaPackage {
+  if (typeof module !== "object" || module === null) return false;
+  return PARTS.every((name) => typeof Reflect.get(module, name) === "function");
+}

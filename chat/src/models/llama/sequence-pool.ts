@@ -1,0 +1,72 @@
+import type { Sequence, Token } from "./package.ts";
+
+interface Waiter {
+  readonly tokens: Token[];
+  take(sequence: Sequence): void;
+}
+
+/**
+ * The sequences of a context, each for one answer at a time. A sequence keeps what it has read, so a conversation
+ * that goes on is given the one that has read the most of it.
+ */
+export class SequencePool {
+  /** Those that nobody has, that which has been free for the longest first. */
+  #free: Sequence[];
+  #waiting: Waiter[] = [];
+
+  constructor(sequences: readonly Sequence[]) {
+    this.#free = [...sequences];
+  }
+
+  /**
+   * Takes a sequence, and waits where all are taken. That is rare: no more requests come than there are sequences,
+   * but one that was cut off holds its sequence until the computation in progress is over.
+   *
+   * @param tokens what is to be read.
+   * @param signal ends the wait; it then rejects with the signal's reason.
+   */
+  take(tokens: Token[], signal: AbortSignal): Promise<Sequence> {
+    const best = this.#bestFor(tokens);
+    if (best !== undefined) {
+      this.#free.splice(this.#free.indexOf(best), 1);
+      return Promise.resolve(best);
+    }
+    return new Promise((resolve, reject) => {
+      const onAbort = () => {
+        this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
+        reject(signal.reason);
+      };
+      const waiter: Waiter = {
+        tokens,
+        take: (sequence) => {
+          signal.removeEventListener("abort", onAbort);
+          resolve(sequence);
+        },
+      };
+      this.#waiting.push(waiter);
+      signal.addEventListener("abort", onAbort, { once: true });
+    });
+  }
+
+  /** Gives a sequence back. */
+  give(sequence: Sequence): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free.push(sequence);
+    else next.take(sequence);
+  }
+
+  // A few tokens that all conversations begin with are no reason to lose a long one: at least half of what the
+  // sequence has read must be of use.
+  #bestFor(tokens: Token[]): Sequence | undefined {
+    let best = this.#free[0];
+    let most = 0;
+    for (const sequence of this.#free) {
+      const common = sequence.compareContextTokens(tokens).firstDifferentIndex;
+      if (common > most && common * 2 > sequence.nextTokenIndex) {
+        best = sequence;
+        most = common;
+      }
+    }
+    return best;
+  }
+}

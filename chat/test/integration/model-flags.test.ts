@@ -1,0 +1,116 @@
+import { fileURLToPath } from "node:url";
+import { afterEach, describe, expect, it } from "vitest";
+import {
+  eventually,
+  type RunningServer,
+  removeFolder,
+  startServer,
+  temporaryFolder,
+} from "../../../server/test/integration/harness.ts";
+import { answerTo } from "../../src/models/answers.ts";
+import { HAS_LLAMA, NO_LLAMA, TinyLlama } from "../models/llama/tiny-llama.ts";
+import { SAYS } from "../models/llama/tiny-model.ts";
+import { post, textOf } from "./http-client.ts";
+
+const SCRIPT = fileURLToPath(new URL("../../bin/chat.mjs", import.meta.url));
+const GREETING = answerTo("hello").join("");
+
+// A reload closes connections that wait for their next request.
+const CLOSE = { headers: { connection: "close" } };
+
+let server: RunningServer | undefined;
+let folder: string | undefined;
+let tiny: TinyLlama | undefined;
+
+/** Starts the chat as npm start does, once all is built. */
+async function start(args: readonly string[], env: Record<string, string> = {}, until?: string) {
+  folder = temporaryFolder();
+  server = await startServer({
+    script: SCRIPT,
+    args: ["--workers", "1", ...args],
+    env: { CHAT_TOKEN_DELAY_MS: "0", CHAT_LLAMA_GPU: "off", CHAT_LLAMA_THREADS: "1", ...env },
+    cwd: folder,
+    ...(until !== undefined && { until }),
+  });
+  return server;
+}
+
+async function ask(url: string, model: string | undefined, prompt = "hello"): Promise<string> {
+  return textOf((await post(`${url}/chat`, { prompt, ...(model && { model }) })).text);
+}
+
+async function modelsOf(url: string): Promise<string[]> {
+  const { data } = (await (await fetch(`${url}/v1/models`, CLOSE)).json()) as { data: { id: string }[] };
+  return data.map(({ id }) => id);
+}
+
+async function readyApps(url: string): Promise<string[]> {
+  const { apps } = (await (await fetch(`${url}/readyz`, CLOSE)).json()) as { apps: { app: string }[] };
+  return apps.map(({ app }) => app);
+}
+
+afterEach(async () => {
+  await server?.stop();
+  if (folder !== undefined) removeFolder(folder);
+  tiny?.remove();
+  [server, folder, tiny] = [undefined, undefined, undefined];
+});
+
+describe("chat --model", () => {
+  it("offers each model as an app of its own, the first by default, also after a reload", async () => {
+    const { url, logged, signal } = await start([
+      "--model",
+      "first=simulated",
+      "--model=llama3.1:8b=simulated",
+    ]);
+    for (const reloads of [0, 1]) {
+      if (reloads > 0) {
+        signal("SIGHUP");
+        await logged("reloaded in ");
+      }
+      expect(await modelsOf(url)).toEqual(["first", "llama3.1:8b"]);
+      expect(await ask(url, undefined)).toBe(GREETING);
+      expect(await ask(url, "llama3.1:8b")).toBe(GREETING);
+      expect(await readyApps(url)).toEqual(["chat-app?first:ChatApp", "chat-app?llama3.1%3A8b:ChatApp"]);
+    }
+  });
+
+  it("wins over CHAT_MODELS", async () => {
+    const { url } = await start(["--model", "simulated"], { CHAT_MODELS: "other=simulated" });
+    expect(await modelsOf(url)).toEqual(["simulated"]);
+  });
+
+  it("serves GGUF files, two of them beside each other", async ({ skip }) => {
+    if (!HAS_LLAMA) skip(NO_LLAMA);
+    tiny = new TinyLlama();
+    const { url, log } = await start([
+      "--model",
+      `llama:${tiny.file}`,
+      "--model",
+      `other=llama:${tiny.file}`,
+    ]);
+    expect(await modelsOf(url)).toEqual(["tiny", "other"]);
+    // The model leaves out a few words by chance, and repeats none.
+    const words = new Set(SAYS.split(/[ ,.:]+/));
+    for (const model of ["tiny", "other"]) {
+      const answer = await ask(url, model);
+      expect(answer.slice(-13)).toBe("large umbrella".slice(-13));
+      expect(answer.split(/[ ,.:]+/).filter((word) => words.has(word)).length).toBeGreaterThan(15);
+    }
+    expect(log()).toContain("tiny.gguf is loaded, on the processor, for 4 answers at once");
+    expect((await readyApps(url)).map((app) => app.replace(/^.*\//, ""))).toEqual([
+      "llama-app?tiny:LlamaApp",
+      "llama-app?other:LlamaApp",
+    ]);
+  });
+
+  it.each([
+    [["--model"], /--model needs a value/],
+    [["--model", "gpt-9"], /CHAT_MODELS: no model "gpt-9" is built in; write simulated or llama:FILE\.gguf/],
+    [["--model", "llama:./nowhere.gguf"], /there is no model at \/.*\/nowhere\.gguf/],
+  ])("%j ends the start with the reason", async (args, reason) => {
+    const { exited, log } = await start(args, {}, "");
+    expect((await exited()).code).not.toBe(0);
+    await eventually("it says why", () => reason.test(log()));
+  });
+});

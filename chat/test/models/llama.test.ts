@@ -1,0 +1,277 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { grammarSchema } from "../../src/models/llama/json-schema.ts";
+import type { Sequence } from "../../src/models/llama/package.ts";
+import { importLlamaPackage } from "../../src/models/llama/package.ts";
+import { SequencePool } from "../../src/models/llama/sequence-pool.ts";
+import { llamaSettings } from "../../src/models/llama/settings.ts";
+import { LlamaModel } from "../../src/models/llama.ts";
+import type { Message } from "../../src/models/model.ts";
+import { describeModel, read, textOf } from "./contract.ts";
+import { HAS_LLAMA, NO_LLAMA, TinyLlama } from "./llama/tiny-llama.ts";
+import { SAYS } from "./llama/tiny-model.ts";
+
+const GREEDY = { temperature: 0 };
+
+if (HAS_LLAMA) {
+  let file: TinyLlama | undefined;
+  describeModel("a GGUF file", {
+    prompt: "hello",
+    answer: SAYS,
+    within: "harbour opens its",
+    concurrency: 2,
+    draws: true,
+    leastPromptTokens: 2,
+    open: () => {
+      file ??= new TinyLlama();
+      return file.load();
+    },
+    cleanUp: () => {
+      file?.remove();
+      file = undefined;
+    },
+  });
+} else {
+  it("a GGUF file does what every model must do", ({ skip }) => skip(NO_LLAMA));
+}
+
+describe("a GGUF file", () => {
+  let file: TinyLlama;
+  let model: LlamaModel;
+
+  beforeAll(async () => {
+    if (!HAS_LLAMA) return;
+    file = new TinyLlama({ contextLength: 512 });
+    model = await file.load({ contextSize: 512 });
+  });
+
+  afterAll(async () => {
+    await model?.close();
+    file?.remove();
+  });
+
+  const ask = (prompt: string, more: Parameters<typeof read>[1] = {}) =>
+    read(model, { prompt, ...more, options: { ...GREEDY, ...more.options } });
+
+  it("answers in JSON of a schema, and of none, also from the middle on", async ({ skip }) => {
+    if (!HAS_LLAMA) skip(NO_LLAMA);
+    const json = {
+      type: "object",
+      properties: { open: { type: "boolean" }, tea: { enum: ["green", "black"] } },
+    };
+    const { pieces, text, finish } = await ask("hello", { options: { json } });
+    expect(JSON.parse(text)).toEqual({
+      open: expect.any(Boolean),
+      tea: expect.stringMatching(/green|black/),
+    });
+    expect(text).toBe(text.trim());
+    expect(finish.reason).toBe("stop");
+    for (const from of [1, 5, pieces.length - 1]) {
+      const emitted = pieces.slice(0, from);
+      const rest = await ask("hello", { options: { json }, emitted });
+      expect(textOf(emitted) + rest.text).toBe(text);
+      expect(rest.finish.reason).toBe(finish.reason);
+    }
+    const any = await ask("hello", { options: { json: {}, maxTokens: 20 } });
+    expect(any.text).toMatch(/^\{/);
+  });
+
+  it("says so where it cannot follow a schema", async ({ skip }) => {
+    if (!HAS_LLAMA) skip(NO_LLAMA);
+    await expect(
+      ask("hello", { options: { json: { type: "string", pattern: "^a+$" } } }),
+    ).rejects.toMatchObject({
+      name: "UnsupportedRequestError",
+      details: { code: "invalid_json_schema", param: "response_format" },
+    });
+    expect((await ask("hello")).text).toBe(SAYS);
+  });
+
+  it("goes on with a text as it stands", async ({ skip }) => {
+    if (!HAS_LLAMA) skip(NO_LLAMA);
+    const { text } = await ask("When it rains we sit by an east", { options: { raw: true } });
+    expect(`an east ${text}`).toBe(SAYS.slice(SAYS.indexOf("an east")));
+  });
+
+  it("forgets the oldest messages where a conversation is too long, but not the system's", async ({
+    skip,
+  }) => {
+    if (!HAS_LLAMA) skip(NO_LLAMA);
+    const messages: Message[] = [{ role: "system", content: "Be kind." }];
+    for (let at = 0; at < 60; at++)
+      messages.push({ role: at % 2 === 0 ? "user" : "assistant", content: `fresh bread ${at}` });
+    const long = await ask("hello", { messages });
+    expect(long.text).toBe(SAYS);
+    expect(long.finish.promptTokens).toBeLessThanOrEqual(512 * 0.75);
+    const system = await ask("hello", { messages: messages.slice(0, 1) });
+    expect(long.finish.promptTokens).toBeGreaterThan(system.finish.promptTokens);
+  });
+
+  it("refuses a prompt that is too long on its own, and says how long it may be", async ({ skip }) => {
+    if (!HAS_LLAMA) skip(NO_LLAMA);
+    await expect(ask("x y ".repeat(600))).rejects.toMatchObject({
+      name: "UnsupportedRequestError",
+      message: expect.stringMatching(
+        /^The prompt has \d+ tokens\. This model can read and write 512 together/,
+      ),
+      details: { code: "context_length_exceeded" },
+    });
+  });
+
+  it("ends where there is no more room, and says that it is not whole", async ({ skip }) => {
+    if (!HAS_LLAMA) skip(NO_LLAMA);
+    const small = await file.load({ sequences: 1, contextSize: 256 });
+    try {
+      // So long that the answer is longer than what is left, which is a quarter at least.
+      const prompt = "when ".repeat(150);
+      const { finish } = await read(small, {
+        prompt,
+        options: { ...GREEDY, json: { type: "string", minLength: 200 } },
+      });
+      expect(finish.reason).toBe("length");
+      expect(finish.promptTokens + finish.completionTokens).toBe(256);
+    } finally {
+      await small.close();
+    }
+  });
+
+  it("waits for its turn behind answers that were cut off, and leaves the queue when it is cut off itself", async ({
+    skip,
+  }) => {
+    if (!HAS_LLAMA) skip(NO_LLAMA);
+    const gone = [new AbortController(), new AbortController(), new AbortController()];
+    const streams = gone.map(({ signal }) =>
+      model.stream({ prompt: "hello", messages: [], thinking: false, emitted: [] }, signal),
+    );
+    const nexts = streams.map((stream) => stream.next().catch((error: unknown) => error));
+    const reason = new Error("the reader left");
+    for (const controller of gone) controller.abort(reason);
+    expect(await Promise.all(nexts)).toEqual([reason, reason, reason]);
+    expect((await Promise.all([ask("hello"), ask("hello")])).map(({ text }) => text)).toEqual([SAYS, SAYS]);
+  });
+
+  it("that is not there, or is none, ends the start with what to do", async ({ skip }) => {
+    await expect(LlamaModel.load(llamaSettings({}, "/nowhere/big.gguf"))).rejects.toThrow(
+      /there is no model at \/nowhere\/big\.gguf\. .*curl -L -o big\.gguf/,
+    );
+    if (!HAS_LLAMA) skip(NO_LLAMA);
+    const settings = llamaSettings({ CHAT_LLAMA_GPU: "off" }, new URL(import.meta.url).pathname);
+    await expect(LlamaModel.load(settings)).rejects.toThrow(/llama\.test\.ts cannot be loaded: /);
+  });
+
+  it("says how to install what it needs", async () => {
+    await expect(importLlamaPackage("/nowhere")).rejects.toThrow(
+      "node-llama-cpp is not installed, and without it no GGUF file can be run. npm run llama installs version 3.21.1",
+    );
+  });
+});
+
+describe("a JSON schema", () => {
+  it("is read as it is written by the usual tools", () => {
+    const schema = {
+      $schema: "http://json-schema.org/draft-07/schema#",
+      type: "object",
+      properties: {
+        name: { anyOf: [{ type: "string" }, { type: "null" }], description: "who" },
+        next: { $ref: "#/definitions/place" },
+      },
+      required: ["name", "next"],
+      additionalProperties: false,
+      definitions: { place: { type: "array", items: { type: "number" }, minItems: 2 } },
+    };
+    expect(grammarSchema(schema)).toMatchObject({
+      properties: {
+        name: { oneOf: [{ type: "string" }, { type: "null" }] },
+        next: { $ref: "#/$defs/place" },
+      },
+      $defs: { place: schema.definitions.place },
+    });
+  });
+
+  it.each([
+    [{ type: "string", pattern: "^a" }, "pattern"],
+    [{ type: "object", properties: { age: { type: "integer", minimum: 0 } } }, "minimum"],
+    [{ type: "text" }, 'type "text"'],
+    [{ anyOf: [] }, "an empty anyOf"],
+    [{ enum: [] }, "an empty enum"],
+    [{ $ref: "https://example.com/a" }, '$ref "https://example.com/a"'],
+    [{ properties: 5 }, "properties that is no object"],
+  ])("%j is refused, since the answer would not follow it", (schema, what) => {
+    expect(() => grammarSchema(schema)).toThrow(`This model cannot follow ${what} in a JSON schema.`);
+  });
+});
+
+describe("the settings of GGUF files", () => {
+  it("have defaults", () => {
+    expect(llamaSettings({}, "/m.gguf")).toEqual({
+      file: "/m.gguf",
+      gpu: "auto",
+      sequences: 4,
+      contextSize: 8192,
+      threads: 0,
+    });
+    expect(llamaSettings({ CHAT_LLAMA_GPU: "off", CHAT_LLAMA_SEQUENCES: "2" }, "/m.gguf")).toMatchObject({
+      gpu: false,
+      sequences: 2,
+    });
+  });
+
+  it.each([
+    [{ CHAT_LLAMA_GPU: "amd" }, /CHAT_LLAMA_GPU must be auto, cuda, vulkan, metal, off, not "amd"/],
+    [{ CHAT_LLAMA_SEQUENCES: "0" }, /CHAT_LLAMA_SEQUENCES must be a whole number from 1 to 256, not "0"/],
+    [{ CHAT_LLAMA_CONTEXT: "big" }, /CHAT_LLAMA_CONTEXT must be a whole number .*not "big"/],
+    [{ CHAT_LLAMA_THREADS: "-1" }, /CHAT_LLAMA_THREADS must be a whole number .*not "-1"/],
+  ])("%j is refused", (env, reason) => {
+    expect(() => llamaSettings(env, "/m.gguf")).toThrow(reason);
+  });
+});
+
+describe("a conversation gets the sequence", () => {
+  const { signal } = new AbortController();
+
+  it("that has read the most of it, unless another conversation would be lost for a few words", async () => {
+    const [long, short, empty] = [sequence([1, 2, 3, 4, 5, 6]), sequence([1, 2, 9]), sequence([])];
+    const pool = new SequencePool([empty, long, short]);
+    expect(await pool.take([1, 2, 3, 4, 5, 6, 7], signal)).toBe(long);
+    expect(await pool.take([1, 8, 8, 8], signal)).toBe(empty);
+    expect(await pool.take([5], signal)).toBe(short);
+  });
+
+  it("that has been free for the longest, where none has read of it", async () => {
+    const [first, second] = [sequence([1]), sequence([2])];
+    const pool = new SequencePool([first, second]);
+    expect(await pool.take([7], signal)).toBe(first);
+    pool.give(first);
+    expect(await pool.take([7], signal)).toBe(second);
+  });
+
+  it("that is given back first, where all are taken", async () => {
+    const only = sequence([]);
+    const pool = new SequencePool([only]);
+    await pool.take([1], signal);
+    const controller = new AbortController();
+    const given = pool.take([1], controller.signal);
+    const next = pool.take([1], signal);
+    controller.abort(new Error("left"));
+    await expect(given).rejects.toThrow("left");
+    pool.give(only);
+    expect(await next).toBe(only);
+  });
+});
+
+/** A sequence that has read these tokens. */
+function sequence(read: readonly number[]): Sequence {
+  const unused = () => {
+    throw new Error("not in this test");
+  };
+  return {
+    nextTokenIndex: read.length,
+    compareContextTokens: (tokens) => {
+      const at = read.findIndex((token, index) => tokens[index] !== token);
+      return { firstDifferentIndex: at === -1 ? read.length : at };
+    },
+    adaptStateToTokens: unused,
+    clearHistory: unused,
+    evaluate: unused,
+    evaluateWithoutGeneratingNewTokens: unused,
+  };
+}
