@@ -83,6 +83,15 @@ describe("what was said before", () => {
     );
   });
 
+  it.each(["漢", "\u001b"])("stays below the server's body with nothing but %j", (character) => {
+    const turns = Array.from({ length: 10 }, () => message("assistant", character.repeat(50_000)));
+    const question = message("user", character.repeat(100_000));
+    const asked = questionOf([...turns, question], { thinking: false });
+    const body = new TextEncoder().encode(JSON.stringify(asked));
+    expect(body.length).toBeLessThan(1024 * 1024);
+    expect(asked?.messages.length).toBeGreaterThan(0);
+  });
+
   it("is cut where one message alone is too long, and has no half characters", () => {
     const [cut] = boundTurns([turn(`${"x".repeat(MAX_TURN_LENGTH - 1)}🦄`)]);
     expect(cut?.content).toBe(`${"x".repeat(MAX_TURN_LENGTH - 1)}\uFFFD`);
