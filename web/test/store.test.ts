@@ -52,6 +52,17 @@ describe("a conversation that is kept", () => {
     expect(await store.messages.list("c")).toEqual([message("q1", null, 10), answer]);
   });
 
+  it("shows the branch that was turned to, also when an answer in another one ends", async () => {
+    const store = await storeWith(message("q1", null, 10), message("a1", "q1", 11));
+    const shown = async () => (await store.conversations.get("c"))?.headId;
+    expect(await shown()).toBe("a1");
+    await store.messages.add("c", message("a2", "q1", 12));
+    expect(await shown()).toBe("a1");
+    await store.messages.add("c", message("q2", null, 13));
+    await store.messages.add("c", message("a3", "q2", 14));
+    expect(await shown()).toBe("a3");
+  });
+
   it("goes with all that belongs to it, and nothing that comes later brings it back", async () => {
     const store = await storeWith(message("q1", null, 10));
     const pending = { streamId: "s", conversationId: "c", parentId: "q1", startedAt: 1, thinking: false };

@@ -1,4 +1,4 @@
-import { getConversation, putConversation } from "./conversations.ts";
+import { type Conversation, getConversation, putConversation } from "./conversations.ts";
 import type { Tables } from "./database.ts";
 import type { Storage } from "./storage.ts";
 import { titleOf } from "./title.ts";
@@ -40,7 +40,8 @@ export class Messages {
   }
 
   /**
-   * Keeps a message. An answer is then no longer pending. Does nothing in a conversation that was deleted.
+   * Keeps a message. An answer is then no longer pending. Does nothing in a conversation that was deleted. Which
+   * branch is shown changes only where the message continues it, or is a new question.
    * @returns the id under which it is kept: another one where another tab has kept the same answer before
    */
   async add(conversationId: string, message: StoredMessage): Promise<string> {
@@ -57,7 +58,7 @@ export class Messages {
       const lastMessageAt = Math.max(conversation.lastMessageAt, message.createdAt);
       await putConversation(tables, {
         ...conversation,
-        headId: message.id,
+        ...(isShown(conversation, message) && { headId: message.id }),
         lastMessageAt,
         ...(title && { title }),
       });
@@ -66,6 +67,14 @@ export class Messages {
     this.#storage.announce({ type: "conversations", conversationId });
     return id;
   }
+}
+
+/**
+ * Whether a new message is the end of the branch that is shown: a question is asked in it, but an answer may end in
+ * one that was left meanwhile.
+ */
+function isShown({ headId }: Conversation, { role, parentId }: StoredMessage): boolean {
+  return role === "user" || headId === undefined || headId === parentId;
 }
 
 /** The text of a message, without its thinking phase. */
