@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ChatFailure } from "../src/server/chat-error.ts";
 import { askChat, type ChatUpdate, LEAVE, resumeChat } from "../src/server/chat-stream.ts";
-import { DONE, events, FakeServer, noNetwork, tokens } from "./support/fake-server.ts";
+import { DONE, events, FakeServer, noNetwork, type Reply, tokens } from "./support/fake-server.ts";
 
 const QUESTION = { prompt: "hello", thinking: false, messages: [] };
 const never = new AbortController().signal;
@@ -195,6 +195,33 @@ describe("a lost connection", () => {
     expect(Date.now() - started).toBeGreaterThanOrEqual(90_000);
     expect(Date.now() - started).toBeLessThan(100_000);
     server.watch.reportThere();
+  });
+
+  it("is given up as soon where each try opens a response without a token", async () => {
+    const server = new FakeServer(
+      () => events(tokens(1, "a"), { end: "break" }),
+      () => events("", { end: "close" }),
+    );
+    const started = Date.now();
+    const { failure } = await ask(server);
+    expect(failure).toMatchObject({ kind: "gone" });
+    expect(Date.now() - started).toBeGreaterThanOrEqual(90_000);
+    expect(Date.now() - started).toBeLessThan(100_000);
+  });
+
+  it("is tried anew for as long after each token", async () => {
+    const drop = () => events("", { end: "close" });
+    const minute = Array<Reply>(15).fill(drop);
+    const server = new FakeServer(
+      () => events(tokens(1, "a"), { end: "close" }),
+      ...minute,
+      () => events(tokens(2, "b"), { end: "close" }),
+      ...minute,
+      () => events(tokens(3, "c") + DONE),
+    );
+    const started = Date.now();
+    expect(await ask(server)).toMatchObject({ text: "abc", failure: undefined });
+    expect(Date.now() - started).toBeGreaterThanOrEqual(100_000);
   });
 
   it("is noticed by silence, which comments break", async () => {

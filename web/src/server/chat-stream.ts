@@ -2,7 +2,7 @@ import { ChatFailure, failureOfEvent, refusalOf, requestIdOf } from "./chat-erro
 import { readChatEvent } from "./chat-events.ts";
 import { type ChatServer, chatServer, request } from "./chat-server.ts";
 import { readEvents } from "./event-reader.ts";
-import { reconnect } from "./reconnect.ts";
+import { reconnect, type Tries } from "./reconnect.ts";
 import type { SseEvent } from "./sse.ts";
 import { stopAnswer } from "./stop-answer.ts";
 
@@ -103,7 +103,7 @@ async function* follow(
     if (streamId !== undefined) yield { type: "stream", id: streamId };
     let response = first;
     // Tries since the last token, so that a server which breaks off at once is not asked without a pause.
-    const tries = { count: 0 };
+    let tries: Tries = { count: 0, spent: 0 };
     for (;;) {
       if (response === undefined) {
         if (streamId === undefined) throw new ChatFailure("broken", CUT_OFF);
@@ -120,7 +120,7 @@ async function* follow(
       if (streamId === undefined) {
         throw new ChatFailure("broken", CUT_OFF, { requestId: requestIdOf(response) });
       }
-      if (position.last > before) tries.count = 0;
+      if (position.last > before) tries = { count: 0, spent: 0 };
       tries.count++;
       response = undefined;
     }

@@ -10,25 +10,34 @@ const HEADERS_MS = 10_000;
 
 const GONE = new Set([404, 410]);
 
+/** The tries to get back to an answer since it last went on. */
+export interface Tries {
+  count: number;
+  /** ms spent on them */
+  spent: number;
+}
+
 /**
  * Gets back to an answer after token number `after`, as long as it may still be there.
- * @param tries the tries before; goes up with each, and sets how long to wait
+ * @param tries the tries before; goes up with each, and sets how long to wait and when to give up
  * @returns the response, or "stopped" where somebody ended the answer
  * @throws ChatFailure where the answer is gone or the server stays away; the signal's reason on abort
  */
 export async function reconnect(
   streamId: string,
   after: number,
-  tries: { count: number },
+  tries: Tries,
   signal: AbortSignal,
   server: ChatServer,
 ): Promise<Response | "stopped"> {
-  let spent = 0;
   for (;;) {
+    if (tries.spent > TRY_FOR_MS) {
+      throw new ChatFailure("gone", "The connection was lost, and the server could not be reached again.");
+    }
     if (tries.count > 0) {
       const wait = backoff(tries.count - 1);
       await pause(wait, signal, server.wake);
-      spent += wait;
+      tries.spent += wait;
     }
     const started = performance.now();
     const response = await request(server, streamAddress(streamId), {
@@ -37,12 +46,9 @@ export async function reconnect(
       headersWithinMs: HEADERS_MS,
     }).catch(() => undefined);
     signal.throwIfAborted();
-    spent += Math.min(performance.now() - started, HEADERS_MS);
+    tries.spent += Math.min(performance.now() - started, HEADERS_MS);
     if (response?.ok === true && response.body !== null) return response;
     if (response !== undefined && GONE.has(response.status)) return await ended(response);
-    if (spent > TRY_FOR_MS) {
-      throw new ChatFailure("gone", "The connection was lost, and the server could not be reached again.");
-    }
     tries.count++;
   }
 }
