@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ChatFailure } from "../src/server/chat-error.ts";
 import { askChat, type ChatUpdate, LEAVE, resumeChat } from "../src/server/chat-stream.ts";
-import { DONE, events, FakeServer, noNetwork, type Reply, tokens } from "./support/fake-server.ts";
+import { DONE, events, FakeServer, gone, noNetwork, type Reply, tokens } from "./support/fake-server.ts";
 
 const QUESTION = { prompt: "hello", thinking: false, messages: [] };
 const never = new AbortController().signal;
@@ -170,17 +170,26 @@ describe("a lost connection", () => {
   it.each([404, 410])("is a broken answer where the server has it no more (%i)", async (status) => {
     const server = new FakeServer(
       () => events(tokens(1, "a"), { end: "break" }),
-      () => new Response('{"detail": "gone"}', { status }),
+      () => gone(status),
     );
     const { text, failure } = await ask(server);
     expect(text).toBe("a");
     expect(failure).toMatchObject({ kind: "broken" });
   });
 
+  it.each([404, 410])("is got back where only a proxy says that it is gone (%i)", async (status) => {
+    const server = new FakeServer(
+      () => events(tokens(1, "a"), { end: "break" }),
+      () => new Response("<h1>Not here</h1>", { status }),
+      () => events(tokens(2, "b") + DONE),
+    );
+    expect(await ask(server)).toMatchObject({ text: "ab", failure: undefined });
+  });
+
   it("is a stopped answer where somebody stopped it meanwhile", async () => {
     const server = new FakeServer(
       () => events(tokens(1, "a"), { end: "break" }),
-      () => new Response('{"detail": "The answer was cancelled."}', { status: 410 }),
+      () => gone(410, '{"detail": "The answer was cancelled."}'),
     );
     const { updates, failure } = await ask(server);
     expect(failure).toBeUndefined();

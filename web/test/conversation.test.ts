@@ -10,7 +10,7 @@ import { LEAVE } from "../src/server/chat-stream.ts";
 import { type ChatStore, createChatStore } from "../src/store/chat-store.ts";
 import { MemoryDatabase } from "../src/store/database.ts";
 import { Storage } from "../src/store/storage.ts";
-import { DONE, events, FakeServer, noNetwork, tokens } from "./support/fake-server.ts";
+import { DONE, events, FakeServer, gone, noNetwork, tokens } from "./support/fake-server.ts";
 
 type Run = ReturnType<typeof createChatModel>["run"];
 type Options = Parameters<Run>[0];
@@ -177,7 +177,7 @@ describe("a page that is loaded again", () => {
   it("tells that an answer is broken which the server has no more", async () => {
     const { session } = openPage();
     const pending = { streamId: "s", conversationId: "c", parentId: "q1", startedAt: 1, thinking: false };
-    const server = new FakeServer(() => new Response("{}", { status: 404 }));
+    const server = new FakeServer(() => gone());
     expect(await run(resumeAnswer(session, pending, server)(options("a1")))).toMatchObject({
       status: { type: "incomplete", reason: "error" },
       metadata: { custom: { failure: { kind: "broken" } } },
@@ -221,7 +221,7 @@ describe("an answer that was left in a conversation which is not shown", () => {
   });
 
   it("is asked for once where it is gone, and that is kept in its place", async () => {
-    const server = new FakeServer(() => new Response("{}", { status: 404 }));
+    const server = new FakeServer(() => gone());
     await readLeftAnswers(store, undefined, signal, server);
     await readLeftAnswers(store, undefined, signal, server);
     expect(server.asked).toHaveLength(1);

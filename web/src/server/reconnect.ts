@@ -48,9 +48,14 @@ export async function reconnect(
     signal.throwIfAborted();
     tries.spent += Math.min(performance.now() - started, HEADERS_MS);
     if (response?.ok === true && response.body !== null) return response;
-    if (response !== undefined && GONE.has(response.status)) return await ended(response);
+    if (response !== undefined && isGone(response)) return await ended(response);
     tries.count++;
   }
+}
+
+/** Whether the server says that it has the answer no more. A proxy that has lost its server may say 404 too. */
+function isGone(response: Response): boolean {
+  return GONE.has(response.status) && requestIdOf(response) !== undefined;
 }
 
 /** What the server says of an answer that was stopped. */

@@ -86,5 +86,10 @@ export function events(
   return new Response(body, { headers: streamId === null ? {} : { "x-stream-id": streamId } });
 }
 
+/** What the server says of an answer that it has no more. */
+export function gone(status = 404, body = '{"detail": "gone"}'): Response {
+  return new Response(body, { status, headers: { "x-request-id": "r-1" } });
+}
+
 /** The last event of a whole answer. */
 export const DONE = "data: [DONE]\n\n";
