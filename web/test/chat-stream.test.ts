@@ -75,6 +75,14 @@ describe("asking the server", () => {
     expect(failure).toMatchObject({ kind, message, retryAfter: 7, requestId: "r-1" });
   });
 
+  it.each([502, 503, 504])("takes a status %i without a request's id for a proxy's", async (status) => {
+    const server = new FakeServer(() => new Response("<h1>Sorry</h1>", { status }));
+    const { failure } = await ask(server);
+    expect(failure).toMatchObject({ kind: "gone", message: "The server behind this page does not answer." });
+    expect(server.watch.isGone).toBe(true);
+    server.watch.reportThere();
+  });
+
   it("passes on what the server did not like about the message", async () => {
     const body = '{"detail":[{"loc":["body","prompt"],"msg":"must not be empty","type":"too_small"}]}';
     const { failure } = await ask(new FakeServer(() => new Response(body, { status: 422 })));

@@ -24,12 +24,16 @@ export class ChatFailure extends Error {
   }
 }
 
+/** A proxy's ways to say that there is no server behind it. The server's own have the request's id. */
+const NO_SERVER = new Set([502, 503, 504]);
+const BEHIND = "The server behind this page does not answer.";
+
 const BY_STATUS: Record<number, readonly [FailureKind, string]> = {
   413: ["refused", "This message is too long for the server."],
   422: ["refused", "The server did not accept this message."],
   429: ["busy", "Too many people are waiting for an answer right now."],
   500: ["failed", "Something went wrong while the answer was made."],
-  502: ["gone", "The server behind this page does not answer."],
+  502: ["gone", BEHIND],
   503: ["busy", "No worker is free to answer right now."],
   504: ["failed", "The answer took too long and was stopped."],
 };
@@ -48,10 +52,7 @@ const KIND_OF_ERROR: Record<string, FailureKind> = {
 /** The failure that a response without an answer stands for. Reads its body. */
 export async function refusalOf(response: Response): Promise<ChatFailure> {
   const body: unknown = await response.json().catch(() => undefined);
-  const [kind, text] = BY_STATUS[response.status] ?? [
-    "failed" as const,
-    `The server answered with status ${response.status}.`,
-  ];
+  const [kind, text] = meaningOf(response);
   const complaint = response.status === 422 ? complaintOf(body) : undefined;
   const seconds = Number.parseInt(response.headers.get("retry-after") ?? "", 10);
   return new ChatFailure(
@@ -59,6 +60,16 @@ export async function refusalOf(response: Response): Promise<ChatFailure> {
     complaint === undefined ? text : `The server did not accept this message: ${complaint}.`,
     { retryAfter: seconds >= 0 ? seconds : undefined, requestId: requestIdOf(response) },
   );
+}
+
+/** Whether a proxy says that there is no server behind it. */
+export function isWithoutServer(response: Response): boolean {
+  return NO_SERVER.has(response.status) && requestIdOf(response) === undefined;
+}
+
+function meaningOf(response: Response): readonly [FailureKind, string] {
+  if (isWithoutServer(response)) return ["gone", BEHIND];
+  return BY_STATUS[response.status] ?? ["failed", `The server answered with status ${response.status}.`];
 }
 
 /** The failure that an error event stands for. */

@@ -1,3 +1,4 @@
+import { isWithoutServer } from "./chat-error.ts";
 import { ServerWatch } from "./server-watch.ts";
 import { browserWake, type Wake } from "./wait.ts";
 
@@ -14,9 +15,6 @@ export const chatServer: ChatServer = {
   watch: new ServerWatch(),
   wake: browserWake,
 };
-
-/** A proxy's ways to say that there is no server behind it. */
-const NO_SERVER = new Set([502, 504]);
 
 /**
  * A fetch whose headers have a deadline, and that tells the watch whether the server was there.
@@ -35,7 +33,7 @@ export async function request(
   );
   try {
     const response = await fetch(url, { ...rest, signal: AbortSignal.any([signal, late.signal]) });
-    if (NO_SERVER.has(response.status) && !response.headers.has("x-request-id")) watch.reportGone();
+    if (isWithoutServer(response)) watch.reportGone();
     else watch.reportThere();
     return response;
   } catch (error) {
