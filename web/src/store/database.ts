@@ -82,8 +82,14 @@ export class IndexedDatabase implements Database {
 
   /** Opens the database. @throws where the browser has none for this page */
   async #database(): Promise<IDBPDatabase<Schema>> {
-    this.#open ??= this.#openIt();
-    return this.#open;
+    const opening = (this.#open ??= this.#openIt());
+    try {
+      return await opening;
+    } catch (error) {
+      // The next request tries again: the disk may have been full, or another tab in the way.
+      if (this.#open === opening) this.#open = undefined;
+      throw error;
+    }
   }
 
   #openIt(): Promise<IDBPDatabase<Schema>> {
