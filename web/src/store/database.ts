@@ -82,7 +82,8 @@ export class IndexedDatabase implements Database {
 
   /** Opens the database. @throws where the browser has none for this page */
   async #database(): Promise<IDBPDatabase<Schema>> {
-    const opening = (this.#open ??= this.#openIt());
+    const opening = this.#open ?? this.#openIt();
+    this.#open = opening;
     try {
       return await opening;
     } catch (error) {
