@@ -146,7 +146,9 @@ describe("a server that cannot continue answers", () => {
   afterEach(() => proxy?.stop());
 
   const openOld = async (): Promise<ChatPage> => {
-    proxy = await startProxy(suite.chat.url, (body) => body.replace(',"resumable":true', ""));
+    proxy = await startProxy(suite.chat.url, {
+      rewrite: (body) => body.replace(',"resumable":true', ""),
+    });
     return await suite.open(undefined, proxy.url);
   };
 
