@@ -24,9 +24,13 @@ const MAX_CODE = 50_000;
 /** How many coloured blocks are remembered, for a conversation that is opened again. */
 const MAX_KNOWN = 200;
 
+/** A grammar that does not load is never heard of. */
+const WITHIN_MS = 60_000;
+
 const known = new Map<string, Lines>();
 const waiting = new Map<number, (answer: HighlightAnswer["lines"]) => void>();
-let worker: Worker | undefined;
+/** Null once it has died: what comes then stays plain. */
+let worker: Worker | undefined | null;
 let lastId = 0;
 
 /** The colours of a code block that was highlighted before. */
@@ -42,13 +46,7 @@ export async function highlight(code: string, language: string): Promise<Lines |
   if (language === "" || code.length > MAX_CODE) return undefined;
   const before = knownHighlight(code, language);
   if (before !== undefined) return before;
-  worker ??= startWorker();
-  lastId += 1;
-  const id = lastId;
-  const lines = await new Promise<HighlightAnswer["lines"]>((resolve) => {
-    waiting.set(id, resolve);
-    worker?.postMessage({ id, code, language } satisfies HighlightRequest);
-  });
+  const lines = await ask(code, language);
   if (lines === undefined) return undefined;
   known.set(keyOf(code, language), lines);
   const oldest = known.keys().next();
@@ -60,16 +58,41 @@ function keyOf(code: string, language: string): string {
   return `${language}\n${code}`;
 }
 
+/** Never rejects, and ends with the worker. */
+function ask(code: string, language: string): Promise<HighlightAnswer["lines"]> {
+  if (worker === undefined) worker = startWorker();
+  const asked = worker;
+  if (asked === null) return Promise.resolve(undefined);
+  lastId += 1;
+  const id = lastId;
+  return new Promise((resolve) => {
+    const end = (lines: HighlightAnswer["lines"]): void => {
+      clearTimeout(timer);
+      waiting.delete(id);
+      resolve(lines);
+    };
+    const timer = setTimeout(() => end(undefined), WITHIN_MS);
+    waiting.set(id, end);
+    asked.postMessage({ id, code, language } satisfies HighlightRequest);
+  });
+}
+
 // Lives as long as the page: a grammar that was compiled once should stay so.
-function startWorker(): Worker {
-  const started = new Worker(new URL("./highlight-worker.ts", import.meta.url), { type: "module" });
+function startWorker(): Worker | null {
+  let started: Worker;
+  try {
+    started = new Worker(new URL("./highlight-worker.ts", import.meta.url), { type: "module" });
+  } catch (error) {
+    console.warn("Code stays plain.", error);
+    return null;
+  }
   started.addEventListener("message", ({ data }: MessageEvent<HighlightAnswer>) => {
     waiting.get(data.id)?.(data.lines);
-    waiting.delete(data.id);
   });
   started.addEventListener("error", () => {
-    for (const resolve of waiting.values()) resolve(undefined);
-    waiting.clear();
+    worker = null;
+    started.terminate();
+    for (const end of [...waiting.values()]) end(undefined);
   });
   return started;
 }
