@@ -1,5 +1,6 @@
 import type { ChatModelAdapter, ThreadMessage } from "@assistant-ui/react";
 import { beforeEach, describe, expect, it } from "vitest";
+import { setPreferences } from "../src/preferences.ts";
 import { createChatModel, resumeAnswer } from "../src/runtime/chat-model.ts";
 import { createHistory } from "../src/runtime/history.ts";
 import { readLeftAnswers } from "../src/runtime/left-answers.ts";
@@ -99,6 +100,25 @@ describe("an answer", () => {
       metadata: { custom: { failure: { kind: "gone" } } },
     });
     server.watch.reportThere();
+  });
+
+  it("names another model where the server does not have the chosen one any more", async () => {
+    setPreferences({ model: "old" });
+    const body = { detail: [{ loc: ["body", "model"], msg: "Input should be 'new'" }] };
+    const server = new FakeServer(
+      () => Response.json(body, { status: 422 }),
+      () => Response.json({ data: [{ id: "new" }] }),
+      () => events(tokens(1, "Hi") + DONE),
+    );
+    const { session } = openPage();
+    expect(await run(createChatModel(session, server).run(options("a1")))).toMatchObject({
+      metadata: { custom: { failure: { kind: "model" } } },
+    });
+    await run(createChatModel(session, server).run(options("a2")));
+    expect(server.lines).toEqual(["POST chat", "GET v1/models", "POST chat"]);
+    expect(server.asked[0]?.body).toMatchObject({ model: "old" });
+    expect(server.asked[2]?.body).not.toHaveProperty("model");
+    setPreferences({ model: undefined });
   });
 
   it("is forgotten and ended on the server when it is stopped", async () => {

@@ -1,10 +1,11 @@
 /** Why an answer failed, in words for the person who asked. */
 export interface Failure {
   /**
-   * `refused`: the message itself is at fault, so the same would fail again. `busy`: try again after `retryAfter`.
-   * `broken`: the answer broke off. `gone`: the server cannot be reached. `failed`: the server failed to answer.
+   * `refused`: the message itself is at fault, so the same would fail again. `model`: the server does not have the
+   * model. `busy`: try again after `retryAfter`. `broken`: the answer broke off. `gone`: the server cannot be reached.
+   * `failed`: the server failed to answer.
    */
-  readonly kind: "refused" | "busy" | "broken" | "gone" | "failed";
+  readonly kind: "refused" | "model" | "busy" | "broken" | "gone" | "failed";
   readonly message: string;
   /** The moment from which another try makes sense, in ms since 1970. */
   readonly retryAt?: number;
@@ -31,7 +32,7 @@ export interface AnswerFacts {
   readonly failure?: Failure;
 }
 
-const KINDS = ["refused", "busy", "broken", "gone", "failed"] as const;
+const KINDS = ["refused", "model", "busy", "broken", "gone", "failed"] as const;
 
 /** Reads the facts from what is stored with a message. What has another shape is left out. */
 export function readFacts(custom: Readonly<Record<string, unknown>> | undefined): AnswerFacts {

@@ -2,12 +2,12 @@ import type { ChatModelAdapter } from "@assistant-ui/react";
 import { getPreferences } from "../preferences.ts";
 import { ChatFailure } from "../server/chat-error.ts";
 import { type ChatServer, chatServer } from "../server/chat-server.ts";
-import { askChat, type ChatUpdate, LEAVE, resumeChat } from "../server/chat-stream.ts";
+import { askChat, type ChatUpdate, LEAVE, type Question, resumeChat } from "../server/chat-stream.ts";
 import { member } from "../server/json.ts";
 import type { PendingAnswer } from "../store/pending-answers.ts";
 import { Answer } from "./answer.ts";
 import { nextFrame } from "./frame.ts";
-import { modelToAsk } from "./models.ts";
+import { askForModels, modelToAsk } from "./models.ts";
 import { questionOf } from "./question.ts";
 import type { ThreadSession } from "./thread-session.ts";
 
@@ -40,9 +40,23 @@ export function createChatModel(session: ThreadSession, server: ChatServer = cha
           model,
         });
       };
-      yield* show(answer, (signal) => askChat(question, signal, server), options, session, onStream);
+      yield* show(answer, (signal) => ask(question, signal, server), options, session, onStream);
     },
   };
+}
+
+/** Where the server does not have the model, the page learns which ones it has: the next try then names one of them. */
+async function* ask(
+  question: Question,
+  signal: AbortSignal,
+  server: ChatServer,
+): AsyncGenerator<ChatUpdate, void, void> {
+  try {
+    yield* askChat(question, signal, server);
+  } catch (error) {
+    if (error instanceof ChatFailure && error.kind === "model") await askForModels(server);
+    throw error;
+  }
 }
 
 /** Reads an answer that an earlier page asked for, from its first token. Never throws. */

@@ -30,18 +30,22 @@ function subscribe(listener: () => void): () => void {
   };
 }
 
+/** Asks the server for its models. Never throws; where it does not tell, those that are known stay. */
+export async function askForModels(server: ChatServer = chatServer): Promise<void> {
+  asking?.abort();
+  asking = new AbortController();
+  const { signal } = asking;
+  const models = await listModels(signal, server);
+  if (signal.aborted || models.length === 0) return;
+  known = models;
+  for (const listener of [...listeners]) listener();
+}
+
 /** Asks now, and again each time the server comes back: it may be another one then. */
 function begin(server: ChatServer): void {
-  const ask = async (): Promise<void> => {
-    if (server.watch.isGone) return;
-    asking?.abort();
-    asking = new AbortController();
-    const { signal } = asking;
-    const models = await listModels(signal, server);
-    if (signal.aborted || models.length === 0) return;
-    known = models;
-    for (const listener of [...listeners]) listener();
+  const ask = (): void => {
+    if (!server.watch.isGone) void askForModels(server);
   };
-  unwatch = server.watch.subscribe(() => void ask());
-  void ask();
+  unwatch = server.watch.subscribe(ask);
+  ask();
 }

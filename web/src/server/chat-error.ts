@@ -1,7 +1,7 @@
 import { member } from "./json.ts";
 
 /** Why an answer failed; what each kind means stands in `Failure` of `runtime/answer-facts.ts`. */
-export type FailureKind = "refused" | "busy" | "broken" | "gone" | "failed";
+export type FailureKind = "refused" | "model" | "busy" | "broken" | "gone" | "failed";
 
 /** Why an answer did not come, in words for the person who asked. */
 export class ChatFailure extends Error {
@@ -55,10 +55,15 @@ export async function refusalOf(response: Response): Promise<ChatFailure> {
   const [kind, text] = meaningOf(response);
   const complaint = response.status === 422 ? complaintOf(body) : undefined;
   const seconds = Number.parseInt(response.headers.get("retry-after") ?? "", 10);
+  const options = { retryAfter: seconds >= 0 ? seconds : undefined, requestId: requestIdOf(response) };
+  if (complaint?.about === "model") {
+    return new ChatFailure("model", "The server does not have this model any more.", options);
+  }
+  const message = complaint?.message;
   return new ChatFailure(
     kind,
-    complaint === undefined ? text : `The server did not accept this message: ${complaint}.`,
-    { retryAfter: seconds >= 0 ? seconds : undefined, requestId: requestIdOf(response) },
+    message === undefined ? text : `The server did not accept this message: ${message}.`,
+    options,
   );
 }
 
@@ -85,9 +90,13 @@ export function requestIdOf(response: Response): string | undefined {
   return response.headers.get("x-request-id") ?? undefined;
 }
 
-/** The first complaint of a 422 body: `{ detail: [{ msg }] }`. */
-function complaintOf(body: unknown): string | undefined {
+/** The first complaint of a 422 body: `{ detail: [{ loc: ["body", "model"], msg }] }`. */
+function complaintOf(body: unknown): { about: unknown; message: string | undefined } | undefined {
   const detail = member(body, "detail");
-  const message = Array.isArray(detail) ? member(detail[0], "msg") : undefined;
-  return typeof message === "string" ? message : undefined;
+  if (!Array.isArray(detail)) return undefined;
+  const [place, message] = [member(detail[0], "loc"), member(detail[0], "msg")];
+  return {
+    about: Array.isArray(place) ? place[1] : undefined,
+    message: typeof message === "string" ? message : undefined,
+  };
 }
