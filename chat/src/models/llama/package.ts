@@ -1,5 +1,4 @@
-import { readFile } from "node:fs/promises";
-import path from "node:path";
+import { createRequire } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 /** The version of node-llama-cpp that the chat was tried with. */
@@ -119,12 +118,13 @@ export const INSTALL_COMMAND = "npm run llama";
  * @throws Error that says how to install it.
  */
 export async function importLlamaPackage(folder: string = FOLDER): Promise<LlamaPackage> {
-  const module = (await importBare()) ?? (await importFrom(folder));
-  if (module === undefined) {
+  const file = find(folder);
+  if (file === undefined) {
     throw new Error(
       `node-llama-cpp is not installed, and without it no GGUF file can be run. ${INSTALL_COMMAND} installs version ${LLAMA_VERSION}`,
     );
   }
+  const module: unknown = await import(pathToFileURL(file).href);
   if (!isLlamaPackage(module)) {
     throw new Error(
       `the node-llama-cpp that is installed is not what this chat knows. ${INSTALL_COMMAND} installs version ${LLAMA_VERSION}`,
@@ -133,22 +133,18 @@ export async function importLlamaPackage(folder: string = FOLDER): Promise<Llama
   return module;
 }
 
-async function importBare(): Promise<unknown> {
-  // Not a literal: the package is not there when the chat is compiled.
-  const name: string = "node-llama-cpp";
-  try {
-    return await import(name);
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND") return undefined;
-    throw error;
+// Looked up here and imported as a file: it is not there when the chat is compiled, and bundlers put a package of their
+// own in the place of an optional one.
+function find(folder: string): string | undefined {
+  const { resolve } = createRequire(import.meta.url);
+  for (const paths of [undefined, [folder]]) {
+    try {
+      return resolve("node-llama-cpp", paths && { paths });
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "MODULE_NOT_FOUND")) throw error;
+    }
   }
-}
-
-async function importFrom(folder: string): Promise<unknown> {
-  const home = path.join(folder, "node_modules", "node-llama-cpp");
-  const manifest = await readFile(path.join(home, "package.json"), "utf8").catch(() => undefined);
-  if (manifest === undefined) return undefined;
-  return import(pathToFileURL(path.join(home, "dist", "index.js")).href);
+  return undefined;
 }
 
 const PARTS = ["getLlama", "resolveChatWrapper", "LlamaText", "LlamaGrammarEvaluationState", "TokenBias"];
