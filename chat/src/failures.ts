@@ -1,9 +1,11 @@
 import { DirtyError, getLogger } from "tsunicorn";
+import type { ModelErrorReason } from "./models/model-error.ts";
+import { UNSUPPORTED } from "./models/unsupported.ts";
 
 /** What a client is told when the dirty side could not answer it. Never what the app or an upstream said. */
 export interface Failure {
   /** The HTTP status, where the headers have not gone out yet. */
-  readonly status: 404 | 410 | 429 | 500 | 503 | 504;
+  readonly status: 404 | 410 | 422 | 429 | 500 | 502 | 503 | 504;
   /** For programs: one of the types in the table of this module. */
   readonly type: string;
   /** For people: one fixed text per type. */
@@ -79,8 +81,67 @@ const INTERNAL_ERROR: Row = {
   log: "error",
 };
 
+// Of errors that the model itself threw, by the reason that it gave.
+const MODEL_TABLE: Readonly<Record<ModelErrorReason, Row>> = {
+  upstream_busy: {
+    status: 429,
+    type: "upstream_busy",
+    message: "The model's provider has too many requests. Try again later.",
+    log: "debug",
+  },
+  upstream_auth: {
+    status: 502,
+    type: "upstream_refused",
+    message: "The model's provider refuses this server.",
+    log: "error",
+  },
+  upstream_not_found: {
+    status: 502,
+    type: "upstream_refused",
+    message: "The model's provider refuses this server.",
+    log: "error",
+  },
+  upstream_failed: {
+    status: 502,
+    type: "upstream_failed",
+    message: "The model's provider failed to answer.",
+    log: "error",
+  },
+  upstream_timeout: {
+    status: 504,
+    type: "upstream_timeout",
+    message: "The model's provider took too long.",
+    log: "warn",
+  },
+  closed: {
+    status: 503,
+    type: "unavailable",
+    message: "The model cannot be reached. Try again later.",
+    log: "warn",
+  },
+};
+
+const UNSUPPORTED_REQUEST: Row = {
+  status: 422,
+  type: "unsupported_request",
+  message: "The model cannot take this request: it is too long, or asks for what the model does not have.",
+  log: "debug",
+};
+
+function modelRow(error: DirtyError): Row | undefined {
+  if (error.code !== "DIRTY_APP") return undefined;
+  const { model_error: reason, error_class } = error.details;
+  if (error_class === UNSUPPORTED || error.name === UNSUPPORTED) return UNSUPPORTED_REQUEST;
+  return typeof reason === "string" && isReason(reason) ? MODEL_TABLE[reason] : undefined;
+}
+
+function isReason(reason: string): reason is ModelErrorReason {
+  return Object.hasOwn(MODEL_TABLE, reason);
+}
+
 function rowOf(error: unknown): Row {
-  return (error instanceof DirtyError ? TABLE[error.code] : undefined) ?? INTERNAL_ERROR;
+  if (error instanceof DirtyError) return modelRow(error) ?? TABLE[error.code] ?? INTERNAL_ERROR;
+  return INTERNAL_ERROR;
 }
 
 /**
@@ -95,6 +156,11 @@ function rowOf(error: unknown): Row {
  * | `unavailable` | 503 | the dirty side cannot be reached |
  * | `timeout` | 504 | the answer took longer than `dirtyTimeout` |
  * | `app_error` | 500 | the model failed |
+ * | `unsupported_request` | 422 | the model can never answer this request |
+ * | `upstream_busy` | 429 | the upstream of the model has too many requests |
+ * | `upstream_refused` | 502 | the upstream refuses the server's key, or has no such model |
+ * | `upstream_failed` | 502 | the upstream failed, cannot be reached, or broke off |
+ * | `upstream_timeout` | 504 | the upstream said nothing for too long |
  * | `worker_died` | 500 | the dirty worker died while it answered |
  * | `stream_not_found` | 404 | no resumable answer has this id, or it has expired |
  * | `stream_gone` | 410 | what comes next of a resumable answer is not kept any more, or its worker died |

@@ -17,6 +17,8 @@ import {
 } from "tsunicorn";
 import { describe, expect, it } from "vitest";
 import { describeFailure } from "../src/failures.ts";
+import { ModelError } from "../src/models/model-error.ts";
+import { UnsupportedRequestError } from "../src/models/unsupported.ts";
 
 const SECRET = "what the app said";
 
@@ -43,6 +45,31 @@ describe("what a client is told", () => {
     expect(JSON.stringify(failure)).not.toContain(SECRET);
     // Only where a new try can succeed.
     expect(failure.retryAfter).toBe(status === 429 || status === 503 ? 1 : undefined);
+  });
+
+  it.each([
+    ["upstream_busy", 429, "upstream_busy"],
+    ["upstream_auth", 502, "upstream_refused"],
+    ["upstream_not_found", 502, "upstream_refused"],
+    ["upstream_failed", 502, "upstream_failed"],
+    ["upstream_timeout", 504, "upstream_timeout"],
+    ["closed", 503, "unavailable"],
+  ] as const)("of a model's %s is status %i, %s", (reason, status, type) => {
+    const thrown = new ModelError(reason, SECRET, { retryAfter: 7 });
+    // As it is thrown, and as it comes over the wire.
+    for (const error of [thrown, new DirtyAppError(SECRET, { details: thrown.details })]) {
+      const failure = describeFailure(error);
+      expect(failure).toMatchObject({ status, type });
+      expect(JSON.stringify(failure)).not.toContain(SECRET);
+      expect(failure.retryAfter).toBe(status === 429 || status === 503 ? 7 : undefined);
+    }
+  });
+
+  it("of a request that the model can never answer is status 422", () => {
+    const thrown = new UnsupportedRequestError(SECRET);
+    const wired = new DirtyAppError(SECRET, { details: { error_class: "UnsupportedRequestError" } });
+    for (const error of [thrown, wired])
+      expect(describeFailure(error)).toMatchObject({ status: 422, type: "unsupported_request" });
   });
 
   it("covers every error of the server", () => {

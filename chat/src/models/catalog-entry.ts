@@ -11,7 +11,7 @@ export interface CatalogModel {
 
 /** What one of the chat's own apps is to run. */
 export interface ModelSource {
-  readonly kind: "simulated" | "llama";
+  readonly kind: "simulated" | "llama" | "openai";
   /** The file's absolute path, or the upstream's name; empty where there is nothing to say. */
   readonly of: string;
 }
@@ -30,6 +30,7 @@ interface Kind {
 const KINDS: readonly Kind[] = [
   { kind: "simulated", file: "./chat-app.ts", className: "ChatApp" },
   { kind: "llama", file: "./models/llama-app.ts", className: "LlamaApp", of: "FILE.gguf", isPath: true },
+  { kind: "openai", file: "./models/openai-app.ts", className: "OpenAiApp", of: "MODEL" },
 ];
 
 const FORMS = [
@@ -58,7 +59,7 @@ export function parseEntry(entry: string, folder: string): CatalogModel {
     if (given !== undefined) return { name: given, app: absoluteSpec(given, what, folder) };
     throw new Error(`no model ${JSON.stringify(what)} is built in; write ${FORMS.join(" or ")}`);
   }
-  const name = given ?? (source.of === "" ? source.kind : path.basename(source.of, ".gguf"));
+  const name = given ?? nameOf(source);
   checkName(name);
   return { name, app: appOf(name, source), source };
 }
@@ -79,6 +80,11 @@ function parseSource(text: string, folder: string): ModelSource | undefined {
   if (form === undefined) return of === "" ? { kind, of } : undefined;
   if (of === "") throw new Error(`${JSON.stringify(text)} does not say what; write ${kind}:${form}`);
   return { kind, of: isPath ? path.resolve(folder, of) : of };
+}
+
+function nameOf({ kind, of }: ModelSource): string {
+  if (of === "") return kind;
+  return kind === "llama" ? path.basename(of, ".gguf") : of;
 }
 
 // Each model is an app of its own, with workers and a queue of its own. The class is the same, so a query tells them

@@ -116,6 +116,7 @@ export const CHAT_ERRORS = {
     headers: RETRY_AFTER,
   },
   500: problem("The model failed, or its worker died.", "The model failed to answer."),
+  502: problem("The API behind the model failed.", "The model's provider failed to answer."),
   503: {
     ...problem(
       "No dirty worker is available, the request waited for too long, or the server is shutting down.",

@@ -57,6 +57,12 @@ export const MODEL_ERRORS = {
     param: null,
     code: "app_error",
   }),
+  502: problem("The API behind the model failed.", {
+    message: "The model's provider failed to answer.",
+    type: "server_error",
+    param: null,
+    code: "upstream_failed",
+  }),
   503: {
     ...problem("No model is available, the request waited for too long, or the server is shutting down.", {
       message: "The model is not available. Try again later.",

@@ -10,9 +10,11 @@ import {
 import { answerTo } from "../../src/models/answers.ts";
 import { HAS_LLAMA, NO_LLAMA, TinyLlama } from "../models/llama/tiny-llama.ts";
 import { SAYS } from "../models/llama/tiny-model.ts";
+import { FakeUpstream, refuse } from "../models/openai/fake-upstream.ts";
 import { post, textOf } from "./http-client.ts";
 
 const SCRIPT = fileURLToPath(new URL("../../bin/chat.mjs", import.meta.url));
+const KEY = "sk-not-a-real-key";
 const GREETING = answerTo("hello").join("");
 
 // A reload closes connections that wait for their next request.
@@ -20,6 +22,7 @@ const CLOSE = { headers: { connection: "close" } };
 
 let server: RunningServer | undefined;
 let folder: string | undefined;
+let upstream: FakeUpstream | undefined;
 let tiny: TinyLlama | undefined;
 
 /** Starts the chat as npm start does, once all is built. */
@@ -28,7 +31,13 @@ async function start(args: readonly string[], env: Record<string, string> = {}, 
   server = await startServer({
     script: SCRIPT,
     args: ["--workers", "1", ...args],
-    env: { CHAT_TOKEN_DELAY_MS: "0", CHAT_LLAMA_GPU: "off", CHAT_LLAMA_THREADS: "1", ...env },
+    env: {
+      CHAT_TOKEN_DELAY_MS: "0",
+      CHAT_LLAMA_GPU: "off",
+      CHAT_LLAMA_THREADS: "1",
+      OPENAI_API_KEY: "",
+      ...env,
+    },
     cwd: folder,
     ...(until !== undefined && { until }),
   });
@@ -53,7 +62,8 @@ afterEach(async () => {
   await server?.stop();
   if (folder !== undefined) removeFolder(folder);
   tiny?.remove();
-  [server, folder, tiny] = [undefined, undefined, undefined];
+  await upstream?.stop();
+  [server, folder, tiny, upstream] = [undefined, undefined, undefined, undefined];
 });
 
 describe("chat --model", () => {
@@ -104,9 +114,27 @@ describe("chat --model", () => {
     ]);
   });
 
+  it("puts an OpenAI-compatible API behind the chat, and tells clients nothing of its errors", async () => {
+    upstream = new FakeUpstream();
+    const args = ["--model", "openai:gpt-4o", "--openai-base-url", await upstream.start()];
+    const { url, log } = await start(args, { OPENAI_API_KEY: KEY });
+    expect(await modelsOf(url)).toEqual(["gpt-4o"]);
+    expect(await ask(url, "gpt-4o")).toBe(GREETING);
+    upstream.behave = (response) => {
+      refuse(response, 401, `no such key: ${KEY}`);
+      return true;
+    };
+    const refused = await post(`${url}/chat`, { prompt: "hello" });
+    expect(refused.status).toBe(502);
+    expect(refused.text).toContain("The model's provider refuses this server.");
+    await eventually("the log says why", () => log().includes("the upstream answered 401"));
+    expect(log() + refused.text).not.toContain(KEY);
+  });
+
   it.each([
     [["--model"], /--model needs a value/],
     [["--model", "gpt-9"], /CHAT_MODELS: no model "gpt-9" is built in; write simulated or llama:FILE\.gguf/],
+    [["--model", "openai:gpt-4o"], /OPENAI_API_KEY is not set/],
     [["--model", "llama:./nowhere.gguf"], /there is no model at \/.*\/nowhere\.gguf/],
   ])("%j ends the start with the reason", async (args, reason) => {
     const { exited, log } = await start(args, {}, "");

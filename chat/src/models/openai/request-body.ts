@@ -1,0 +1,39 @@
+import type { GenerateRequest, Message } from "../model.ts";
+import type { UpstreamSettings } from "./settings.ts";
+
+/** A request as an OpenAI-compatible upstream reads it. */
+export function requestBody(request: GenerateRequest, settings: UpstreamSettings): object {
+  const { maxTokens, temperature, topP, seed, stop, json, tools, toolChoice } = request.options ?? {};
+  const asked: Message[] = request.prompt === "" ? [] : [{ role: "user", content: request.prompt }];
+  // What is undefined is left out of the JSON, and up to the upstream.
+  return {
+    model: settings.model,
+    messages: [...request.messages, ...asked].map(toUpstream),
+    stream: true,
+    stream_options: { include_usage: true },
+    [settings.limit]: maxTokens,
+    temperature,
+    top_p: topP,
+    seed,
+    stop: stop?.length === 0 ? undefined : stop,
+    tools,
+    tool_choice: toolChoice,
+    response_format: json === undefined ? undefined : formatOf(json),
+  };
+}
+
+function formatOf(schema: object): object {
+  return Object.keys(schema).length === 0
+    ? { type: "json_object" }
+    : { type: "json_schema", json_schema: { name: "answer", strict: true, schema } };
+}
+
+function toUpstream({ role, content, toolCalls, toolCallId }: Message): object {
+  return {
+    role,
+    // An assistant that only called tools said nothing.
+    content: toolCalls !== undefined && content === "" ? null : content,
+    tool_calls: toolCalls,
+    tool_call_id: toolCallId,
+  };
+}

@@ -1,0 +1,153 @@
+import { getLogger } from "tsunicorn";
+import { ModelError } from "../model-error.ts";
+import { Pauses } from "../pause.ts";
+import { UnsupportedRequestError } from "../unsupported.ts";
+import type { UpstreamSettings } from "./settings.ts";
+import { mayRetry, refusalOf, retryDelay } from "./upstream-error.ts";
+
+/** Tries after the first. */
+const RETRIES = 2;
+
+/** The most of a refusal that is read. */
+const MOST_SAID = 4 * 1024;
+
+/** One exchange with an upstream; it ends with its reader's signal, or when the upstream is silent for too long. */
+export class UpstreamCall {
+  readonly #settings: UpstreamSettings;
+  readonly #reader: AbortSignal;
+  readonly #end = new AbortController();
+  readonly #onAbort = () => this.#end.abort(this.#reader.reason);
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(settings: UpstreamSettings, reader: AbortSignal) {
+    this.#settings = settings;
+    this.#reader = reader;
+    reader.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  /**
+   * Sends a request and waits until the answer begins, with another try where that may help.
+   *
+   * @returns the answer's body. @throws ModelError, UnsupportedRequestError or the signal's reason.
+   */
+  async open(body: object): Promise<AsyncIterable<Uint8Array>> {
+    const text = JSON.stringify(body);
+    for (let tries = 0; ; tries++) {
+      let headers: Headers | undefined;
+      try {
+        const response = await this.#send(text);
+        ({ headers } = response);
+        if (response.ok && response.body !== null) return this.#watched(response.body);
+        const said = this.#withoutKey(await this.#said(response));
+        const refusal = refusalOf(response.status, headers, said);
+        // Its message is for whoever asked, so what the upstream said is in none.
+        if (refusal instanceof UnsupportedRequestError)
+          getLogger().warn({ status: response.status, said }, "the upstream refused a request");
+        throw refusal;
+      } catch (error) {
+        const delay = tries < RETRIES && mayRetry(error) ? retryDelay(tries, headers) : undefined;
+        if (delay === undefined) throw error;
+        await this.#pause(delay);
+      }
+    }
+  }
+
+  /** Ends it: the connection closes where the answer is not at its end. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#reader.removeEventListener("abort", this.#onAbort);
+    this.#end.abort(new Error("closed"));
+  }
+
+  async #send(body: string): Promise<Response> {
+    const { baseUrl, key, silenceMs } = this.#settings;
+    this.#reader.throwIfAborted();
+    const slow = new AbortController();
+    const timer = setTimeout(() => slow.abort(this.#silence()), silenceMs);
+    try {
+      return await fetch(`${baseUrl}/chat/completions`, {
+        method: "POST",
+        headers: {
+          "content-type": "application/json",
+          ...(key !== undefined && { authorization: `Bearer ${key}` }),
+        },
+        body,
+        // Another address would be given the key.
+        redirect: "error",
+        signal: AbortSignal.any([this.#end.signal, slow.signal]),
+      });
+    } catch (error) {
+      throw this.#meaning(error, slow.signal);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async *#watched(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+    const { silenceMs } = this.#settings;
+    const wait = () => {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.#end.abort(this.#silence()), silenceMs);
+    };
+    try {
+      wait();
+      for await (const bytes of body) {
+        // A reader that takes its time is not the upstream's silence.
+        clearTimeout(this.#timer);
+        yield bytes;
+        wait();
+      }
+    } catch (error) {
+      throw this.#meaning(error, this.#end.signal);
+    } finally {
+      clearTimeout(this.#timer);
+    }
+  }
+
+  async #said(response: Response): Promise<string> {
+    let text = "";
+    const decoder = new TextDecoder();
+    if (response.body === null) return text;
+    try {
+      for await (const bytes of this.#watched(response.body)) {
+        text += decoder.decode(bytes, { stream: true });
+        if (text.length > MOST_SAID) break;
+      }
+    } catch {
+      // The status says enough.
+    }
+    this.#reader.throwIfAborted();
+    return text;
+  }
+
+  #meaning(error: unknown, signal: AbortSignal): unknown {
+    if (this.#reader.aborted) return this.#reader.reason;
+    if (signal.aborted || error instanceof ModelError) return signal.reason ?? error;
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    return new ModelError(
+      "upstream_failed",
+      `the connection to the upstream failed: ${cause instanceof Error ? cause.message : cause}`,
+      { cause: error },
+    );
+  }
+
+  #silence(): ModelError {
+    const seconds = this.#settings.silenceMs / 1000;
+    return new ModelError("upstream_timeout", `the upstream said nothing for ${seconds} s`);
+  }
+
+  // A refused key comes back in what some upstreams say, and has no place in a log.
+  #withoutKey(text: string): string {
+    const { key } = this.#settings;
+    return key === undefined ? text : text.replaceAll(key, "…");
+  }
+
+  async #pause(ms: number): Promise<void> {
+    const pauses = new Pauses(this.#reader);
+    try {
+      await pauses.wait(ms);
+    } finally {
+      pauses.end();
+    }
+  }
+}
