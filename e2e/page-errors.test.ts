@@ -49,7 +49,8 @@ describe("what goes wrong on the chat page", () => {
     page.expectComplaints(FAILED);
     await page.page.route(
       "**/chat",
-      (route) => route.fulfill({ status: 503, headers: { "retry-after": "3" }, json: {} }),
+      (route) =>
+        route.fulfill({ status: 503, headers: { "retry-after": "3", "x-request-id": "r-1" }, json: {} }),
       { times: 1 },
     );
     await page.ask("anybody?");

@@ -386,7 +386,7 @@ it("the routes are in the API's description", async () => {
   for (const route of ["chat/completions", "completions", "embeddings"]) {
     const { requestBody, responses } = paths[`/v1/${route}`].post;
     expect(requestBody.content["application/json"].schema.properties.model).toBeDefined();
-    expect(Object.keys(responses)).toEqual(["200", "400", "404", "413", "429", "500", "503", "504"]);
+    expect(Object.keys(responses)).toEqual(["200", "400", "404", "413", "429", "500", "502", "503", "504"]);
   }
   expect(paths["/v1/models/{model}"].get.responses).toHaveProperty("404");
 });
