@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { eventually } from "./harness.ts";
@@ -90,6 +91,10 @@ export async function ask(target: Target, path: string, options: RequestOptions 
   return { status, headers, body, complete };
 }
 
+function hexPort(port: number): string {
+  return `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+}
+
 /** A bare connection, for what no HTTP client would send. */
 export class RawConnection {
   /** All that came so far, one character for each byte. */
@@ -100,8 +105,17 @@ export class RawConnection {
   error: string | undefined;
   private readonly socket: Socket;
 
+  /** The server's and the client's port, as the kernel lists them: remembered, for a destroyed socket has none. */
+  private farPorts: readonly [string, string] | undefined;
+
   private constructor(socket: Socket) {
     this.socket = socket;
+    socket.once("connect", () => {
+      const { remotePort, localPort } = socket;
+      if (remotePort !== undefined && localPort !== undefined) {
+        this.farPorts = [hexPort(remotePort), hexPort(localPort)];
+      }
+    });
     socket.setEncoding("latin1").on("data", (text: string) => {
       this.text += text;
     });
@@ -152,6 +166,18 @@ export class RawConnection {
   /** Closes at once and says so with a reset, as a machine does that was cut off and comes back. */
   reset(): void {
     this.socket.resetAndDestroy();
+  }
+
+  /** The inode of the server's socket of this TCP connection; undefined where the kernel has none (any more). */
+  farInode(): number | undefined {
+    if (this.farPorts === undefined) throw new Error("only a TCP connection can be looked up");
+    const [server, client] = this.farPorts;
+    for (const line of readFileSync("/proc/net/tcp", "latin1").split("\n")) {
+      const [, local, remote, , , , , , , inode] = line.trim().split(/\s+/);
+      // Without an inode it waits to be accepted, or is closed and only remembered by the kernel.
+      if (local?.endsWith(server) && remote?.endsWith(client) && inode !== "0") return Number(inode);
+    }
+    return undefined;
   }
 
   /** Whether the connection is over: ended by the server, or broken. */

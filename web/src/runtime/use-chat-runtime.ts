@@ -41,10 +41,15 @@ export function useChatRuntime(): AssistantRuntime {
 function useConversation(): AssistantRuntime {
   const aui = useAui();
   const [{ session, chatModel, history }] = useState(() => {
+    // Remembered, for assistant-ui knows nothing of a thread that was deleted while its answer came.
+    let begun: string | undefined;
     const session = new ThreadSession(
       {
         known: () => aui.threadListItem.getState().remoteId,
-        begun: async () => (await aui.threadListItem.initialize()).remoteId,
+        begun: async () => {
+          begun ??= (await aui.threadListItem.initialize()).remoteId;
+          return begun;
+        },
       },
       chatStore,
     );
