@@ -11,6 +11,8 @@ export default defineConfig({
   bind: ["0.0.0.0:8000"],
   workers: 2,
   dirtyApps: models.apps,
+  // Each model is in processes of its own: none has to hold two, and none goes down with another.
+  dirtyOwnWorkers: true,
   dirtyWorkers: 1,
   dirtyTimeout: 60,
 });

@@ -7,6 +7,8 @@ export interface CatalogModel {
   readonly app: string;
   /** What its app runs, where it is one of the chat's own: a file, or an upstream's name for it. */
   readonly source?: ModelSource;
+  /** How many workers it has, where it is one of the chat's own and its entry says so. */
+  readonly workers?: number;
 }
 
 /** What one of the chat's own apps is to run. */
@@ -40,6 +42,8 @@ const FORMS = [
 
 // What OpenAI's and others' names are made of, as in `llama3.1:8b` or `org/model@v2`.
 const NAME = /^[\w.:/@-]{1,100}$/;
+// A number of workers behind the rest, as in a dirty app's spec.
+const COUNTED = /^(.*):(\d{1,4})$/;
 
 /**
  * Reads one entry of `CHAT_MODELS`.
@@ -54,32 +58,41 @@ export function parseEntry(entry: string, folder: string): CatalogModel {
   if (given === "" || (given === undefined && what === ""))
     throw new Error(`an entry has no name; write ${FORMS.join(" or ")}, with commas between`);
   if (given !== undefined) checkName(given);
-  const source = parseSource(what, folder);
-  if (source === undefined) {
+  const found = parseSource(what, folder);
+  if (found === undefined) {
     if (given !== undefined) return { name: given, app: absoluteSpec(given, what, folder) };
     throw new Error(`no model ${JSON.stringify(what)} is built in; write ${FORMS.join(" or ")}`);
   }
+  const { source, workers } = found;
   const name = given ?? nameOf(source);
   checkName(name);
-  return { name, app: appOf(name, source), source };
+  const app = appOf(name, source);
+  return workers === undefined ? { name, app, source } : { name, app: `${app}:${workers}`, source, workers };
 }
 
 /** An entry as {@link parseEntry} reads it, from any folder. */
-export function writeEntry({ name, app, source }: CatalogModel): string {
+export function writeEntry({ name, app, source, workers }: CatalogModel): string {
   if (source === undefined) return `${name}=${app}`;
   const what = source.of === "" ? source.kind : `${source.kind}:${source.of}`;
+  if (workers !== undefined) return `${name}=${what}:${workers}`;
   return name === what ? name : `${name}=${what}`;
 }
 
-function parseSource(text: string, folder: string): ModelSource | undefined {
+function parseSource(
+  text: string,
+  folder: string,
+): { readonly source: ModelSource; readonly workers?: number } | undefined {
   const [word = ""] = text.split(":", 1);
   const found = KINDS.find(({ kind }) => kind === word);
   if (found === undefined) return undefined;
   const { kind, of: form, isPath = false } = found;
-  const of = text.slice(word.length + 1).trim();
-  if (form === undefined) return of === "" ? { kind, of } : undefined;
+  // An upstream's name may end in a number itself, as `phi:14`.
+  const counted = form === undefined || isPath ? COUNTED.exec(text) : null;
+  const workers = counted === null ? {} : { workers: Number(counted[2]) };
+  const of = (counted?.[1] ?? text).slice(word.length + 1).trim();
+  if (form === undefined) return of === "" ? { source: { kind, of }, ...workers } : undefined;
   if (of === "") throw new Error(`${JSON.stringify(text)} does not say what; write ${kind}:${form}`);
-  return { kind, of: isPath ? path.resolve(folder, of) : of };
+  return { source: { kind, of: isPath ? path.resolve(folder, of) : of }, ...workers };
 }
 
 function nameOf({ kind, of }: ModelSource): string {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ctlJson } from "../../../server/test/integration/ctl-command.ts";
 import {
   eventually,
   type RunningServer,
@@ -6,6 +7,7 @@ import {
   startServer,
   temporaryFolder,
 } from "../../../server/test/integration/harness.ts";
+import { open } from "../../../server/test/integration/http-tools.ts";
 import { answerTo } from "../../src/models/answers.ts";
 import { post, textOf } from "./http-client.ts";
 import { askResumable, idOf, numberedEvents, readOn } from "./resuming-client.ts";
@@ -123,6 +125,56 @@ describe("two models", () => {
       expect(schema.properties.model.enum).toEqual(["simulated", "my-echo"]);
       expect(schema.required).toEqual(["prompt"]);
     }
+  });
+});
+
+describe("two models at once", () => {
+  const TOKENS = 150;
+
+  beforeAll(async () => {
+    folder = temporaryFolder({ "echo.mjs": ECHO });
+    const env = {
+      CHAT_TOKEN_DELAY_MS: "15",
+      CHAT_SIMULATED_TOKENS: String(TOKENS),
+      CHAT_MODELS: "simulated,twice=simulated:2,my-echo=./echo:Echo",
+    };
+    chat = await startChat({ env, cwd: folder });
+  });
+
+  afterAll(async () => {
+    await chat.stop();
+    removeFolder(folder);
+  });
+
+  it("are in processes of their own, as many as each says, and an operator sees which", async () => {
+    const { workers } = await ctlJson<{ workers: { apps: string[] }[] }>(chat, "show", "dirty");
+    const names = workers.map(({ apps }) => apps.map((app) => app.replace(/^.*\//, "")).join(" and "));
+    expect(names.sort()).toEqual([
+      "chat-app:ChatApp",
+      "chat-app?twice:ChatApp",
+      "chat-app?twice:ChatApp",
+      "echo:Echo",
+    ]);
+  });
+
+  it("end no answer of each other when one of them is killed", async () => {
+    const headers = { "content-type": "application/json" };
+    const body = JSON.stringify({ prompt: "hello", model: "simulated" });
+    const answer = await open(chat, "/chat", { method: "POST", headers, body });
+    await eventually("it began", () => answer.text.includes('"token"'));
+    const [pid = 0, ...more] = chat.pids("dirty worker [Echo]");
+    expect(more).toEqual([]);
+    process.kill(pid, "SIGKILL");
+    await chat.logged(`dirty worker ${pid} failed`);
+    expect(answer.endedAt).toBeUndefined();
+    await answer.ended(30_000);
+    expect(answer.complete).toBe(true);
+    const round = [...answerTo("hello"), "\n\n"];
+    expect(textOf(answer.text)).toBe(
+      Array.from({ length: TOKENS }, (_, index) => round[index % round.length]).join(""),
+    );
+    // Nor does its own end for long: another takes its place.
+    expect(await ask({ prompt: "b", model: "my-echo" })).toBe('echo["b",false]');
   });
 });
 

@@ -54,6 +54,20 @@ describe("CHAT_MODELS", () => {
     ]);
   });
 
+  it("takes how many workers a model has from what stands behind it", () => {
+    const text = "llama:./big.gguf:2,two=simulated:3,a=./a.ts:A:4,p=python:m:P:5,openai:phi:14";
+    const catalog = parseModels(text, "/home/ann");
+    expect(catalog.apps).toEqual([
+      "./models/llama-app.ts?big:LlamaApp:2",
+      "./chat-app.ts?two:ChatApp:3",
+      "/home/ann/a.ts:A:4",
+      "python:m:P:5",
+      "./models/openai-app.ts?phi%3A14:OpenAiApp",
+    ]);
+    expect(catalog.models[0]?.source).toEqual({ kind: "llama", of: "/home/ann/big.gguf" });
+    expect(parseModels(String(catalog), "/elsewhere")).toEqual(catalog);
+  });
+
   it("tells an app of the chat which model it is to run", () => {
     const env = { CHAT_MODELS: "simulated,llama=llama:/m/a.gguf,b:1=llama:/m/b.gguf" };
     expect(sourceOf("file:///chat/llama-app.js?llama", env).of).toBe("/m/a.gguf");

@@ -90,7 +90,7 @@ class Process:
         self._left = 0 if limit == 0 else limit + random.randint(0, settings["dirtyMaxRequestsJitter"])
         link = StashLink(boot["dirtySocket"], {"token": boot["token"], "id": boot["id"], "pid": os.getpid()})
         stash_client.connect(link.ask)
-        self._host = host = AppHost(boot["pythonApp"])
+        self._host = host = AppHost(boot["ownApp"])
         await asyncio.wrap_future(host.load())
         host.stashes()
         self._tell({"type": "loaded", "apps": [host.statics()]})

@@ -200,17 +200,21 @@ export class Arbiter {
     this.converge();
   }
 
-  /** Changes the number of workers of a kind as far as is possible. @returns how many there are from now on. */
-  scale(kind: ReloadedKind, by: number): number {
-    const target = this.count.change(kind, by);
+  /** Changes the number of HTTP workers as far as is possible. */
+  scaleHttp(by: number): void {
+    this.count.change(by);
     this.converge();
-    return target;
   }
 
-  /** Does what `scale` does, or nothing. @throws Error with the reason why not. */
-  scaleExactly(kind: ReloadedKind, by: number): number {
+  /**
+   * Changes the number of workers of a kind by `by`, or not at all.
+   * @param app of which dirty app, where that has workers of its own.
+   * @returns how many there are from now on.
+   * @throws Error with the reason why not.
+   */
+  scale(kind: ReloadedKind, by: number, app?: string): number {
     if (this.stopping) throw new Error("The server is stopping.");
-    const target = this.count.changeExactly(kind, by);
+    const target = this.count.changeExactly(kind, by, app);
     this.converge();
     return target;
   }
@@ -366,13 +370,13 @@ export class Arbiter {
   private scaleFor(from: Child, by: number, id: number | undefined): void {
     let refused: string | null = null;
     try {
-      this.scaleExactly("dirty-worker", by);
+      this.scale("dirty-worker", by);
     } catch (error) {
       refused = explain(error);
       this.log.warn(`the number of dirty workers stays as it is: ${refused}`);
     }
-    if (id !== undefined)
-      from.tell({ type: "scaled", id, target: this.generations.current.dirty.target, refused });
+    const target = this.generations.dirtyTarget;
+    if (id !== undefined) from.tell({ type: "scaled", id, target, refused });
   }
 
   private register(crew: Crew, child: Child): void {

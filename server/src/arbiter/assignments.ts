@@ -60,7 +60,9 @@ export class Assignments {
 
   private assign({ crew, child, statics }: Candidate): boolean {
     const others = crew.fresh.filter((other) => other !== child).map((other) => other.apps);
-    const { apps, needs, lacking } = chooseApps(statics, others, (wanted) => this.pool.has(wanted));
+    // How many workers of its own an app has, its crew knows; that may have been changed since.
+    const wishes = crew.own === undefined ? statics : statics.map((one) => ({ ...one, workers: undefined }));
+    const { apps, needs, lacking } = chooseApps(wishes, others, (wanted) => this.pool.has(wanted));
     if (lacking.length > 0 && this.waits(crew, child, lacking)) return false;
     for (const { app, resources } of lacking) {
       this.log.warn(

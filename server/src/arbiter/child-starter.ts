@@ -37,7 +37,7 @@ export class ChildStarter {
 
   /** Starts a child of a crew. It is not in the crew yet. */
   start(crew: Crew, events: ChildEvents): Child {
-    const { kind, settings, python } = crew;
+    const { kind, settings, own } = crew;
     const { dirty } = this.sockets;
     const dirtySocket = dirty?.file?.path ?? "";
     const sockets = {
@@ -66,7 +66,7 @@ export class ChildStarter {
         .map((child) => child.id),
       socketFiles: [...this.sockets.files, ...this.files()],
     };
-    if (python !== undefined) boot.pythonApp = python;
+    if (own !== undefined) boot.ownApp = own;
     return new Child(
       {
         boot,

@@ -88,7 +88,7 @@ export class Child {
     this.process.on("error", (error) => {
       // Sending to a child that just died is no news; a child that could not be started has no other end.
       if (this.process.pid !== undefined) return;
-      if (boot.pythonApp !== undefined) this.failure = explainMissing(boot.settings, error);
+      if (boot.ownApp?.language === "python") this.failure = explainMissing(boot.settings, error);
       exited(error.message);
     });
     this.tell({ type: "boot", boot });
@@ -130,7 +130,7 @@ export class Child {
 }
 
 function commandOf(boot: Boot, env: NodeJS.ProcessEnv): [command: string, ...args: string[]] {
-  if (boot.pythonApp !== undefined) return pythonCommand(boot.settings, boot.pythonApp);
+  if (boot.ownApp?.language === "python") return pythonCommand(boot.settings, boot.ownApp);
   const entry = fileURLToPath(new URL(`../${boot.kind}/main${EXTENSION}`, import.meta.url));
   return [process.execPath, ...heapFlags(boot.kind, env), ...process.execArgv, entry];
 }

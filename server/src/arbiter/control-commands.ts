@@ -10,18 +10,18 @@ const MOST_AT_ONCE = 1000;
 export interface ControlCommand {
   /** The words that name it. */
   readonly name: string;
-  /** What may follow them, as help shows it; in brackets where it may be left out. */
+  /** What may follow them, word by word, as help shows it; in brackets what may be left out. */
   readonly argument?: string;
   /** One sentence for help. */
   readonly help: string;
-  /** Looks at the argument alone. @throws UsageError when it is none that the command can have. */
-  readonly check?: (argument: string | undefined) => void;
+  /** Looks at the arguments alone. @throws UsageError when they are none that the command can have. */
+  readonly check?: (...args: string[]) => void;
   /**
-   * Carries it out, with an argument that was checked.
+   * Carries it out, with arguments that were checked.
    * @returns what is answered, a value for JSON.
    * @throws Error with the reason why not.
    */
-  run(target: ControlTarget, argument: string | undefined): unknown;
+  run(target: ControlTarget, ...args: string[]): unknown;
 }
 
 /** What people call a kind of child. */
@@ -102,17 +102,17 @@ export const COMMANDS: readonly ControlCommand[] = [
   },
   {
     name: "dirty add",
-    argument: "[N]",
-    help: "N more dirty workers; default 1.",
+    argument: "[N] [APP]",
+    help: "N more dirty workers, of that app where each has its own; default 1.",
     check: count,
-    run: (target, n) => scale(target, "dirty-worker", count(n)),
+    run: (target, n, app) => scale(target, "dirty-worker", count(n), app),
   },
   {
     name: "dirty remove",
-    argument: "[N]",
+    argument: "[N] [APP]",
     help: "N fewer dirty workers, which finish their runs first; default 1.",
     check: count,
-    run: (target, n) => scale(target, "dirty-worker", -count(n)),
+    run: (target, n, app) => scale(target, "dirty-worker", -count(n), app),
   },
   {
     name: "dirty kill",
@@ -163,19 +163,19 @@ export class UsageError extends Error {
  */
 export function findCommand(words: readonly string[]): {
   readonly command: ControlCommand;
-  readonly argument: string | undefined;
+  readonly args: string[];
 } {
   const text = words.join(" ");
   const command = COMMANDS.find(({ name }) => `${text} `.startsWith(`${name} `));
   if (command === undefined) throw new UsageError(unknown(text));
   const { name, argument: form = "" } = command;
-  const [argument, ...rest] = words.slice(name.split(" ").length);
-  if (rest.length > 0 || (argument !== undefined && form === ""))
-    throw new UsageError(`${name} takes ${form === "" ? "no argument" : `one argument, ${form}`}`);
-  if (argument === undefined && form !== "" && !form.startsWith("["))
+  const args = words.slice(name.split(" ").length);
+  if (args.length > form.split(" ").filter((one) => one !== "").length)
+    throw new UsageError(`${name} takes ${form === "" ? "no argument" : `nothing but ${form}`}`);
+  if (args.length === 0 && form !== "" && !form.startsWith("["))
     throw new UsageError(`${name} needs an argument: ${name} ${form}`);
-  command.check?.(argument);
-  return { command, argument };
+  command.check?.(...args);
+  return { command, args };
 }
 
 function unknown(text: string): string {
@@ -187,8 +187,8 @@ function unknown(text: string): string {
   return text === "" ? "no command was given" : `unknown command: ${text}${didYouMean(text, names)}`;
 }
 
-function scale(target: ControlTarget, kind: ScalableKind, by: number) {
-  return { kind, target: target.scale(kind, by) };
+function scale(target: ControlTarget, kind: ScalableKind, by: number, app?: string) {
+  return { kind, target: target.scale(kind, by, app), ...(app === undefined ? {} : { app }) };
 }
 
 function kill(target: ControlTarget, kinds: readonly Kind[], argument: string | undefined) {

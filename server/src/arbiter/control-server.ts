@@ -159,8 +159,8 @@ class Client {
     }
     let text: string;
     try {
-      const { command, argument } = findCommand(words);
-      text = answer({ result: await command.run(this.target, argument) });
+      const { command, args } = findCommand(words);
+      text = answer({ result: await command.run(this.target, ...args) });
     } catch (error) {
       text = answer({ error: explain(error) });
     }

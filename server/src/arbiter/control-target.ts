@@ -57,10 +57,11 @@ export interface ControlTarget {
   snapshot(): FleetSnapshot;
   /**
    * So many workers more, or fewer where `by` is negative.
+   * @param app of which dirty app, by its name or a part of it; where each has workers of its own it must be said.
    * @returns how many there are from now on.
    * @throws Error with the reason why not; nothing has changed then.
    */
-  scale(kind: ScalableKind, by: number): number;
+  scale(kind: ScalableKind, by: number, app?: string): number;
   /**
    * Kills a child at once, which is then replaced.
    * @throws Error when no child of that kind has that process id.

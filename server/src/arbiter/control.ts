@@ -50,8 +50,8 @@ export class Control implements ControlTarget {
     };
   }
 
-  scale(kind: ScalableKind, by: number): number {
-    return this.arbiter.scaleExactly(kind, by);
+  scale(kind: ScalableKind, by: number, app?: string): number {
+    return this.arbiter.scale(kind, by, app);
   }
 
   kill(...child: Parameters<ControlTarget["kill"]>): void {

@@ -1,4 +1,4 @@
-import { type AppSpec, MOST_PYTHON_WORKERS } from "../config/app-spec.ts";
+import { type AppSpec, MOST_OWN_WORKERS } from "../config/app-spec.ts";
 import type { Settings } from "../config/settings.ts";
 import type { AppStatics, Kind } from "../process/channel.ts";
 import { Backoff, HEALTHY_MS } from "./backoff.ts";
@@ -21,8 +21,8 @@ const KILL_MARGIN_MS = 1000;
  */
 export class Crew {
   readonly kind: Kind;
-  /** The one app that they run, where it is in Python. */
-  readonly python: AppSpec | undefined;
+  /** The one app that they run, where it has workers of its own. */
+  readonly own: AppSpec | undefined;
   /** What they are started with. A reload changes it for the dirty arbiter only, which is told and stays. */
   settings: Settings;
   /** How many should serve. */
@@ -38,9 +38,9 @@ export class Crew {
   /** How many were let go early, so that their successors get the resources that they held. */
   yielded = 0;
 
-  constructor(kind: Kind, target: number, settings: Settings, python?: AppSpec) {
+  constructor(kind: Kind, target: number, settings: Settings, own?: AppSpec) {
     this.kind = kind;
-    this.python = python;
+    this.own = own;
     // Everybody waits for the dirty arbiter, and it loads nothing that could take long or fail by itself.
     this.backoff = kind === "dirty-arbiter" ? new Backoff(DIRTY_ARBITER_PAUSE_MS) : new Backoff();
     this.target = target;
@@ -108,10 +108,11 @@ export class Crew {
   loaded(statics: readonly AppStatics[]): void {
     const first = this.statics.length === 0;
     this.statics = statics;
-    // How many workers an app in Python wants, its class may say; the first one that has loaded it knows. Those that
+    // How many workers of its own an app wants, its class may say; the first one that has loaded it knows. Those that
     // go need no more.
-    if (this.python === undefined || !first || this.target === 0) return;
-    this.target = Math.min(MOST_PYTHON_WORKERS, statics[0]?.workers ?? 1);
+    const wanted = this.own === undefined ? undefined : statics[0]?.workers;
+    if (wanted === undefined || !first || this.target === 0) return;
+    this.target = Math.min(MOST_OWN_WORKERS, wanted);
   }
 
   /** Starts what is missing, at most one while the kind fails again and again. */

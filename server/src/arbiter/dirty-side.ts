@@ -40,10 +40,9 @@ export class DirtySide {
     this.tell({
       type: "dirtyWorkersFailing",
       reason: failing.map((crew) => crew.lastFailure).join("; "),
-      // An app in Python that only has not started yet does not fail because another does.
+      // An app with workers of its own that only has not started yet does not fail because another does.
       apps: apps.filter(
-        (app) =>
-          !served.has(app) && failing.some(({ python }) => python === undefined || python.name === app),
+        (app) => !served.has(app) && failing.some(({ own }) => own === undefined || own.name === app),
       ),
     });
   }

@@ -23,7 +23,7 @@ export function describeFleet({
     targets: {
       "http-worker": current.http.target,
       "dirty-arbiter": dirtyArbiter.target,
-      "dirty-worker": generations.currentDirtyCrews.reduce((sum, { target }) => sum + target, 0),
+      "dirty-worker": generations.dirtyTarget,
     },
     children: [...httpCrews, ...dirtyCrews, dirtyArbiter].flatMap((crew) =>
       [...crew.children].map((child) => describe(child, generations.numberOf(crew))),

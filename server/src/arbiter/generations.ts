@@ -1,4 +1,4 @@
-import { type AppSpec, parseAppSpec } from "../config/app-spec.ts";
+import { MOST_OWN_WORKERS, parseAppSpec } from "../config/app-spec.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Kind } from "../process/channel.ts";
 import { Crew } from "./crew.ts";
@@ -11,10 +11,10 @@ export interface Generation {
   readonly number: number;
   readonly settings: Settings;
   readonly http: Crew;
-  /** The dirty workers that run in Node, and the apps of that kind. */
+  /** The dirty workers that the apps share which have none of their own. */
   readonly dirty: Crew;
-  /** A crew of dirty workers for each app in Python. */
-  readonly python: readonly Crew[];
+  /** A crew of dirty workers for each app that has its own. */
+  readonly own: readonly Crew[];
 }
 
 /** The settings were good, and the workers that they asked for were given up. */
@@ -82,6 +82,11 @@ export class Generations {
     return dirtyCrewsOf(this.current);
   }
 
+  /** How many dirty workers should serve, of all apps together. */
+  get dirtyTarget(): number {
+    return this.currentDirtyCrews.reduce((sum, { target }) => sum + target, 0);
+  }
+
   /** Canonical names of the apps that can be placed. */
   get apps(): string[] {
     const { upcoming } = this;
@@ -147,11 +152,11 @@ export class Generations {
     this.abandon("another reload was asked for meanwhile");
     const { current } = this;
     const number = current.number + 1;
-    const { dirty, python } = kinds.has("dirty-worker") ? dirtySide(settings) : current;
+    const { dirty, own } = kinds.has("dirty-worker") ? dirtySide(settings) : current;
     // None of its HTTP workers until its dirty workers are ready.
     const http = kinds.has("http-worker") ? new Crew("http-worker", 0, settings) : current.http;
     return new Promise((resolve, reject) => {
-      this.upcoming = { generation: { number, settings, http, dirty, python }, resolve, reject };
+      this.upcoming = { generation: { number, settings, http, dirty, own }, resolve, reject };
     });
   }
 
@@ -250,23 +255,27 @@ export class Generations {
   }
 }
 
-function dirtyCrewsOf({ dirty, python }: Generation): Crew[] {
-  return [dirty, ...python];
+function dirtyCrewsOf({ dirty, own }: Generation): Crew[] {
+  return [dirty, ...own];
 }
 
 function isServing(generation: Generation): boolean {
   return dirtyCrewsOf(generation).some((crew) => crew.target > 0);
 }
 
-/** The crews of dirty workers that the settings ask for: Node's for all of its apps, and one for each in Python. */
-function dirtySide(settings: Settings): Pick<Generation, "dirty" | "python"> {
-  const specs = settings.dirtyApps.map((spec) => parseAppSpec(spec, settings.chdir));
-  const inPython = specs.filter(({ language }) => language === "python");
-  // Without an app of their own they would have nothing to run.
-  const target = inPython.length < specs.length || specs.length === 0 ? settings.dirtyWorkers : 0;
+/** The crews of dirty workers that the settings ask for: one for the apps that share, and one for each other app. */
+function dirtySide(settings: Settings): Pick<Generation, "dirty" | "own"> {
+  const { dirtyApps, dirtyWorkers, dirtyOwnWorkers, chdir } = settings;
+  const specs = dirtyApps.map((spec) => parseAppSpec(spec, chdir));
+  const apart = specs.filter(({ language }) => dirtyOwnWorkers || language === "python");
+  // Without an app they would have nothing to run.
+  const target = apart.length < specs.length || specs.length === 0 ? dirtyWorkers : 0;
   return {
     dirty: new Crew("dirty-worker", target, settings),
-    python: inPython.map((app: AppSpec) => new Crew("dirty-worker", app.workers ?? 1, settings, app)),
+    own: apart.map((app) => {
+      const usual = app.language === "python" ? 1 : dirtyWorkers;
+      return new Crew("dirty-worker", Math.min(MOST_OWN_WORKERS, app.workers ?? usual), settings, app);
+    }),
   };
 }
 

@@ -117,8 +117,8 @@ export async function runArbiter(loaded: LoadedConfig): Promise<never> {
       arbiter.stop(true);
       stopAsked.now();
     },
-    SIGTTIN: () => arbiter.scale("http-worker", 1),
-    SIGTTOU: () => arbiter.scale("http-worker", -1),
+    SIGTTIN: () => arbiter.scaleHttp(1),
+    SIGTTOU: () => arbiter.scaleHttp(-1),
     // Why a reload was given up is in the log already.
     SIGHUP: () => void arbiter.reload().catch(() => {}),
     SIGUSR1: () => arbiter.reopenLogs(),

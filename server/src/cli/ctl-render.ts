@@ -216,8 +216,9 @@ function table(columns: readonly Column[], value: unknown, width: number, none: 
 }
 
 function scaled(result: unknown): string {
-  const { kind, target } = row(result);
-  return `${plain(target)} ${kind === "http-worker" ? "HTTP" : "dirty"} workers from now on.\n`;
+  const { kind, target, app } = row(result);
+  const whose = app === undefined ? "" : ` of ${plain(app)}`;
+  return `${plain(target)} ${kind === "http-worker" ? "HTTP" : "dirty"} workers${whose} from now on.\n`;
 }
 
 function killed(result: unknown): string {

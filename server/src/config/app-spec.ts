@@ -41,8 +41,8 @@ const PYTHON = "python:";
 /** A module's dotted name. */
 const MODULE = /^[\p{ID_Start}_]\p{ID_Continue}*(\.[\p{ID_Start}_]\p{ID_Continue}*)*$/u;
 
-/** An app in Python gets as many workers as it asks for, so there is an end to what it may ask for. */
-export const MOST_PYTHON_WORKERS = 1000;
+/** An app with workers of its own gets as many as it asks for, so there is an end to what it may ask for. */
+export const MOST_OWN_WORKERS = 1000;
 
 const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u;
 
@@ -71,7 +71,7 @@ export function parseAppSpec(spec: string, base: string = process.cwd()): AppSpe
   const name = `${module}:${className}`;
   if (count === undefined) return { language, path: file, query, className, name };
   const workers = /^\d{1,6}$/.test(count) ? Number(count) : 0;
-  const most = language === "python" ? MOST_PYTHON_WORKERS : Number.POSITIVE_INFINITY;
+  const most = language === "python" ? MOST_OWN_WORKERS : Number.POSITIVE_INFINITY;
   if (workers < 1) throw new AppSpecError(`has "${count}" where its number of workers belongs, 1 or more`);
   if (workers > most)
     throw new AppSpecError(`has "${count}" where its number of workers belongs, ${most} at most`);

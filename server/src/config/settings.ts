@@ -173,7 +173,7 @@ const table = {
   dirtyApps: setting<string[]>({
     section: "Dirty workers",
     description:
-      "Dirty app to run, as PATH:Class or PATH:Class:N (loaded in at most N dirty workers), PATH relative to chdir, its extension optional, or as python:MODULE:Class or python:MODULE:Class:N (in 1 or N workers of its own); may be given several times.",
+      "Dirty app to run, as PATH:Class or PATH:Class:N (loaded in at most N dirty workers, or in N of its own), PATH relative to chdir, its extension optional, or as python:MODULE:Class or python:MODULE:Class:N (in 1 or N workers of its own); may be given several times.",
     metavar: "SPEC",
     kind: "list",
     validator: appSpecs(),
@@ -182,12 +182,22 @@ const table = {
   }),
   dirtyWorkers: setting<number>({
     section: "Dirty workers",
-    description: "Number of dirty workers for all apps but those in Python, which have workers of their own.",
+    description:
+      "Number of dirty workers for all apps but those in Python, which have workers of their own; with dirtyOwnWorkers, for each of them that does not say how many.",
     metavar: "N",
     kind: "number",
     validator: wholeNumber(0, 1000),
     default: ({ dirtyApps }) => (dirtyApps.some((spec) => !isInPython(spec)) ? 1 : 0),
     defaultText: "1 with dirty apps that are not all in Python, else 0",
+  }),
+  dirtyOwnWorkers: setting<boolean>({
+    section: "Dirty workers",
+    description:
+      "Give each dirty app workers of its own, so that no two apps share a process: as many as its spec or class says, else dirtyWorkers.",
+    metavar: "",
+    kind: "boolean",
+    validator: yesOrNo(),
+    default: false,
   }),
   python: setting<string>({
     section: "Dirty workers",

@@ -78,8 +78,7 @@ async function handle(message: ToChild): Promise<void> {
     if (settings.reload) reportLoadedFiles();
     hooks = await WorkerHooks.load(boot);
     await hooks.run("dirtyPostFork");
-    const specs = settings.dirtyApps.filter((spec) => !isInPython(spec));
-    classes = await Promise.all(specs.map(importApp));
+    classes = await Promise.all(specsOf(boot).map(importApp));
     joinStashes(classes.map((app) => [app.name, app.stashes()]));
     tellArbiter({ type: "loaded", apps: classes.map((app) => app.describe()) });
   } else if (message.type === "assign" && boot !== undefined) {
@@ -94,6 +93,12 @@ async function handle(message: ToChild): Promise<void> {
   } else if (message.type === "stop") {
     await stop(message.graceful, message.linger);
   }
+}
+
+/** The apps whose modules this worker imports: its own one, or all that share their workers. */
+function specsOf({ ownApp, settings }: Boot): string[] {
+  if (ownApp === undefined) return settings.dirtyApps.filter((spec) => !isInPython(spec));
+  return settings.dirtyApps.filter((spec) => parseAppSpec(spec, settings.chdir).name === ownApp.name);
 }
 
 async function importApp(spec: string): Promise<AppClass> {

@@ -26,8 +26,8 @@ export interface Boot {
   listeners: Listener[];
   /** Canonical names of the configured dirty apps. */
   apps: string[];
-  /** The one app of a dirty worker that runs in Python. */
-  pythonApp?: AppSpec;
+  /** The one app that a dirty worker runs, where its app has workers of its own, as each in Python has. */
+  ownApp?: AppSpec;
   /** The hooks that the config file defines; a worker loads the file only for its own. Default: none. */
   hooks?: readonly HookName[];
   /** HTTP workers that live as this child starts: a new dirty arbiter waits for their HELLO. */

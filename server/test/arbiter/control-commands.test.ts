@@ -5,8 +5,8 @@ import { FakeTarget } from "./fake-target.ts";
 
 /** Carries a command line out. */
 async function carryOut(line: string, target = new FakeTarget()): Promise<unknown> {
-  const { command, argument } = findCommand(line.split(" "));
-  return command.run(target, argument);
+  const { command, args } = findCommand(line.split(" "));
+  return command.run(target, ...args);
 }
 
 const about = (value: number) => expect.closeTo(value, 0);
@@ -171,6 +171,11 @@ test.each([
   ["worker remove 1", ["scale", "http-worker", -1], { kind: "http-worker", target: 1 }],
   ["dirty add 2", ["scale", "dirty-worker", 2], { kind: "dirty-worker", target: 3 }],
   ["dirty remove", ["scale", "dirty-worker", -1], { kind: "dirty-worker", target: 0 }],
+  [
+    "dirty add 2 chat",
+    ["scale", "dirty-worker", 2, "chat"],
+    { kind: "dirty-worker", target: 3, app: "chat" },
+  ],
   ["worker kill 101", ["kill", "http-worker", 101], { kind: "http-worker", killed: 101 }],
   ["dirty kill 104", ["kill", "dirty-worker", 104], { kind: "dirty-worker", killed: 104 }],
   ["dirty kill 103", ["kill", "dirty-arbiter", 103], { kind: "dirty-arbiter", killed: 103 }],
@@ -210,7 +215,9 @@ test.each([
   ["show worker", "unknown command: show worker (did you mean show workers?)"],
   ["relaod", "unknown command: relaod (did you mean reload?)"],
   ["reload now", "reload takes no argument"],
-  ["worker add 1 2", "worker add takes one argument, [N]"],
+  ["worker add 1 2", "worker add takes nothing but [N]"],
+  ["dirty add 1 chat now", "dirty add takes nothing but [N] [APP]"],
+  ["dirty add chat", '"chat" is not a number from 1 to 1000'],
   ["worker kill", "worker kill needs an argument: worker kill PID"],
   ["worker add -1", '"-1" is not a number from 1 to 1000'],
   ["worker add 0", '"0" is not a number from 1 to 1000'],

@@ -61,9 +61,9 @@ export class FakeTarget implements ControlTarget {
     return this.fleet;
   }
 
-  scale(kind: Kind, by: number): number {
+  scale(kind: Kind, by: number, app?: string): number {
     if (this.refusal !== undefined) throw new Error(this.refusal);
-    this.done.push(["scale", kind, by]);
+    this.done.push(["scale", kind, by, ...(app === undefined ? [] : [app])]);
     return this.fleet.targets[kind] + by;
   }
 

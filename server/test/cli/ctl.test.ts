@@ -110,6 +110,7 @@ describe("the only server of this user", () => {
   test.each([
     ["worker add", "3 HTTP workers from now on.\n"],
     ["dirty add 2", "3 dirty workers from now on.\n"],
+    ["dirty add 2 chat", "3 dirty workers of chat from now on.\n"],
     ["worker kill 101", "HTTP worker 101 was killed; another takes its place.\n"],
     ["dirty kill 103", "dirty arbiter 103 was killed; another takes its place.\n"],
     ["reopen", "The log files are open again.\n"],

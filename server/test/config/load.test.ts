@@ -71,6 +71,7 @@ describe("a flag wins over the environment, that over the file, that over the de
         maxHeaderSize: 8190,
         dirtyApps: [],
         dirtyWorkers: 0,
+        dirtyOwnWorkers: false,
         dirtyTimeout: 300,
         dirtyGracefulTimeout: 30,
         dirtyInitTimeout: 300,

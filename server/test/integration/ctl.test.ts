@@ -1,53 +1,18 @@
 /** `tsunicorn ctl`, against real servers, as an operator uses it. */
 import { spawn } from "node:child_process";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { SETTING_NAMES } from "../../src/config/settings.ts";
 import { MSG } from "../../src/protocol/messages.ts";
 import { WirePeer } from "../dirty/wire-peer.ts";
+import { command, ctl, ctlJson, temporaryOf } from "./ctl-command.ts";
 import { type EchoServer, echoServers, enqueue, stream } from "./echo-app.ts";
 import { eventually, isAlive } from "./harness.ts";
 import { ask } from "./http-tools.ts";
 
-const BIN = fileURLToPath(new URL("../../bin/tsunicorn.mjs", import.meta.url));
 const start = echoServers();
-
-/** Runs `tsunicorn ctl` where a server keeps its temporary files. */
-async function ctl(server: EchoServer, ...args: string[]) {
-  return command(["ctl", ...args], { TMPDIR: temporaryOf(server) });
-}
-
-async function command(args: string[], env: NodeJS.ProcessEnv) {
-  const child = spawn(process.execPath, [BIN, ...args], {
-    env: { PATH: process.env.PATH, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let out = "";
-  let error = "";
-  child.stdout.on("data", (data: Buffer) => {
-    out += data.toString();
-  });
-  child.stderr.on("data", (data: Buffer) => {
-    error += data.toString();
-  });
-  const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
-  return { code, out, error };
-}
-
-/** What the command prints with `--json`, read. */
-async function json<T>(server: EchoServer, ...args: string[]): Promise<T> {
-  const { code, out, error } = await ctl(server, ...args, "--json");
-  if (code !== 0) throw new Error(`ctl ${args.join(" ")} ended with ${code}: ${error}`);
-  return JSON.parse(out) as T;
-}
-
-function temporaryOf(server: EchoServer): string {
-  const environment = readFileSync(`/proc/${server.pid}/environ`, "latin1");
-  return /(?:^|\0)TMPDIR=([^\0]+)/.exec(environment)?.[1] ?? "";
-}
 
 function socketOf(server: EchoServer): string {
   const temporary = temporaryOf(server);
@@ -89,7 +54,7 @@ describe("show", () => {
     const running = await stream(server.target, "Single.ticks", [1000, 50, "running"]);
     const queued = await enqueue(server.target, "Single.ticks", [1, 1, "queued"]);
 
-    const workers = await json<Workers>(server, "show", "workers");
+    const workers = await ctlJson<Workers>(server, "show", "workers");
     expect(workers.target).toBe(2);
     expect(pidsOf(workers)).toEqual(server.pids("http worker").sort((a, b) => a - b));
     const sum = (key: "requests" | "inProgress" | "connections") =>
@@ -102,7 +67,7 @@ describe("show", () => {
       expect(worker.loop).toBeLessThanOrEqual(1);
     }
 
-    const dirty = await json<Dirty>(server, "show", "dirty");
+    const dirty = await ctlJson<Dirty>(server, "show", "dirty");
     expect(dirty.arbiter).toMatchObject({
       pid: server.pids("dirty arbiter")[0],
       state: "ready",
@@ -113,26 +78,26 @@ describe("show", () => {
       { state: "ready", apps: ["app:Echo", "app:Single"], runs: 1, running: 1, connected: true, leases: 1 },
     ]);
 
-    expect(await json(server, "show", "apps")).toEqual([
+    expect(await ctlJson(server, "show", "apps")).toEqual([
       { app: "app:Echo", workers: 1, pids: pidsOf(dirty), running: 0, places: 16, queued: 0 },
       { app: "app:Single", workers: 1, pids: pidsOf(dirty), running: 1, places: 1, queued: 1 },
     ]);
-    const queues = await json<{ app: string; oldestWait: number | null }[]>(server, "show", "queues");
+    const queues = await ctlJson<{ app: string; oldestWait: number | null }[]>(server, "show", "queues");
     expect(queues).toMatchObject([
       { app: "app:Echo", queued: 0, oldestWait: null },
       { app: "app:Single", queued: 1, limit: 1024, timeout: 30 },
     ]);
     expect(queues[1]?.oldestWait).toBeGreaterThan(0);
-    expect(await json(server, "show", "streams")).toMatchObject({
+    expect(await ctlJson(server, "show", "streams")).toMatchObject({
       total: 1,
       streams: [{ app: "app:Single", pid: pidsOf(dirty)[0], age: expect.any(Number) }],
     });
-    expect(await json(server, "show", "listeners")).toEqual([
+    expect(await ctlJson(server, "show", "listeners")).toEqual([
       { serves: "http", url: server.url },
       { serves: "dirty", url: expect.stringMatching(/^unix:.*dirty\.sock$/) },
       { serves: "control", url: `unix:${socketOf(server)}` },
     ]);
-    expect(await json(server, "show", "stats")).toMatchObject({
+    expect(await ctlJson(server, "show", "stats")).toMatchObject({
       pid: server.pid,
       name: "main",
       state: "running",
@@ -147,14 +112,14 @@ describe("show", () => {
     running.leave();
     await queued.ended();
     await eventually("nothing runs", async () => {
-      const { total } = await json<{ total: number }>(server, "show", "streams");
+      const { total } = await ctlJson<{ total: number }>(server, "show", "streams");
       return total === 0;
     });
   });
 
   test("says where every setting came from", async () => {
     const server = await start(["--workers", "2"], { env: { TSUNICORN_KEEPALIVE: "7" } });
-    const config = await json<{ name: string }[]>(server, "show", "config");
+    const config = await ctlJson<{ name: string }[]>(server, "show", "config");
     expect(config.map(({ name }) => name)).toEqual(SETTING_NAMES);
     expect(config).toContainEqual({ name: "workers", value: 2, source: "flag --workers" });
     expect(config).toContainEqual({ name: "keepalive", value: 7, source: "environment TSUNICORN_KEEPALIVE" });
@@ -177,7 +142,7 @@ describe("show", () => {
     process.kill(stopped, "SIGSTOP");
     try {
       const began = Date.now();
-      const { workers } = await json<Workers>(server, "show", "workers");
+      const { workers } = await ctlJson<Workers>(server, "show", "workers");
       expect(Date.now() - began).toBeLessThan(6000);
       expect(workers.find(({ pid }) => pid === stopped)).toMatchObject({ answered: false, requests: null });
       expect(workers.find(({ pid }) => pid !== stopped)).toMatchObject({ answered: true });
@@ -193,7 +158,7 @@ describe("worker", () => {
     const [first] = server.pids("http worker");
     expect((await ctl(server, "worker", "add", "2")).out).toBe("3 HTTP workers from now on.\n");
     await eventually("there are three", async () => {
-      const { workers } = await json<Workers>(server, "show", "workers");
+      const { workers } = await ctlJson<Workers>(server, "show", "workers");
       return workers.length === 3 && workers.every(({ state }) => state === "ready");
     });
     expect(server.pids("http worker")).toHaveLength(3);
@@ -214,11 +179,11 @@ describe("worker", () => {
     );
     await eventually("it is gone", () => !isAlive(victim));
     await eventually("another is ready", async () => {
-      const { workers } = await json<Workers>(server, "show", "workers");
+      const { workers } = await ctlJson<Workers>(server, "show", "workers");
       return workers.length === 2 && workers.every(({ state }) => state === "ready");
     });
     expect(server.pids("http worker")).toContain(other);
-    expect(await json(server, "show", "stats")).toMatchObject({
+    expect(await ctlJson(server, "show", "stats")).toMatchObject({
       restarts: [{ kind: "http-worker", reason: "ctl kill", count: 1 }],
     });
   });
@@ -245,7 +210,7 @@ describe("dirty", () => {
     const server = await start();
     const counted = (count: number) =>
       eventually(`there are ${count}`, async () => {
-        const { workers } = await json<Dirty>(server, "show", "dirty");
+        const { workers } = await ctlJson<Dirty>(server, "show", "dirty");
         return workers.length === count && workers.every(({ connected }) => connected);
       });
     expect((await ctl(server, "dirty", "add")).out).toBe("2 dirty workers from now on.\n");
@@ -318,7 +283,7 @@ describe("shutdown", () => {
     const server = await start();
     const running = await stream(server.target, "Single.ticks", [12, 100]);
     expect((await ctl(server, "shutdown")).out).toBe("The server stops; requests in progress may finish.\n");
-    expect(await json(server, "show", "stats")).toMatchObject({ state: "stopping" });
+    expect(await ctlJson(server, "show", "stats")).toMatchObject({ state: "stopping" });
     expect(await ctl(server, "worker", "add")).toMatchObject({
       code: 1,
       error: "tsunicorn ctl: The server is stopping.\n",
@@ -390,7 +355,7 @@ test("garbage, endless lines and a hundred silent connections on the control soc
     await running.ended();
     expect(running.text).toMatch(/9 done$/);
     expect((await ctl(server, "ping")).code).toBe(0);
-    expect(await json(server, "show", "stats")).toMatchObject({ state: "running", restarts: [] });
+    expect(await ctlJson(server, "show", "stats")).toMatchObject({ state: "running", restarts: [] });
   } finally {
     for (const socket of sockets) socket.destroy();
   }
