@@ -9,6 +9,8 @@ export const UNSUPPORTED = "UnsupportedRequestError";
  * model, its message is for the client.
  */
 export class UnsupportedRequestError extends DirtyAppError {
+  override readonly expected = true;
+
   /**
    * @param message what is not supported, for whoever sent the request.
    * @param param the field of OpenAI's API that asks for it, such as `tools`.

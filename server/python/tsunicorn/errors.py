@@ -6,6 +6,10 @@ from typing import Any, Dict, Optional
 class DirtyError(Exception):
     """Base of every error that a dirty call can end with. `details` is plain data that crosses the wire."""
 
+    #: For classes of an app's own: whether it is an answer and no fault, as the refusal of a request that cannot be
+    #: served. The log then has it at the level debug, without a traceback.
+    expected = False
+
     def __init__(self, message: str = "", details: Optional[Dict[str, Any]] = None) -> None:
         super().__init__(message)
         self.message = message

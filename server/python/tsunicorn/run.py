@@ -14,7 +14,7 @@ from . import frames
 from .actions import fitting
 from .app_host import AppHost
 from .connection import Connection
-from .errors import DirtyAppError, DirtyAppNotFoundError, DirtyError, DirtyTimeoutError, to_wire
+from .errors import DirtyAppError, DirtyAppNotFoundError, DirtyError, DirtyTimeoutError, text_of, to_wire
 from .log import log
 from .current_request import Request, enter
 
@@ -256,7 +256,9 @@ class Run:
         if self.aborted or self.answered:
             log.debug("%s failed after its end", self._label, exc_info=error, extra={"requestId": self._request.id})
             return
-        if not isinstance(error, DirtyAppNotFoundError):
+        if isinstance(error, DirtyError) and error.expected is True:
+            log.debug("%s refused: %s", self._label, text_of(error), extra={"requestId": self._request.id})
+        elif not isinstance(error, DirtyAppNotFoundError):
             log.error("%s failed", self._label, exc_info=error, extra={"requestId": self._request.id})
         wire = to_wire(error, {"app_path": self.host.name, "action": self.action})
         try:

@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import { RequestContext, requestStorage } from "../dirty/request.ts";
 import { monotonicMs } from "../process/clock.ts";
 import { getLogger } from "../process/logger.ts";
-import { DirtyAppNotFoundError, DirtyTimeoutError } from "../protocol/errors.ts";
+import { DirtyAppNotFoundError, DirtyError, DirtyTimeoutError } from "../protocol/errors.ts";
 import { MSG, type Run as RunMessage } from "../protocol/messages.ts";
 import { WINDOW } from "../protocol/window.ts";
 import type { AppHost } from "./app-host.ts";
@@ -174,10 +174,17 @@ export class Run implements Incoming {
       this.log.debug({ err: error }, `${this.label} failed after its end`);
       return;
     }
-    if (!(error instanceof DirtyAppNotFoundError)) this.log.error({ err: error }, `${this.label} failed`);
+    this.note(error);
     this.output.sendError(this.id, error, { app_path: this.host.name, action: this.message.action });
     // One answer is all that the caller gets, also when the generator's own end fails too.
     this.answered = true;
+  }
+
+  private note(error: unknown): void {
+    if (error instanceof DirtyAppNotFoundError) return;
+    if (error instanceof DirtyError && error.expected)
+      this.log.debug(`${this.label} refused: ${error.message}`);
+    else this.log.error({ err: error }, `${this.label} failed`);
   }
 }
 

@@ -47,6 +47,11 @@ export class DirtyError extends Error {
   readonly code: string = "DIRTY_ERROR";
   /** Plain data about the failure. */
   readonly details: ErrorDetails;
+  /**
+   * For classes of an app's own: whether it is an answer and no fault, as the refusal of a request that cannot be served.
+   * The worker's log then has it at the level debug, without a stack. It does not cross the wire.
+   */
+  readonly expected: boolean = false;
 
   constructor(message: string, options: DirtyErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });

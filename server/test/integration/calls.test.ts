@@ -114,6 +114,15 @@ describe("an app's error", () => {
     expect({ role, level, requestId }).toEqual({ role: "dirty worker", level: "error", requestId: id });
     expect(err.stack).toContain("app.mjs:");
   });
+
+  test("that says that it is no fault is not in the log, and reaches the caller all the same", async () => {
+    const { error } = await server.call({ app: "Many", action: "refuses", args: ["too long by half"] });
+    expect(error).toMatchObject({ code: "DIRTY_APP", message: "too long by half" });
+    const id = server.newId();
+    await server.call({ app: "Many", action: "fails", args: ["behind it"], id });
+    await server.running.logged(id);
+    expect(server.running.log()).not.toContain("too long by half");
+  });
 });
 
 describe("what is not there", () => {

@@ -7,9 +7,11 @@ import { open, type RequestOptions, type Stream, type Target } from "./http-tool
 const APP = `
 import { appendFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { DirtyApp, DirtyError } from "tsunicorn";
+import { DirtyApp, DirtyAppError, DirtyError } from "tsunicorn";
 
 const yields = {};
+
+class Refusal extends DirtyAppError { expected = true; }
 
 class Jobs extends DirtyApp {
   #note(what) {
@@ -64,6 +66,7 @@ class Jobs extends DirtyApp {
   dies() { process.kill(process.pid, "SIGKILL"); const until = Date.now() + 5000; while (Date.now() < until); }
   fails(message) { throw Object.assign(new RangeError(message), { secret: "swordfish" }); }
   async *failsLater(message) { yield "a"; await sleep(1); yield "b"; throw new Error(message); }
+  refuses(message) { throw new Refusal(message); }
   failsTyped() { throw new DirtyError("mine", { details: { n: 1 } }); }
   value(name) { return { date: new Date(0), map: new Map(), error: new Error("e"), function: () => {} }[name]; }
   async *values(name) { yield 1; yield this.value(name); }

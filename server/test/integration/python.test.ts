@@ -252,6 +252,14 @@ describe("an error of the app", () => {
     expect(server.running.log()).toMatch(/Traceback \(most recent call last\).*jobs\.py.*in fails_later/);
   });
 
+  test("that says that it is no fault is not in the log, and reaches the caller all the same", async () => {
+    const { error } = await call("One", "refuses", "too long by half");
+    expect(error).toMatchObject({ name: "DirtyError", message: "too long by half" });
+    await call("One", "fails", "behind it");
+    await server.running.logged("behind it");
+    expect(server.running.log()).not.toContain("too long by half");
+  });
+
   test.each(["exits", "exits_later"])("%s does not end the worker", async (action) => {
     const before = await call("One", "pid");
     expect((await call("One", action)).error).toMatchObject({ name: "DirtyAppError" });

@@ -11,6 +11,10 @@ from tsunicorn import DirtyApp, DirtyError, request
 YIELDS = {}
 
 
+class Refusal(DirtyError):
+    expected = True
+
+
 def note(what, of):
     line = {"at": time.time() * 1000, "what": what, "id": of.id, "aborted": of.cancelled, "pid": os.getpid()}
     with open("notes.log", "a", encoding="utf-8") as file:
@@ -172,6 +176,9 @@ class Jobs(DirtyApp):
         await asyncio.sleep(0.001)
         yield "b"
         raise KeyError(message)
+
+    def refuses(self, message):
+        raise Refusal(message)
 
     def fails_typed(self):
         raise DirtyError("mine", {"n": 1})

@@ -221,6 +221,10 @@ describe("an app of one's own that has only generate", () => {
       const format = { model, messages: HELLO, response_format: { type: "json_object" } };
       expect(await error(format)).toMatchObject({ status: 400, param: "response_format" });
     }
+    // A fault of the server's that comes behind them is; what users asked wrongly is not.
+    await error({ model: "scripted", messages: [{ role: "user", content: "fail" }] });
+    await chat.logged("the password is swordfish");
+    expect(chat.log()).not.toContain("does not support");
   });
 });
 
