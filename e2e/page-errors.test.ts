@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { freePort } from "../server/test/integration/free-port.ts";
 import { type Chat, startChatOn } from "./support/chat.ts";
 import type { ChatPage } from "./support/chat-page.ts";
 import { pageSuite, TOLD, testModel } from "./support/page-suite.ts";
 import { BEGINNING } from "./support/texts.ts";
-import { freePort, waitFor } from "./support/wait.ts";
+import { waitFor } from "./support/wait.ts";
 
 const retryButton = (page: ChatPage) => page.answer.getByRole("button", { name: /^Try again/ });
 

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { freePort } from "../server/test/integration/free-port.ts";
 import { ask, type Chat, startChat } from "./support/chat.ts";
 import { Command, repository, runCommand } from "./support/command.ts";
 import {
@@ -16,7 +17,7 @@ import {
   section,
   shell,
 } from "./support/examples.ts";
-import { freePort, waitFor } from "./support/wait.ts";
+import { waitFor } from "./support/wait.ts";
 
 const CHAT = section("README.md", "Try it");
 const OWN = section("README.md", "Write your own");

@@ -2,10 +2,10 @@ import { appendFileSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFile
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { freePort } from "../server/test/integration/free-port.ts";
 import { ask } from "./support/chat.ts";
 import { Command, hasRegistry, repository, runCommand, untilReady } from "./support/command.ts";
 import { copyContext } from "./support/dockerfile.ts";
-import { freePort } from "./support/wait.ts";
 
 const NOT_IN_A_CLONE = /(^|\/)(node_modules|dist|\.git|\.cache)(\/|$)/;
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
+import { freePort } from "../../server/test/integration/free-port.ts";
 import { Command, repository, untilReady } from "./command.ts";
-import { freePort } from "./wait.ts";
 
 /** A running chat, started as `npm start` does, from what is installed and built here. */
 export interface Chat {

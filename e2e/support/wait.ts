@@ -1,4 +1,3 @@
-import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
@@ -20,14 +19,4 @@ export async function waitFor<T>(
     if (Date.now() > end) throw new Error(`waited ${deadline / 1000} s in vain for ${what}`);
     await sleep(50);
   }
-}
-
-/** A TCP port of the loopback address that is free now. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { DirtyStatus } from "../../src/dirty/client.ts";
 import { call, ECHO_FILES, type EchoServer, echoServers, events, failureIn } from "./echo-app.ts";
-import { eventually, freePort } from "./harness.ts";
+import { freePort } from "./free-port.ts";
+import { eventually } from "./harness.ts";
 import { ask } from "./http-tools.ts";
 
 const start = echoServers();

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { freePort } from "./free-port.ts";
 
 const BIN = fileURLToPath(new URL("../../bin/tsunicorn.mjs", import.meta.url));
 const INDEX = new URL("../../dist/index.js", import.meta.url).href;
@@ -43,7 +43,7 @@ export interface RunningServer {
   /** Ids of its processes whose title begins with `tsunicorn: ` and this text. */
   pids(title: string): number[];
   signal(signal: NodeJS.Signals): void;
-  /** Waits for its end. */
+  /** Waits for its end, and for all that it printed before. */
   exited(ms?: number): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   /** Ends it, and fails when it left a process or a folder behind. */
   stop(): Promise<void>;
@@ -62,19 +62,6 @@ export function temporaryFolder(files: Record<string, string> = {}): string {
 /** Removes a folder. */
 export function removeFolder(folder: string): void {
   rmSync(folder, { recursive: true, force: true });
-}
-
-/** A TCP port that is free right now. */
-export async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 /** Waits until a condition holds, and fails with `what` when it does not within `ms`. */
@@ -135,23 +122,25 @@ export async function startServer({
     errors += data.toString();
   });
   let end: { code: number | null; signal: NodeJS.Signals | null } | undefined;
+  let isRead = false;
   child.once("exit", (code, signal) => {
     end = { code, signal };
   });
+  child.once("close", () => {
+    isRead = true;
+  });
+  // What it said last is read behind its end. One that was killed may leave children, which hold its output open.
+  const isOver = (): boolean => end !== undefined && (isRead || end.signal !== null);
   const logged = async (pattern: string | RegExp, ms = START_MS): Promise<void> => {
     try {
-      await eventually(
-        `the log says ${pattern}`,
-        () => output.match(pattern) !== null || end !== undefined,
-        ms,
-      );
+      await eventually(`the log says ${pattern}`, () => output.match(pattern) !== null || isOver(), ms);
     } finally {
       if (output.match(pattern) === null) process.stderr.write(output);
     }
     if (output.match(pattern) === null) throw new Error(`the server ended before its log said ${pattern}`);
   };
   const exited: RunningServer["exited"] = async (ms = STOP_MS) => {
-    await eventually("the server has ended", () => end !== undefined, ms);
+    await eventually("the server has ended", isOver, ms);
     return end ?? { code: null, signal: null };
   };
   const members = (): number[] => processesWith(mark);

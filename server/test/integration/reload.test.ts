@@ -6,7 +6,8 @@ import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type EchoServer, echoServers } from "./echo-app.ts";
-import { eventually, freePort, isAlive } from "./harness.ts";
+import { freePort } from "./free-port.ts";
+import { eventually, isAlive } from "./harness.ts";
 import { ask, open, RawConnection } from "./http-tools.ts";
 
 const app = (version: string, more = ""): string => `

@@ -13,7 +13,8 @@ import OpenAI, {
   RateLimitError,
 } from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { freePort, removeFolder } from "../../../../server/test/integration/harness.ts";
+import { freePort } from "../../../../server/test/integration/free-port.ts";
+import { removeFolder } from "../../../../server/test/integration/harness.ts";
 import { answerTo } from "../../../src/models/answers.ts";
 import { type Chat, startChat } from "../start-chat.ts";
 import { noted, SCRIPTED, scriptedFolder } from "./scripted-models.ts";
