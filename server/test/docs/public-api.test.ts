@@ -114,7 +114,7 @@ describe("the public API", () => {
       "execute" | "stream" | "resume" | "cancel" | "with" | "status"
     >();
     expectTypeOf<Exclude<keyof api.DirtyError, keyof Error>>().toEqualTypeOf<
-      "code" | "details" | "retryAfter"
+      "code" | "details" | "expected" | "retryAfter"
     >();
     expectTypeOf<api.DirtyStatus>().toEqualTypeOf<{ ready: boolean; apps: api.DirtyAppStatus[] }>();
     expectTypeOf<api.DirtyAppStatus>().toEqualTypeOf<{ app: string; workers: number }>();
