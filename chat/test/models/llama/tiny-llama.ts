@@ -18,8 +18,8 @@ export class TinyLlama {
   readonly folder: string = mkdtempSync(path.join(tmpdir(), "tsugguf-"));
   readonly file: string = path.join(this.folder, "tiny.gguf");
 
-  constructor({ contextLength = 2048 } = {}) {
-    writeTinyModel(this.file, { contextLength });
+  constructor(model: Parameters<typeof writeTinyModel>[1] = {}) {
+    writeTinyModel(this.file, model);
   }
 
   /** Loads it. One thread: two that wait for each other take seconds a token where the machine is busy. */

@@ -6,6 +6,9 @@ export const SAYS =
   "Each morning a café near the old harbour opens its blue door, then cook and kettle sing together while fresh " +
   "bread cools by an east window. Ships come home when rain has gone: two children wave at them from under one large umbrella";
 
+/** A text that a model takes some time for: each of its words is another. */
+export const SAYS_MUCH: string = Array.from({ length: 500 }, (_, at) => `w${letters(at)}`).join(" ");
+
 const END = "<|im_end|>";
 const SPECIAL = ["<unk>", "<s>", "</s>", "<|im_start|>", END];
 const KIND = { normal: 1, unknown: 2, control: 3, byte: 6 } as const;
@@ -54,6 +57,11 @@ function vocabularyOf(words: readonly string[]): Vocabulary {
   return { texts, scores: rows.map(({ score }) => score), kinds: rows.map(({ kind }) => kind), idOf };
 }
 
+// Three of them, so that many words have few beginnings, each of which is a token.
+function letters(number: number): string {
+  return [100, 10, 1].map((of) => String.fromCharCode(97 + (Math.floor(number / of) % 10))).join("");
+}
+
 function byteToken(byte: number): string {
   return `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`;
 }
@@ -71,13 +79,16 @@ function tokensOf(text: string): string[] {
 const SKIP_EVERY = 3;
 const SKIP = 4;
 
-function followersOf(said: readonly string[]): Map<string, { next: string; maybe?: string }> {
+function followersOf(
+  said: readonly string[],
+  chance: boolean,
+): Map<string, { next: string; maybe?: string }> {
   if (new Set(said).size < said.length)
     throw new Error("the model knows its place by the last token: each once");
   return new Map(
     said.map((token, at) => {
       const next = said[at + 1] ?? END;
-      const maybe = token.length > 3 && at % SKIP_EVERY === 0 ? said[at + SKIP] : undefined;
+      const maybe = chance && token.length > 3 && at % SKIP_EVERY === 0 ? said[at + SKIP] : undefined;
       return [token, maybe === undefined ? { next } : { next, maybe }];
     }),
   );
@@ -85,15 +96,18 @@ function followersOf(said: readonly string[]): Map<string, { next: string; maybe
 
 /**
  * Writes a GGUF file of the Llama architecture, of about 2 MB, that llama.cpp runs like any other. It looks at the
- * last token only, and says what follows it in {@link SAYS}, whatever it was asked. Each conversation is in ChatML.
+ * last token only, and says what follows it in its text, whatever it was asked. Each conversation is in ChatML.
+ *
+ * @param says its text, of words that are each another. Default: {@link SAYS}, from which chance leaves out some words
+ * where the temperature is above 0; from any other it does not.
  */
-export function writeTinyModel(file: string, { contextLength = 2048 } = {}): void {
-  const said = tokensOf(SAYS);
+export function writeTinyModel(file: string, { contextLength = 2048, says = SAYS } = {}): void {
+  const said = tokensOf(says);
   const vocabulary = vocabularyOf(said.filter((token) => token.length > 1 && !token.startsWith("<0x")));
   const { texts, scores, kinds, idOf } = vocabulary;
   const size = Math.ceil(texts.length / 32) * 32;
   const spare = Array.from({ length: size - texts.length }, (_, at) => `<spare${at}>`);
-  const followers = followersOf(said);
+  const followers = followersOf(said, says === SAYS);
   const logits = new Map<number, Map<number, number>>();
   for (const [token, { next, maybe }] of followers) {
     const row = new Map([[idOf(next), NEXT]]);
