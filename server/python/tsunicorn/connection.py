@@ -60,6 +60,11 @@ class Connection(asyncio.Protocol):
         if not self._closing and self._transport is not None:
             self._transport.write(data)
 
+    @property
+    def backlog(self) -> int:
+        """Bytes that the peer has not taken yet."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
     def close(self) -> None:
         """Sends what is left, then closes. A peer that does not read can delay that by a second."""
         if not self._closing and self._transport is not None:

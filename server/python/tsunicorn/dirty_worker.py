@@ -6,15 +6,17 @@ import asyncio
 import collections
 import hmac
 import os
-from typing import Any, Callable, Deque, Dict, List, Optional, Set, Tuple
+from typing import Any, Callable, Deque, Dict, List, Optional, Protocol, Set, Tuple
 
 from . import frames
 from .app_host import AppHost
 from .connection import Connection
-from .errors import DirtyDrainingError, DirtyError, DirtyProtocolError, DirtyWorkerError, to_wire
+from .errors import DirtyDrainingError, DirtyProtocolError, DirtyWorkerError
 from .log import log
 from .registration import Registration
-from .run import SETTLED, Run
+from .resumable_stream import ResumableStream
+from .run import SETTLED, Caller, Run
+from .stream_store import StreamStore
 
 # Slots are never reused, so old revocations only have to be remembered until a late RUN can no longer come.
 _MAX_REVOKED = 4096
@@ -29,8 +31,18 @@ _ANSWERS = (frames.END, frames.RESPONSE, frames.ERROR)
 class DirtyWorker:
     """Everything here runs in the main thread, but `_post`."""
 
-    def __init__(self, host: AppHost, socket: str, dirty_socket: str, hello: Dict[str, Any], served: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        host: AppHost,
+        socket: str,
+        dirty_socket: str,
+        hello: Dict[str, Any],
+        served: Callable[[], None],
+        grace: float = 30.0,
+    ) -> None:
+        """`grace`: seconds that a resumable run goes on without a reader."""
         self.host = host
+        self.streams = StreamStore(grace, self._forget, self._look)
         #: Runs that were begun.
         self.begun = 0
         self._socket = socket
@@ -44,6 +56,9 @@ class DirtyWorker:
         self._registration: Optional[Registration] = None
         self._server: Optional[asyncio.AbstractServer] = None
         self._draining = False
+        self._closing = False
+        #: While it drains, clients may come back for what has ended.
+        self._lingering = False
         self._kept: Optional[List[str]] = None
         self._changed = asyncio.Event()
         self._hurried = False
@@ -67,12 +82,32 @@ class DirtyWorker:
         if self._registration is not None:
             self._registration.announce()
 
-    async def drain(self, seconds: float) -> None:
-        """Takes nothing new; returns when the last run has settled, or after so many seconds."""
+    async def drain(self, seconds: float, linger: bool = False) -> None:
+        """
+        Takes nothing new; returns when the last run has settled and whoever reads a resumable stream has all of it, or
+        after so many seconds. `linger`: clients may come back, so it also waits for them while the grace of a stream that
+        nobody has read to its end is not over. Else it only does while a client is connected.
+        """
         self._draining = True
+        self._lingering = linger
         if self._registration is not None:
             self._registration.announce()
-        await self._until(lambda: not self._running or self._hurried, seconds)
+        await self._until(lambda: self._empty() or self._hurried, seconds)
+
+    def end_lingering(self) -> None:
+        """No client that is gone comes back: the server stops."""
+        self._lingering = False
+        self._look()
+
+    def _empty(self) -> bool:
+        if self._running:
+            return False
+        if self._closing or not self.streams.wanted:
+            return True
+        return not self._lingering and all(session.colleague for session in self._sessions)
+
+    def _look(self) -> None:
+        self._changed.set()
 
     def end_drain(self) -> None:
         """Waits no longer for runs: the server stops at once."""
@@ -86,9 +121,15 @@ class DirtyWorker:
     async def close(self, seconds: float) -> None:
         """Aborts what still runs, gives it so long to settle, and closes the app and every connection."""
         for run in list(self._running.values()):
-            run.end(DirtyDrainingError("The dirty worker is stopping."))
+            # The readers of a stream ask for it again once its code has ended, and have it continued.
+            if self.streams.has(run.slot):
+                run.abort()
+            else:
+                run.end(DirtyDrainingError("The dirty worker is stopping."))
         self._hurried = False
+        self._closing = True
         await self.drain(seconds)
+        self.streams.close()
         try:
             await asyncio.wrap_future(self.host.close())
         except BaseException as error:
@@ -122,7 +163,7 @@ class DirtyWorker:
                 {"slot": run.slot, "app": self.host.name, "ms_left": max(0.0, run.deadline - now)}
                 for run in self._running.values()
             ],
-            "streams": [],
+            "streams": self.streams.kept(),
         }
 
     def _takes(self) -> bool:
@@ -131,6 +172,9 @@ class DirtyWorker:
     def _receive(self, kind: int, message: Dict[str, Any]) -> None:
         if kind == frames.REVOKE:
             self._take_back(message["slot"], message.get("cancel") is True)
+        elif kind == frames.RUN:
+            # The dirty arbiter makes it itself: its client died while it waited.
+            self._adopt(_checked(message))
 
     def _take_back(self, slot: int, cancel: bool) -> None:
         run = self._running.get(slot)
@@ -139,8 +183,14 @@ class DirtyWorker:
             if len(self._revoked) > _MAX_REVOKED:
                 self._revoked.popitem(last=False)
             self._free(slot, True)
+        elif cancel and self.streams.has(slot):
+            run.abort()
         elif cancel:
             run.end(DirtyWorkerError("The dirty arbiter took the run's slot back."))
+
+    def _forget(self, message: Dict[str, Any]) -> None:
+        if self._registration is not None:
+            self._registration.forget(message)
 
     def _free(self, slot: int, unused: bool = False) -> None:
         if self._registration is not None:
@@ -156,8 +206,8 @@ class DirtyWorker:
     def gone(self, session: "Session") -> None:
         """A client has gone: its runs are cancelled."""
         self._sessions.discard(session)
-        for run in list(session.runs.values()):
-            run.abort()
+        for one in list(session.going.values()):
+            one.abort()
         self._changed.set()
 
     def greet(self, hello: Dict[str, Any]) -> bool:
@@ -173,33 +223,61 @@ class DirtyWorker:
 
     def run(self, session: "Session", request_id: int, message: Dict[str, Any]) -> None:
         """Takes a run, or sends NACK."""
+        if not self._admits(message):
+            session.connection.send(frames.NACK, request_id)
+            return
+
+        def done() -> None:
+            session.going.pop(request_id, None)
+
+        if "stream" in message:
+            stream, run = self._make(message)
+            session.going[request_id] = stream.open(session.connection, request_id, done)
+            self._begin(stream, run)
+        else:
+            run = Run(self.host, Caller(session.connection, request_id, done), message, self._post)
+            session.going[request_id] = run
+            self._start(run)
+
+    def _adopt(self, message: Dict[str, Any]) -> None:
+        if "stream" not in message:
+            raise DirtyProtocolError("A run without a stream has no reader here.")
+        if self._admits(message):
+            self._begin(*self._make(message))
+
+    def _admits(self, message: Dict[str, Any]) -> bool:
+        """Whether a run may begin; otherwise its slot is void, and the client will not use it again."""
         slot, host = message["slot"], self.host
         epoch = self._registration.epoch if self._registration is not None else 0
         if (
-            message["app"] != host.name
-            or not self._takes()
-            or host.running >= host.concurrency
-            or slot in self._running
-            or slot in self._revoked
-            or slot // _EPOCH < epoch
+            message["app"] == host.name
+            and self._takes()
+            and host.running < host.concurrency
+            and slot not in self._running
+            and slot not in self._revoked
+            and slot // _EPOCH >= epoch
         ):
-            # So it need not wait to be found unused.
-            if slot not in self._running:
-                self._free(slot, True)
-            session.connection.send(frames.NACK, request_id)
-            return
-        if "stream" in message:
-            error = DirtyError("Apps in Python have no resumable streams.")
-            session.connection.send(frames.ERROR, request_id, {"error": to_wire(error)})
+            return True
+        # So it need not wait to be found unused.
+        if slot not in self._running:
             self._free(slot, True)
-            return
-        run = Run(host, session, request_id, message, self._post)
-        session.runs[request_id] = run
-        host.running += 1
+        return False
+
+    def _make(self, message: Dict[str, Any]) -> Tuple[ResumableStream, Run]:
+        stream = self.streams.create(message, message["action"] in self.host.describe()["continues"])
+        return stream, Run(self.host, stream, message, self._post)
+
+    def _begin(self, stream: ResumableStream, run: Run) -> None:
+        stream.begin(run)
+        self._start(run)
+        self.streams.welcome(stream)
+
+    def _start(self, run: Run) -> None:
+        self.host.running += 1
         self.begun += 1
-        self._running[slot] = run
+        self._running[run.slot] = run
         if self._registration is not None:
-            self._registration.began(slot)
+            self._registration.began(run.slot)
         run.start()
 
     def _post(self, run: Run, kind: int, payload: bytes) -> None:
@@ -215,17 +293,27 @@ class DirtyWorker:
         outbox = self._outbox
         # What is there now leaves in one write for each connection.
         gathered: Dict[Connection, List[bytes]] = {}
+        flowing: Dict[ResumableStream, None] = {}
         for _ in range(len(outbox)):
             run, kind, payload = outbox.popleft()
             if kind == SETTLED:
                 self._settled(run)
             elif not run.aborted and not run.answered:
+                output = run.output
                 if kind in _ANSWERS:
                     run.answered = True
                     run.finished()
-                gathered.setdefault(run.caller.connection, []).append(frames.encoded(kind, run.id, payload))
+                if isinstance(output, Caller):
+                    gathered.setdefault(output.connection, []).append(frames.encoded(kind, output.id, payload))
+                elif kind == frames.CHUNK and isinstance(output, ResumableStream):
+                    output.keep(payload)
+                    flowing[output] = None
+                else:
+                    output.tell(kind, payload)
         for connection, parts in gathered.items():
             connection.write(b"".join(parts))
+        for stream in flowing:
+            stream.flow()
         if outbox and not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._send_outbox)
@@ -234,10 +322,31 @@ class DirtyWorker:
         run.finished()
         self.host.running -= 1
         del self._running[run.slot]
-        run.caller.runs.pop(run.id, None)
+        if isinstance(run.output, Caller):
+            run.output.done()
+        elif isinstance(run.output, ResumableStream):
+            run.output.settled()
         self._free(run.slot)
         self._served()
         self._changed.set()
+
+
+class Going(Protocol):
+    """What a client's CANCEL and CREDIT act on: its run, its reading of a stream, or its waiting for one."""
+
+    def abort(self) -> None: ...
+
+    def grant(self, count: int) -> None: ...
+
+
+class Waiting:
+    """A client waits for a stream whose run is on its way."""
+
+    def __init__(self, abort: Callable[[], None]) -> None:
+        self.abort = abort
+
+    def grant(self, count: int) -> None:
+        """There is nothing yet that it could take."""
 
 
 class Session:
@@ -245,7 +354,8 @@ class Session:
 
     def __init__(self, worker: DirtyWorker) -> None:
         self.connection = Connection(self._receive, lambda _: self._closed())
-        self.runs: Dict[int, Run] = {}
+        #: By its request ids.
+        self.going: Dict[int, Going] = {}
         #: Whether it is another dirty worker, whose app calls the one here.
         self.colleague = False
         self._worker = worker
@@ -262,20 +372,74 @@ class Session:
         elif kind == frames.RUN:
             self._worker.run(self, request_id, _checked(frames.payload_dict(payload)))
         elif kind == frames.CANCEL:
-            run = self.runs.get(request_id)
-            if run is not None:
-                run.abort()
+            cancelled = self.going.get(request_id)
+            if cancelled is not None:
+                cancelled.abort()
         elif kind == frames.CREDIT:
             count = frames.payload_dict(payload).get("bytes")
             if not _is_number(count) or count < 0:
                 raise DirtyProtocolError('The field "bytes" of a message is not a positive number.')
-            run = self.runs.get(request_id)
-            if run is not None:
-                run.grant(int(count))
-        elif kind in (frames.ATTACH, frames.END_STREAM):
-            self.connection.send(frames.NACK, request_id)
+            granted = self.going.get(request_id)
+            if granted is not None:
+                granted.grant(int(count))
+        elif kind == frames.ATTACH:
+            self._attach(request_id, frames.payload_dict(payload))
+        elif kind == frames.END_STREAM:
+            self._end_stream(request_id, frames.payload_dict(payload))
         else:
             raise DirtyProtocolError(f"A dirty worker takes no message of type 0x{kind:x}.")
+
+    def _attach(self, request_id: int, message: Dict[str, Any]) -> None:
+        after = message.get("after")
+        if not isinstance(after, int) or isinstance(after, bool) or after < 0:
+            raise DirtyProtocolError('The field "after" of a message is not a count.')
+
+        def found(stream: Optional[ResumableStream]) -> None:
+            if stream is None:
+                self.connection.send(frames.NACK, request_id)
+                return
+            prefix = message.get("prefix") is True
+            reader = stream.attach(self.connection, request_id, after, prefix, lambda: self._done(request_id))
+            if reader is not None:
+                self.going[request_id] = reader
+
+        self._find(request_id, message, found)
+
+    def _end_stream(self, request_id: int, message: Dict[str, Any]) -> None:
+        def found(stream: Optional[ResumableStream]) -> None:
+            if stream is None:
+                self.connection.send(frames.NACK, request_id)
+                return
+            stream.cancel()
+            self.connection.send(frames.RESPONSE, request_id, {"result": None})
+
+        self._find(request_id, message, found)
+
+    def _find(
+        self, request_id: int, message: Dict[str, Any], found: Callable[[Optional[ResumableStream]], None]
+    ) -> None:
+        slot, name = message.get("slot", 0), message.get("stream")
+        if not _is_number(slot) or not isinstance(name, str):
+            raise DirtyProtocolError("A message about a stream names none.")
+        settled = False
+
+        def settle(stream: Optional[ResumableStream]) -> None:
+            nonlocal settled
+            settled = True
+            self._done(request_id)
+            found(stream)
+
+        give_up = self._worker.streams.find(slot, name, settle)
+
+        def abort() -> None:
+            give_up()
+            self._done(request_id)
+
+        if not settled:
+            self.going[request_id] = Waiting(abort)
+
+    def _done(self, request_id: int) -> None:
+        self.going.pop(request_id, None)
 
     def _closed(self) -> None:
         self._limit.cancel()
@@ -297,7 +461,11 @@ def _checked(run: Dict[str, Any]) -> Dict[str, Any]:
     for name in ("slot", "ms_left"):
         if not _is_number(run.get(name)):
             raise DirtyProtocolError(f'The field "{name}" of a message is not a number.')
-    if not isinstance(run.get("kwargs", {}), dict) or not isinstance(run.get("emitted", []), list):
+    if (
+        not isinstance(run.get("kwargs", {}), dict)
+        or not isinstance(run.get("emitted", []), list)
+        or not isinstance(run.get("stream", ""), str)
+    ):
         raise DirtyProtocolError("A field of a message is of a wrong kind.")
     return run
 

@@ -64,7 +64,7 @@ class Process:
         elif kind == "report":
             self._tell({"type": "report", "id": message["id"], "report": self._report()})
         elif kind == "stop":
-            self._go(self._stop(message["graceful"]))
+            self._go(self._stop(message["graceful"], message.get("linger") is True))
 
     def _go(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
@@ -110,6 +110,7 @@ class Process:
             boot["dirtySocket"],
             {"token": boot["token"], "role": "dirty-worker", "id": boot["id"], "pid": os.getpid()},
             self._served,
+            boot["settings"]["streamGrace"],
         )
         if not serves:
             self._worker.retire([])
@@ -147,8 +148,10 @@ class Process:
             await self._worker.unused(self._boot["settings"]["dirtyGracefulTimeout"])
         await self._stop(True)
 
-    async def _stop(self, graceful: bool) -> None:
+    async def _stop(self, graceful: bool, linger: bool = False) -> None:
         worker = self._worker
+        if worker is not None and not linger:
+            worker.end_lingering()
         if worker is not None and not graceful:
             worker.end_drain()
         if self._stopping:
@@ -157,7 +160,7 @@ class Process:
         if worker is not None:
             settings = self._boot["settings"]
             if graceful:
-                await worker.drain(settings["dirtyGracefulTimeout"])
+                await worker.drain(settings["dirtyGracefulTimeout"], linger)
             await worker.close(settings["dirtyAbortGrace"])
         leave(0)
 

@@ -50,6 +50,10 @@ class Registration:
         """Gives a slot back; `unused` when its request never ran here."""
         self._send(frames.FREE, {"slot": slot, "unused": True} if unused else {"slot": slot})
 
+    def forget(self, message: Dict[str, Any]) -> None:
+        """Says that a resumable stream cannot be read any more."""
+        self._send(frames.FORGET, message)
+
     def close(self) -> None:
         """Closes for good."""
         self._closed = True

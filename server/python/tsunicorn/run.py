@@ -25,12 +25,24 @@ WINDOW = 256 * 1024
 SETTLED = -1
 
 
-class Caller(Protocol):
-    """Whoever asked for a run, in the main thread."""
+class Output(Protocol):
+    """Where a run sends what it makes, in the main thread: its caller, or a stream that keeps it for many readers."""
 
-    connection: Connection
-    #: What it has going, by its request ids.
-    runs: Dict[int, "Run"]
+    def tell(self, kind: int, payload: bytes) -> None: ...
+
+
+class Caller:
+    """Whoever asked for a run and reads it alone."""
+
+    def __init__(self, connection: Connection, request_id: int, done: Callable[[], None]) -> None:
+        self.connection = connection
+        self.id = request_id
+        #: Called when the client's id means nothing any more.
+        self.done = done
+
+    def tell(self, kind: int, payload: bytes) -> None:
+        """Sends a frame."""
+        self.connection.write(frames.encoded(kind, self.id, payload))
 
 
 class Run:
@@ -42,14 +54,12 @@ class Run:
     def __init__(
         self,
         host: AppHost,
-        caller: Caller,
-        request_id: int,
+        output: Output,
         message: Dict[str, Any],
         post: Callable[["Run", int, bytes], None],
     ) -> None:
         self.host = host
-        self.caller = caller
-        self.id = request_id
+        self.output = output
         self.slot: int = message["slot"]
         self.action: str = message["action"]
         self.deadline = time.monotonic() * 1000 + message["ms_left"]
@@ -74,7 +84,7 @@ class Run:
         """Calls the action."""
         # The caller must know that the run began before the action can do harm: a request whose worker dies earlier
         # than this is placed again.
-        self.caller.connection.send(frames.STARTED, self.id)
+        self.output.tell(frames.STARTED, b"")
         self._timer = asyncio.get_running_loop().call_later(self._message["ms_left"] / 1000, self._expire)
         context = contextvars.copy_context()
         context.run(enter, self._request)
@@ -105,7 +115,7 @@ class Run:
         """Aborts the run, and tells its caller why: nobody else would."""
         if not self.aborted and not self.answered:
             self.answered = True
-            self.caller.connection.send(frames.ERROR, self.id, {"error": to_wire(reason)})
+            self.output.tell(frames.ERROR, frames.payload_of({"error": to_wire(reason)}))
         self.abort()
 
     def finished(self) -> None:

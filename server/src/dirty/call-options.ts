@@ -10,8 +10,7 @@ export interface CallOptions {
   requestId?: string;
   /**
    * Makes the stream resumable under this id, from `createStreamId()`, a new one for each call. Leaving it only
-   * takes its reader away: the run goes on for `streamGrace` seconds, and `resume` reads it on. Apps in Python do not
-   * have this yet: their streams end with their reader, and `resume` finds none.
+   * takes its reader away: the run goes on for `streamGrace` seconds, and `resume` reads it on.
    */
   streamId?: string;
   /**

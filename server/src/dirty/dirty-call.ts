@@ -1,4 +1,3 @@
-import { isInPython } from "../config/app-spec.ts";
 import { getLogger } from "../process/logger.ts";
 import { DirtyError } from "../protocol/errors.ts";
 import { Call } from "./call.ts";
@@ -23,7 +22,7 @@ export class DirtyCall implements AsyncIterable<unknown> {
    * @param after how many of its chunks are there already.
    */
   constructor(context: CallContext, target: CallTarget | undefined, options: CallOptions, after?: number) {
-    this.call = new Call(context, target, optionsFor(target, options), after);
+    this.call = new Call(context, target, options, after);
     this.label = target === undefined ? "a resumed stream" : `${target.app} ${target.action}`;
     watch(this);
   }
@@ -120,13 +119,6 @@ export class DirtyCall implements AsyncIterable<unknown> {
     unused.delete(this);
     this.call.start();
   }
-}
-
-// Workers in Python keep no streams: one of theirs ends with its reader, as any stream without an id does.
-function optionsFor(target: CallTarget | undefined, options: CallOptions): CallOptions {
-  if (options.streamId === undefined || target === undefined || !isInPython(target.app)) return options;
-  const { streamId: _, ...rest } = options;
-  return rest;
 }
 
 class CallIterator<T> implements AsyncIterator<T, unknown> {

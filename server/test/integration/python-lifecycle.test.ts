@@ -346,26 +346,86 @@ describe("the stash", () => {
   });
 });
 
-test("a stream with a stream id ends with its reader, and nobody can come back for it", async () => {
+describe("a stream with a stream id", () => {
   const main = `
 import { createStreamId, dirty, getDirtyClient } from "tsunicorn";
-const typed = dirty("python:jobs:One");
-export default async function serve(request, response) {
-  const streamId = createStreamId();
+const typed = dirty("python:jobs:Two");
+const client = getDirtyClient();
+const name = async (iterable) => {
+  try { for await (const chunk of iterable) {} return "whole"; } catch (error) { return error.name; }
+};
+async function left(of, chunks) {
   const seen = [];
-  for await (const chunk of getDirtyClient().with({ streamId, requestId: "left" }).stream("python:jobs:One", "ticks", 1000, 20)) {
+  for await (const chunk of of) {
     seen.push(chunk);
-    if (seen.length === 3) break;
+    if (seen.length === chunks) break;
   }
-  let later;
-  try { for await (const chunk of getDirtyClient().resume(streamId)) later = chunk; } catch (error) { later = error.name; }
-  let count = 0;
-  for await (const chunk of typed.with({ streamId: createStreamId() }).ticks(3, 1)) count++;
-  response.end(JSON.stringify({ seen, later, count }));
+  return seen;
+}
+const ways = {
+  async back() {
+    const streamId = createStreamId();
+    const stream = client.with({ streamId, requestId: "back" }).stream("python:jobs:Two", "ticks", 30, 20);
+    const seen = await left(stream, 3);
+    for await (const chunk of client.resume(streamId, { after: 3 })) seen.push(chunk);
+    const again = [];
+    for await (const chunk of client.resume(streamId, { after: 25 })) again.push(chunk);
+    return { seen, again };
+  },
+  async cancelled() {
+    const streamId = createStreamId();
+    await left(typed.with({ streamId, requestId: "cancelled" }).ticks(1000, 20), 2);
+    await client.cancel(streamId);
+    return { later: await name(client.resume(streamId)) };
+  },
+  async away() {
+    const streamId = createStreamId();
+    await left(typed.with({ streamId, requestId: "away" }).ticks(1000, 20), 2);
+    return {};
+  },
+  async died() {
+    const streamId = createStreamId();
+    const seen = [];
+    for await (const chunk of typed.with({ streamId, requestId: "died" }).goes_on(10, 4)) seen.push(chunk);
+    const again = [];
+    for await (const chunk of client.resume(streamId, { after: 2 })) again.push(chunk);
+    return { seen, again };
+  },
+};
+export default async function serve(request, response) {
+  response.end(JSON.stringify(await ways[request.url.slice(1)]()));
 }
 `;
-  server = await startPythonJobs(["One"], [], { "main.mjs": main });
-  const { body } = await ask(server.target, "/");
-  expect(JSON.parse(body)).toEqual({ seen: [0, 1, 2], later: "DirtyStreamNotFoundError", count: 3 });
-  expect(await server.noted("left", "settled")).toMatchObject({ aborted: true });
+  const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index);
+
+  test("is read on by whoever comes back, is kept, can be cancelled, and outlives its worker", async () => {
+    server = await startPythonJobs(["Two"], ["--stream-grace", "2"], { "main.mjs": main });
+    const { target } = server;
+    const ways = async (way: string) => JSON.parse((await ask(target, `/${way}`)).body);
+
+    expect(await ways("back")).toEqual({ seen: numbers(0, 30), again: numbers(25, 30) });
+    expect(server.notes("back").map(({ what, aborted }) => [what, aborted])).toEqual([
+      ["began", false],
+      ["settled", false],
+    ]);
+
+    expect(await ways("cancelled")).toEqual({ later: "DirtyStreamNotFoundError" });
+    expect(await server.noted("cancelled", "settled")).toMatchObject({ aborted: true });
+
+    await ways("away");
+    expect(await server.noted("away", "settled", 20_000)).toMatchObject({ aborted: true });
+
+    expect(await ways("died")).toEqual({ seen: numbers(0, 10), again: numbers(2, 10) });
+  });
+
+  test("is read on from the old worker after a reload, which then goes", async () => {
+    server = await startPythonJobs(["Two"], [], { "main.mjs": main });
+    const [old = 0] = server.running.pids("dirty worker");
+    const answer = ask(server.target, "/back");
+    await server.noted("back", "began");
+    server.running.signal("SIGHUP");
+    await server.running.logged("reloaded in ", 30_000);
+    expect(JSON.parse((await answer).body)).toEqual({ seen: numbers(0, 30), again: numbers(25, 30) });
+    await eventually("the old one is gone", () => !isAlive(old), 40_000);
+  });
 });
