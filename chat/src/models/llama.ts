@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import { AbortableSteps } from "./abortable-steps.ts";
-import { AnswerParts, type ThoughtMarks } from "./llama/answer-parts.ts";
+import { AnswerParts, type ThoughtMarks } from "./answer-parts.ts";
 import { readConversation } from "./llama/conversation.ts";
 import { GrammarDesk } from "./llama/grammar-desk.ts";
 import { type LoadedLlama, loadLlama } from "./llama/loaded-llama.ts";

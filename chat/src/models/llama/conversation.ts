@@ -1,12 +1,6 @@
+import { fitConversation } from "../conversation-fit.ts";
 import type { GenerateRequest, Message, Piece } from "../model.ts";
-import { UnsupportedRequestError } from "../unsupported.ts";
 import type { ChatItem, ChatWrapper, LoadedModel, Token } from "./package.ts";
-
-/** Messages are forgotten so many at once: one at each turn would change the beginning, all of it to be read again. */
-const FORGOTTEN_AT_ONCE = 8;
-
-/** The part of the context that is kept for the answer, unless it may only be shorter. */
-const ANSWER_SHARE = 1 / 4;
 
 /** A conversation as the model reads it. */
 export interface ReadConversation {
@@ -29,49 +23,25 @@ export function readConversation(
   model: LoadedModel,
   contextSize: number,
 ): ReadConversation {
-  const { maxTokens = contextSize } = request.options ?? {};
-  const room = contextSize - Math.max(1, Math.min(maxTokens, Math.floor(contextSize * ANSWER_SHARE)));
-  const system = request.messages.filter(({ role }) => role === "system");
-  const said = request.messages.filter(({ role }) => role !== "system");
-  const write = (forgotten: number, answer: readonly Piece[]) => {
+  const write = (messages: readonly Message[], answer: readonly Piece[]) => {
     if (request.options?.raw === true) return writeRaw(request.prompt, model);
-    // A conversation that does not end with the user's words has an empty prompt.
-    const asked: Message[] = request.prompt === "" ? [] : [{ role: "user", content: request.prompt }];
-    const items = [...system, ...said.slice(forgotten), ...asked];
-    const chatHistory: ChatItem[] = [...items.map(itemOf), { type: "model", response: responseOf(answer) }];
+    const chatHistory: ChatItem[] = [
+      ...messages.map(itemOf),
+      { type: "model", response: responseOf(answer) },
+    ];
     return wrapper.generateContextState({ chatHistory }).contextText.tokenize(model.tokenizer);
   };
-
-  let forgotten = leastForgotten(said, room, model);
-  let tokens = write(forgotten, []);
-  while (tokens.length > room && forgotten < said.length) {
-    forgotten = Math.min(said.length, forgotten + FORGOTTEN_AT_ONCE);
-    tokens = write(forgotten, []);
-  }
-  if (tokens.length > room) {
-    throw new UnsupportedRequestError(
-      `The prompt has ${tokens.length} tokens. This model can read and write ${contextSize} together, and there is room for ${room}.`,
-      "messages",
-      "context_length_exceeded",
-    );
-  }
+  const { messages, tokens } = fitConversation(request, contextSize, {
+    write: (messages) => write(messages, []),
+    count: (text) => model.tokenize(text).length,
+  });
   const promptTokens = tokens.length;
   if (request.emitted.length === 0) return { tokens, promptTokens };
   // On its own, and not behind the prompt's last line: that is how the model wrote it.
   const answered = request.emitted.some(isThought)
-    ? write(forgotten, request.emitted)
+    ? write(messages, request.emitted)
     : [...tokens, ...answerTokens(request, model)];
   return { tokens: answered, promptTokens };
-}
-
-// A first guess from the messages' own lengths, so that a very long history is not written again and again.
-function leastForgotten(said: readonly Message[], room: number, model: LoadedModel): number {
-  let left = room;
-  for (let at = said.length - 1; at >= 0; at--) {
-    left -= model.tokenize(said[at]?.content ?? "").length;
-    if (left < 0) return Math.min(said.length, Math.ceil((at + 1) / FORGOTTEN_AT_ONCE) * FORGOTTEN_AT_ONCE);
-  }
-  return 0;
 }
 
 function writeRaw(text: string, model: LoadedModel): Token[] {

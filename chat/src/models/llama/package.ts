@@ -1,5 +1,5 @@
-import { createRequire } from "node:module";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
+import { findOptionalPackage, optionalFolder } from "../optional-package.ts";
 
 /** The version of node-llama-cpp that the chat was tried with. */
 export const LLAMA_VERSION = "3.21.1";
@@ -105,9 +105,6 @@ export interface LlamaPackage {
   TokenBias: new (tokenizer: unknown) => { set(token: Token, bias: { logit: number }): object };
 }
 
-// Its own folder: beside the chat's other packages, an install without its optional parts would take theirs away.
-const FOLDER = fileURLToPath(new URL("../../../../.cache/llama", import.meta.url));
-
 /** The command that installs node-llama-cpp. */
 export const INSTALL_COMMAND = "npm run llama";
 
@@ -117,8 +114,8 @@ export const INSTALL_COMMAND = "npm run llama";
  * @param folder where else to look.
  * @throws Error that says how to install it.
  */
-export async function importLlamaPackage(folder: string = FOLDER): Promise<LlamaPackage> {
-  const file = find(folder);
+export async function importLlamaPackage(folder: string = optionalFolder("llama")): Promise<LlamaPackage> {
+  const file = findOptionalPackage("node-llama-cpp", folder);
   if (file === undefined) {
     throw new Error(
       `node-llama-cpp is not installed, and without it no GGUF file can be run. ${INSTALL_COMMAND} installs version ${LLAMA_VERSION}`,
@@ -131,20 +128,6 @@ export async function importLlamaPackage(folder: string = FOLDER): Promise<Llama
     );
   }
   return module;
-}
-
-// Looked up here and imported as a file: it is not there when the chat is compiled, and bundlers put a package of their
-// own in the place of an optional one.
-function find(folder: string): string | undefined {
-  const { resolve } = createRequire(import.meta.url);
-  for (const paths of [undefined, [folder]]) {
-    try {
-      return resolve("node-llama-cpp", paths && { paths });
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "MODULE_NOT_FOUND")) throw error;
-    }
-  }
-  return undefined;
 }
 
 const PARTS = ["getLlama", "resolveChatWrapper", "LlamaText", "LlamaGrammarEvaluationState", "TokenBias"];

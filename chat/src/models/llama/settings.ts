@@ -1,3 +1,5 @@
+import { wholeNumber } from "../whole-number.ts";
+
 /** Where a llama model computes. `auto` is the best that is there. */
 export type Gpu = "auto" | "cuda" | "vulkan" | "metal" | false;
 
@@ -45,20 +47,12 @@ export function llamaSettings(env: NodeJS.ProcessEnv, file: string): LlamaSettin
     file,
     gpu,
     sequences: llamaSequences(env),
-    contextSize: count(env, "CHAT_LLAMA_CONTEXT", 8192, 64, 10_000_000),
-    threads: count(env, "CHAT_LLAMA_THREADS", 0, 0, 1024),
+    contextSize: wholeNumber(env, "CHAT_LLAMA_CONTEXT", 8192, 64, 10_000_000),
+    threads: wholeNumber(env, "CHAT_LLAMA_THREADS", 0, 0, 1024),
   };
 }
 
 /** Answers that one worker makes at once. @throws Error that names the variable and its bad value. */
 export function llamaSequences(env: NodeJS.ProcessEnv): number {
-  return count(env, "CHAT_LLAMA_SEQUENCES", 4, 1, 256);
-}
-
-function count(env: NodeJS.ProcessEnv, name: string, otherwise: number, min: number, max: number): number {
-  const text = env[name];
-  if (!text) return otherwise;
-  const value = /^\d{1,8}$/.test(text) ? Number(text) : -1;
-  if (value >= min && value <= max) return value;
-  throw new Error(`${name} must be a whole number from ${min} to ${max}, not ${JSON.stringify(text)}`);
+  return wholeNumber(env, "CHAT_LLAMA_SEQUENCES", 4, 1, 256);
 }

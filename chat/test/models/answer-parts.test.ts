@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { AnswerParts } from "../../../src/models/llama/answer-parts.ts";
-import type { Piece } from "../../../src/models/model.ts";
+import { AnswerParts } from "../../src/models/answer-parts.ts";
+import type { Piece } from "../../src/models/model.ts";
 
 const MARKS = { prefix: "<think>", suffix: "</think>", open: false };
 

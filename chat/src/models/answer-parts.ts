@@ -1,5 +1,5 @@
-import type { Piece } from "../model.ts";
-import { TextSearch } from "../text-search.ts";
+import type { Piece } from "./model.ts";
+import { TextSearch } from "./text-search.ts";
 
 /** How a model marks what it thinks, before it answers. */
 export interface ThoughtMarks {
