@@ -14,17 +14,24 @@ const [{ mkdtempSync, rmSync }, { tmpdir }, { join }, scripts] = await Promise.a
     import("./lib/say.mjs"),
     import("./lib/summary.mjs"),
     import("./lib/tools.mjs"),
+    import("./lib/transformers.mjs"),
   ]).then((modules) => Object.assign({}, ...modules)),
 ]);
-const { CommandFailed, findTools, hasLlama, installLlama, prepare, readIfThere, root, run } = scripts;
-const { runScript, step, summarise } = scripts;
+const { CommandFailed, findTools, hasLlama, hasTransformers, installLlama, installTransformers } = scripts;
+const { prepare, readIfThere, root, run, runScript, step, summarise } = scripts;
 
-/** Where it cannot be installed, the tests that need it are skipped. */
-async function prepareLlama() {
-  if (hasLlama()) return;
-  await step("Installing node-llama-cpp", () => installLlama()).catch((error) =>
-    process.stderr.write(`${error.message}: the tests of GGUF files are skipped\n`),
-  );
+/** Where they cannot be installed, the tests that need them are skipped. */
+async function prepareModels() {
+  const optional = [
+    { name: "node-llama-cpp", has: hasLlama, install: installLlama, tests: "GGUF files" },
+    { name: "transformers.js", has: hasTransformers, install: installTransformers, tests: "ONNX models" },
+  ];
+  for (const { name, has, install, tests } of optional) {
+    if (has()) continue;
+    await step(`Installing ${name}`, () => install()).catch((error) =>
+      process.stderr.write(`${error.message}: the tests of ${tests} are skipped\n`),
+    );
+  }
 }
 
 /** Runs vitest; what it printed is on the screen already. Returns its exit code. */
@@ -45,7 +52,7 @@ await runScript(async () => {
   await prepare();
   // A run of a few tests takes what is there: it should not wait for a browser that it may not need.
   const tools = await findTools({ install: filters.length === 0 });
-  if (filters.length === 0) await prepareLlama();
+  if (filters.length === 0) await prepareModels();
   const folder = mkdtempSync(join(tmpdir(), "tsunicorn-test-"));
   try {
     const path = join(folder, "report.json");

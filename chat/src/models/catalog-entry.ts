@@ -5,7 +5,7 @@ export interface CatalogModel {
   readonly name: string;
   /** The dirty app that runs it, as in the setting `dirtyApps`. */
   readonly app: string;
-  /** What its app runs, where it is one of the chat's own: a file, or an upstream's name for it. */
+  /** What its app runs, where it is one of the chat's own: a file, a folder, or an upstream's name for it. */
   readonly source?: ModelSource;
   /** How many workers it has, where it is one of the chat's own and its entry says so. */
   readonly workers?: number;
@@ -13,8 +13,8 @@ export interface CatalogModel {
 
 /** What one of the chat's own apps is to run. */
 export interface ModelSource {
-  readonly kind: "simulated" | "llama" | "openai";
-  /** The file's absolute path, or the upstream's name; empty where there is nothing to say. */
+  readonly kind: "simulated" | "llama" | "transformers" | "openai";
+  /** The file's or folder's absolute path, or the upstream's name; empty where there is nothing to say. */
   readonly of: string;
 }
 
@@ -32,6 +32,13 @@ interface Kind {
 const KINDS: readonly Kind[] = [
   { kind: "simulated", file: "./chat-app.ts", className: "ChatApp" },
   { kind: "llama", file: "./models/llama-app.ts", className: "LlamaApp", of: "FILE.gguf", isPath: true },
+  {
+    kind: "transformers",
+    file: "./models/transformers-app.ts",
+    className: "TransformersApp",
+    of: "FOLDER",
+    isPath: true,
+  },
   { kind: "openai", file: "./models/openai-app.ts", className: "OpenAiApp", of: "MODEL" },
 ];
 
@@ -97,6 +104,7 @@ function parseSource(
 
 function nameOf({ kind, of }: ModelSource): string {
   if (of === "") return kind;
+  if (kind === "transformers") return path.basename(of);
   return kind === "llama" ? path.basename(of, ".gguf") : of;
 }
 

@@ -1,3 +1,4 @@
+import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import {
@@ -11,6 +12,11 @@ import { answerTo } from "../../src/models/answers.ts";
 import { HAS_LLAMA, NO_LLAMA, TinyLlama } from "../models/llama/tiny-llama.ts";
 import { SAYS } from "../models/llama/tiny-model.ts";
 import { FakeUpstream, refuse } from "../models/openai/fake-upstream.ts";
+import {
+  HAS_TRANSFORMERS,
+  NO_TRANSFORMERS,
+  TinyTransformers,
+} from "../models/transformers/tiny-transformers.ts";
 import { post, textOf } from "./http-client.ts";
 
 const SCRIPT = fileURLToPath(new URL("../../bin/chat.mjs", import.meta.url));
@@ -23,7 +29,7 @@ const CLOSE = { headers: { connection: "close" } };
 let server: RunningServer | undefined;
 let folder: string | undefined;
 let upstream: FakeUpstream | undefined;
-let tiny: TinyLlama | undefined;
+let tiny: TinyLlama | TinyTransformers | undefined;
 
 /** Starts the chat as npm start does, once all is built. */
 async function start(args: readonly string[], env: Record<string, string> = {}, until?: string) {
@@ -35,6 +41,7 @@ async function start(args: readonly string[], env: Record<string, string> = {}, 
       CHAT_TOKEN_DELAY_MS: "0",
       CHAT_LLAMA_GPU: "off",
       CHAT_LLAMA_THREADS: "1",
+      CHAT_TRANSFORMERS_THREADS: "1",
       OPENAI_API_KEY: "",
       ...env,
     },
@@ -114,6 +121,25 @@ describe("chat --model", () => {
     ]);
   });
 
+  it("serves ONNX models, several answers at once", async ({ skip }) => {
+    if (!HAS_TRANSFORMERS) skip(NO_TRANSFORMERS);
+    tiny = new TinyTransformers();
+    const { url, log } = await start(["--model", `onnx=transformers:${tiny.folder}`]);
+    expect(await modelsOf(url)).toEqual(["onnx"]);
+    const greedy = { model: "onnx", temperature: 0, messages: [{ role: "user", content: "hello" }] };
+    const asked = Array.from({ length: 6 }, () => post(`${url}/v1/chat/completions`, greedy));
+    for (const { text } of await Promise.all(asked)) {
+      expect(JSON.parse(text)).toMatchObject({
+        choices: [{ message: { content: SAYS }, finish_reason: "stop" }],
+        usage: { completion_tokens: 48 },
+      });
+    }
+    expect(log()).toContain(`${path.basename(tiny.folder)} is loaded, for answers of 2048 tokens each`);
+    expect((await readyApps(url)).map((app) => app.replace(/^.*\//, ""))).toEqual([
+      "transformers-app?onnx:TransformersApp",
+    ]);
+  });
+
   it("puts an OpenAI-compatible API behind the chat, and tells clients nothing of its errors", async () => {
     upstream = new FakeUpstream();
     const args = ["--model", "openai:gpt-4o", "--openai-base-url", await upstream.start()];
@@ -135,6 +161,7 @@ describe("chat --model", () => {
     [["--model"], /--model needs a value/],
     [["--model", "gpt-9"], /CHAT_MODELS: no model "gpt-9" is built in; write simulated or llama:FILE\.gguf/],
     [["--model", "openai:gpt-4o"], /OPENAI_API_KEY is not set/],
+    [["--model", "transformers:./nowhere"], /there is no model in \/.*\/nowhere\. It is a folder with/],
     [["--model", "llama:./nowhere.gguf"], /there is no model at \/.*\/nowhere\.gguf/],
   ])("%j ends the start with the reason", async (args, reason) => {
     const { exited, log } = await start(args, {}, "");

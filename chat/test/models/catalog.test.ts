@@ -36,7 +36,7 @@ describe("CHAT_MODELS", () => {
 
   it("takes the chat's own models by kind, each an app of its own", () => {
     const { models } = parseModels(
-      "llama:./Tiny-1B.Q4.gguf,fast:8b=llama:/m/fast.gguf,two=simulated",
+      "llama:./Tiny-1B.Q4.gguf,fast:8b=llama:/m/fast.gguf,two=simulated,transformers:./SmolLM2-135M/",
       "/home/ann",
     );
     expect(models).toEqual([
@@ -51,6 +51,11 @@ describe("CHAT_MODELS", () => {
         source: { kind: "llama", of: "/m/fast.gguf" },
       },
       { name: "two", app: "./chat-app.ts?two:ChatApp", source: { kind: "simulated", of: "" } },
+      {
+        name: "SmolLM2-135M",
+        app: "./models/transformers-app.ts?SmolLM2-135M:TransformersApp",
+        source: { kind: "transformers", of: "/home/ann/SmolLM2-135M" },
+      },
     ]);
   });
 

@@ -1,0 +1,72 @@
+import type { Token } from "./package.ts";
+
+/** How the next token is chosen. */
+export interface Sampling {
+  /** 0 leaves nothing to chance. */
+  readonly temperature: number;
+  /** Only the likeliest that have this share of all together. */
+  readonly topP: number;
+  /** Only so many of the likeliest; 0 is all of them, as far as chance would ever find one. */
+  readonly topK: number;
+}
+
+/** More than chance ever looks at, and few enough to be sorted for each token. */
+const MOST_CANDIDATES = 1000;
+
+interface Candidate {
+  readonly token: Token;
+  readonly logit: number;
+}
+
+/** Chooses tokens: the likeliest, or by chance. */
+export class Sampler {
+  readonly #sampling: Sampling;
+  readonly #random: () => number;
+
+  /** @param random a number from 0 to below 1; one is drawn for each token that is left to chance. */
+  constructor(sampling: Sampling, random: () => number) {
+    this.#sampling = sampling;
+    this.#random = random;
+  }
+
+  /** Chooses one. @param logits how likely each token is, by its number. */
+  choose(logits: ArrayLike<number>): Token {
+    const { temperature, topP, topK } = this.#sampling;
+    if (temperature <= 0) return likeliest(logits, 1)[0]?.token ?? 0;
+    const candidates = likeliest(logits, topK > 0 ? Math.min(topK, MOST_CANDIDATES) : MOST_CANDIDATES);
+    const highest = candidates[0]?.logit ?? 0;
+    const weights = candidates.map(({ logit }) => Math.exp((logit - highest) / temperature));
+    const all = weights.reduce((sum, weight) => sum + weight, 0);
+    let kept = 0;
+    let sum = 0;
+    // The one that passes the share is in it too, so there is always one.
+    while (kept < weights.length && (kept === 0 || sum < topP * all)) sum += weights[kept++] ?? 0;
+    let left = this.#random() * sum;
+    const at = weights.slice(0, kept).findIndex((weight) => {
+      left -= weight;
+      return left < 0;
+    });
+    return candidates[at === -1 ? kept - 1 : at]?.token ?? 0;
+  }
+}
+
+/** The likeliest tokens, the likeliest first. */
+function likeliest(logits: ArrayLike<number>, count: number): Candidate[] {
+  const found: Candidate[] = [];
+  let least = Number.NEGATIVE_INFINITY;
+  for (let token = 0; token < logits.length; token++) {
+    const logit = logits[token] ?? least;
+    if (!(logit > least)) continue;
+    // Where it belongs among those that are sorted already.
+    let [low, high] = [0, found.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((found[middle]?.logit ?? logit) >= logit) low = middle + 1;
+      else high = middle;
+    }
+    found.splice(low, 0, { token, logit });
+    if (found.length > count) found.pop();
+    if (found.length === count) least = found[count - 1]?.logit ?? least;
+  }
+  return found;
+}
