@@ -4,9 +4,10 @@ import { AnswerParts } from "./answer-parts.ts";
 import type { Finish, GenerateRequest, Model, Piece } from "./model.ts";
 import { ModelError } from "./model-error.ts";
 import { readConversation, THINK } from "./transformers/conversation.ts";
-import { Decoder } from "./transformers/decoder.ts";
+import { Decoder, readsInSteps } from "./transformers/decoder.ts";
 import { type LoadedTransformers, loadTransformers } from "./transformers/loaded-model.ts";
 import type { Token } from "./transformers/package.ts";
+import { ReadShelf } from "./transformers/read-shelf.ts";
 import { Sampler } from "./transformers/sampler.ts";
 import type { TransformersSettings } from "./transformers/settings.ts";
 import { TokenText } from "./transformers/token-text.ts";
@@ -19,12 +20,14 @@ import { refuseUnsupported } from "./unsupported.ts";
 export class TransformersModel implements Model {
   readonly #loaded: LoadedTransformers;
   readonly #marks: ReadonlySet<Token>;
-  /** What still computes, also behind an answer that was cut off. */
+  readonly #shelf: ReadShelf;
+  /** What still computes behind an answer that is over. */
   readonly #busy = new Set<Promise<unknown>>();
   #closed = false;
 
-  private constructor(loaded: LoadedTransformers) {
+  private constructor(loaded: LoadedTransformers, answers: number) {
     this.#loaded = loaded;
+    this.#shelf = new ReadShelf(readsInSteps(loaded) ? answers : 0);
     const marks = Object.values(THINK).map((mark) => loaded.tokenizer.convert_tokens_to_ids(mark));
     this.#marks = new Set(marks.filter((token) => typeof token === "number"));
   }
@@ -37,7 +40,7 @@ export class TransformersModel implements Model {
    * @throws Error that says what is missing or wrong, and what to do about it.
    */
   static async load(settings: TransformersSettings, packages?: string): Promise<TransformersModel> {
-    return new TransformersModel(await loadTransformers(settings, packages));
+    return new TransformersModel(await loadTransformers(settings, packages), settings.answers);
   }
 
   async *stream(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<Piece, Finish, undefined> {
@@ -53,11 +56,11 @@ export class TransformersModel implements Model {
     const parts = new AnswerParts(raw ? undefined : { ...THINK, open: thinks }, stop, request.emitted);
     const text = new TokenText(tokenizer, tokens, raw ? new Set() : this.#marks);
     const sampler = this.#samplerFor(request, count);
-    const decoder = new Decoder(this.#loaded, tokens);
+    const decoder = new Decoder(this.#loaded, tokens, this.#shelf.take(tokens));
     const steps = new AbortableSteps(signal);
     try {
       while (count < maxTokens && promptTokens + count < contextSize) {
-        const token = sampler.choose(await steps.wait(this.#keepBusy(decoder.read(signal))));
+        const token = sampler.choose(await steps.wait(decoder.read(signal)));
         if (ends.has(token)) {
           yield* parts.end();
           return finish("stop");
@@ -71,6 +74,7 @@ export class TransformersModel implements Model {
       return finish("length");
     } finally {
       steps.end();
+      this.#release(decoder);
     }
   }
 
@@ -85,10 +89,13 @@ export class TransformersModel implements Model {
     await this.#loaded.model.dispose();
   }
 
-  #keepBusy<T>(work: Promise<T>): Promise<T> {
-    const settled: Promise<unknown> = Promise.allSettled([work]).then(() => this.#busy.delete(settled));
-    this.#busy.add(settled);
-    return work;
+  // The answer is over at once; what it has read is there for the next when the computation in progress is over.
+  #release(decoder: Decoder): void {
+    const released: Promise<unknown> = decoder.end().then((read) => {
+      this.#shelf.give(read);
+      this.#busy.delete(released);
+    });
+    this.#busy.add(released);
   }
 
   // What chance drew for the tokens that are there already it draws again, so that the rest is what it would have been.

@@ -5,7 +5,7 @@ import type { Message, Model, Piece } from "../../src/models/model.ts";
 import { Decoder } from "../../src/models/transformers/decoder.ts";
 import { loadTransformers } from "../../src/models/transformers/loaded-model.ts";
 import { importTransformersPackage } from "../../src/models/transformers/package.ts";
-import { transformersAnswers, transformersSettings } from "../../src/models/transformers/settings.ts";
+import { transformersSettings } from "../../src/models/transformers/settings.ts";
 import { TransformersModel } from "../../src/models/transformers.ts";
 import { describeModel, read, textOf } from "./contract.ts";
 import { SAYS } from "./llama/tiny-model.ts";
@@ -178,6 +178,22 @@ describe("an ONNX model", { timeout: LOAD_MS }, () => {
     expect((await ask(own, "hello")).finish.promptTokens).toBe("hello!".length);
   });
 
+  it("goes on with what it has read of a conversation", async ({ skip }) => {
+    if (!HAS_TRANSFORMERS) skip(NO_TRANSFORMERS);
+    const chat = await modelOf({});
+    const first = await ask(chat, "hello");
+    const messages: Message[] = [{ role: "user", content: "hello" }];
+    // The model ends its answer at once where it is given what it has read already, or not all of it.
+    for (const prompt of ["and then?", "and then?", "hello"]) {
+      messages.push({ role: "assistant", content: SAYS });
+      const next = await ask(chat, prompt, { messages });
+      expect(next.text).toBe(SAYS);
+      expect(next.finish.promptTokens).toBeGreaterThan(first.finish.promptTokens + 48);
+      messages.push({ role: "user", content: prompt });
+    }
+    expect((await ask(chat, "hello")).text).toBe(SAYS);
+  });
+
   it("reads a long prompt in steps, each token once, and no more of them once the reader has left", async ({
     skip,
   }) => {
@@ -197,15 +213,24 @@ describe("an ONNX model", { timeout: LOAD_MS }, () => {
       dispose: () => model.dispose(),
     };
     const tokens = Array.from({ length: 1000 }, (_, at) => at % 200);
-    const likely = await new Decoder({ ...loaded, model: watched }, tokens).read(
-      new AbortController().signal,
-    );
+    const { signal } = new AbortController();
+    const first = new Decoder({ ...loaded, model: watched }, tokens);
+    const likely = await first.read(signal);
     expect(ends[0]).toBe(128);
     expect(ends.at(-1)).toBe(1000);
     expect(ends).toEqual(ends.toSorted((a, b) => Number(a) - Number(b)));
     // The same as in one step: nothing was read twice, or left out.
-    const whole = await new Decoder(loaded, tokens.slice(-1)).read(new AbortController().signal);
-    expect(likely).toEqual(whole);
+    const last = new Decoder(loaded, tokens.slice(-1));
+    expect(likely).toEqual(await last.read(signal));
+
+    // What was read once is not read again.
+    const read = await first.end();
+    expect(read.tokens).toEqual(tokens);
+    ends.length = 0;
+    const next = new Decoder({ ...loaded, model: watched }, [...tokens, 7, 8, 9], read);
+    await next.read(signal);
+    expect(ends).toEqual([1003]);
+    expect((await next.end()).tokens).toHaveLength(1003);
 
     ends.length = 0;
     const controller = new AbortController();
@@ -213,6 +238,7 @@ describe("an ONNX model", { timeout: LOAD_MS }, () => {
     const decoder = new Decoder({ ...loaded, model: watched }, tokens);
     await expect(decoder.read(controller.signal)).rejects.toThrow("the reader left");
     expect(ends).toHaveLength(2);
+    expect((await decoder.end()).tokens).toEqual(tokens.slice(0, ends[1]));
   });
 
   it.for(["onnx/model_quantized.onnx", "model.onnx", "onnx/decoder_model_merged_q4.onnx"])(
@@ -261,19 +287,19 @@ describe("the settings of ONNX models", () => {
     expect(transformersSettings({}, "/m")).toEqual({
       folder: "/m",
       dtype: "auto",
+      answers: 4,
       contextSize: 8192,
       threads: 0,
     });
     expect(transformersSettings({ CHAT_TRANSFORMERS_DTYPE: "q4" }, "/m").dtype).toBe("q4");
-    expect(transformersAnswers({})).toBe(4);
   });
 
   it.each([
     [{ CHAT_TRANSFORMERS_DTYPE: "tiny" }, /CHAT_TRANSFORMERS_DTYPE must be auto, fp32, .*not "tiny"/],
+    [{ CHAT_TRANSFORMERS_ANSWERS: "0" }, /CHAT_TRANSFORMERS_ANSWERS must be .* from 1 to 256, not "0"/],
     [{ CHAT_TRANSFORMERS_CONTEXT: "big" }, /CHAT_TRANSFORMERS_CONTEXT must be a whole number .*not "big"/],
     [{ CHAT_TRANSFORMERS_THREADS: "-1" }, /CHAT_TRANSFORMERS_THREADS must be a whole number .*not "-1"/],
   ])("%j is refused", (env, reason) => {
     expect(() => transformersSettings(env, "/m")).toThrow(reason);
-    expect(() => transformersAnswers({ CHAT_TRANSFORMERS_ANSWERS: "0" })).toThrow("from 1 to 256");
   });
 });

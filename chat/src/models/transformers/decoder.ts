@@ -1,5 +1,6 @@
 import type { LoadedTransformers } from "./loaded-model.ts";
 import type { Cache, Tensor, Token } from "./package.ts";
+import type { ReadTokens } from "./read-shelf.ts";
 
 /** How long one computation over a prompt should take at most, since nothing ends it in its middle. */
 const STEP_MS = 200;
@@ -20,17 +21,30 @@ const ONE_TOKEN = {
   forced_eos_token_id: null,
 } as const;
 
+/**
+ * Whether a model can read tokens behind others, several at once. What it keeps beside attention may be kept wrongly
+ * then, and one that keeps nothing reads all of it each time.
+ */
+export function readsInSteps({ model }: LoadedTransformers): boolean {
+  const kept = model.sessions["model"]?.inputNames.filter((name) => name.startsWith("past")) ?? [];
+  return kept.length > 0 && kept.every((name) => name.startsWith("past_key_values."));
+}
+
 /** Reads tokens, and says how likely each is to come next. What it has read it keeps. */
 export class Decoder {
   readonly #loaded: LoadedTransformers;
   readonly #cache: Cache;
   readonly #tokens: Token[];
   #size = LEAST * 4;
+  #reading: Promise<unknown> = Promise.resolve();
 
-  /** @param tokens what is to be read: one at least. */
-  constructor(loaded: LoadedTransformers, tokens: readonly Token[]) {
+  /**
+   * @param tokens what is to be read: one at least.
+   * @param known what was read of their beginning; only for a model that can read in steps.
+   */
+  constructor(loaded: LoadedTransformers, tokens: readonly Token[], known?: ReadTokens) {
     this.#loaded = loaded;
-    this.#cache = new loaded.library.DynamicCache();
+    this.#cache = known?.cache ?? new loaded.library.DynamicCache();
     this.#tokens = [...tokens];
   }
 
@@ -40,33 +54,39 @@ export class Decoder {
   }
 
   /**
-   * Reads what was not read yet. A long prompt is read in steps, between which the process sees to all else.
+   * Reads what was not read yet. A long prompt is read in steps, between which the process sees to all else. Only one
+   * `read` may be in progress.
    *
    * @param signal ends it behind the step in progress.
    * @returns how likely each token is to come next, by its number.
    */
-  async read(signal: AbortSignal): Promise<ArrayLike<number>> {
-    if (this.#readsInSteps) {
-      for (let left = this.#left; left > this.#size; left = this.#left) {
-        const began = performance.now();
-        await this.#step(this.#tokens.length - left + this.#size);
-        signal.throwIfAborted();
-        const took = performance.now() - began;
-        if (took > STEP_MS) this.#size = Math.max(LEAST, Math.floor(this.#size / 2));
-        else if (took < STEP_MS / 2) this.#size *= 2;
-      }
+  read(signal: AbortSignal): Promise<ArrayLike<number>> {
+    const reading = this.#read(signal);
+    this.#reading = reading;
+    return reading;
+  }
+
+  /** Ends it. @returns what was read and may be gone on with, once the step in progress is over. It never rejects. */
+  async end(): Promise<ReadTokens> {
+    await Promise.allSettled([this.#reading]);
+    const known = readsInSteps(this.#loaded) ? this.#known : 0;
+    return { tokens: this.#tokens.slice(0, known), cache: this.#cache };
+  }
+
+  get #known(): number {
+    return this.#cache.get_seq_length();
+  }
+
+  async #read(signal: AbortSignal): Promise<ArrayLike<number>> {
+    while (readsInSteps(this.#loaded) && this.#tokens.length - this.#known > this.#size) {
+      const began = performance.now();
+      await this.#step(this.#known + this.#size);
+      signal.throwIfAborted();
+      const took = performance.now() - began;
+      if (took > STEP_MS) this.#size = Math.max(LEAST, Math.floor(this.#size / 2));
+      else if (took < STEP_MS / 2) this.#size *= 2;
     }
     return this.#step(this.#tokens.length);
-  }
-
-  get #left(): number {
-    return this.#tokens.length - this.#cache.get_seq_length();
-  }
-
-  // What models keep beside attention may be kept wrongly where several tokens are read behind others.
-  get #readsInSteps(): boolean {
-    const kept = this.#loaded.model.sessions["model"]?.inputNames.filter((name) => name.startsWith("past"));
-    return kept !== undefined && kept.length > 0 && kept.every((name) => name.startsWith("past_key_values."));
   }
 
   async #step(end: number): Promise<ArrayLike<number>> {

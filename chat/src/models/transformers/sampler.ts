@@ -29,13 +29,20 @@ export class Sampler {
     this.#random = random;
   }
 
-  /** Chooses one. @param logits how likely each token is, by its number. */
+  /**
+   * Chooses one.
+   *
+   * @param logits how likely each token is, by its number.
+   * @throws Error where none is, since the model's numbers went out of bounds.
+   */
   choose(logits: ArrayLike<number>): Token {
     const { temperature, topP, topK } = this.#sampling;
-    if (temperature <= 0) return likeliest(logits, 1)[0]?.token ?? 0;
-    const candidates = likeliest(logits, topK > 0 ? Math.min(topK, MOST_CANDIDATES) : MOST_CANDIDATES);
-    const highest = candidates[0]?.logit ?? 0;
-    const weights = candidates.map(({ logit }) => Math.exp((logit - highest) / temperature));
+    const most = topK > 0 ? Math.min(topK, MOST_CANDIDATES) : MOST_CANDIDATES;
+    const candidates = likeliest(logits, temperature > 0 ? most : 1);
+    const [first] = candidates;
+    if (first === undefined) throw new Error("the model computed nothing that is a number");
+    if (temperature <= 0) return first.token;
+    const weights = candidates.map(({ logit }) => Math.exp((logit - first.logit) / temperature));
     const all = weights.reduce((sum, weight) => sum + weight, 0);
     let kept = 0;
     let sum = 0;
@@ -46,7 +53,7 @@ export class Sampler {
       left -= weight;
       return left < 0;
     });
-    return candidates[at === -1 ? kept - 1 : at]?.token ?? 0;
+    return (candidates[at === -1 ? kept - 1 : at] ?? first).token;
   }
 }
 

@@ -21,6 +21,8 @@ export interface TransformersSettings {
   readonly folder: string;
   /** Which of the folder's files; `auto` is the first that is there. */
   readonly dtype: Dtype | "auto";
+  /** Answers that are made at once in one worker. */
+  readonly answers: number;
   /** The most tokens of one conversation; less where the model has room for less. */
   readonly contextSize: number;
   /** Threads that compute; 0 leaves it to ONNX Runtime. */
@@ -50,6 +52,7 @@ export function transformersSettings(env: NodeJS.ProcessEnv, folder: string): Tr
   return {
     folder,
     dtype,
+    answers: transformersAnswers(env),
     contextSize: wholeNumber(env, "CHAT_TRANSFORMERS_CONTEXT", 8192, 64, 10_000_000),
     threads: wholeNumber(env, "CHAT_TRANSFORMERS_THREADS", 0, 0, 1024),
   };

@@ -56,4 +56,9 @@ describe("the next token", () => {
   it("is there also where chance comes as near to 1 as it can", () => {
     expect(chosen([0.1, 0.2, 0.3], {}, 1 - Number.EPSILON / 2)).toBe(0);
   });
+
+  it("is none where the model computed no numbers", () => {
+    expect(() => chosen([Number.NaN, Number.NaN], {})).toThrow("nothing that is a number");
+    expect(chosen([Number.NaN, 3], { temperature: 0 })).toBe(1);
+  });
 });

@@ -26,7 +26,7 @@ export class TinyTransformers {
 
   /** How it is loaded. One thread: several that wait for each other take long where the machine is busy. */
   settings(contextSize = 2048): TransformersSettings {
-    return { folder: this.folder, dtype: "auto", contextSize, threads: 1 };
+    return { folder: this.folder, dtype: "auto", answers: 4, contextSize, threads: 1 };
   }
 
   load(contextSize?: number): Promise<TransformersModel> {
