@@ -420,12 +420,12 @@ export default async function serve(request, response) {
 
   test("is read on from the old worker after a reload, which then goes", async () => {
     server = await startPythonJobs(["Two"], [], { "main.mjs": main });
-    const [old = 0] = server.running.pids("dirty worker");
     const answer = ask(server.target, "/back");
-    await server.noted("back", "began");
+    const { pid: old } = await server.noted("back", "began");
     server.running.signal("SIGHUP");
     await server.running.logged("reloaded in ", 30_000);
     expect(JSON.parse((await answer).body)).toEqual({ seen: numbers(0, 30), again: numbers(25, 30) });
+    expect(server.notes("back")).toHaveLength(2);
     await eventually("the old one is gone", () => !isAlive(old), 40_000);
   });
 });
