@@ -43,7 +43,7 @@ export function blocks(text: string): Block[] {
 export function filesOf(text: string): Map<string, string> {
   const files = new Map<string, string>();
   for (const { language, text: code } of blocks(text)) {
-    const name = /^\/\/ ([\w.-]+\.ts)\n/.exec(code)?.[1];
+    const name = /^\/\/ ([\w.-]+\.ts)(?:, .*)?\n/.exec(code)?.[1];
     if (language === "ts" && name !== undefined) files.set(name, code);
   }
   return files;
