@@ -2,6 +2,7 @@ import { randomInt } from "node:crypto";
 import { AbortableSteps } from "./abortable-steps.ts";
 import { AnswerParts, type ThoughtMarks } from "./answer-parts.ts";
 import { readConversation } from "./llama/conversation.ts";
+import { Embedder } from "./llama/embedder.ts";
 import { GrammarDesk } from "./llama/grammar-desk.ts";
 import { type LoadedLlama, loadLlama } from "./llama/loaded-llama.ts";
 import type { ChatWrapper, Sampling, Sequence, Token } from "./llama/package.ts";
@@ -27,19 +28,21 @@ export class LlamaModel implements Model {
   readonly #loaded: LoadedLlama;
   readonly #pool: SequencePool;
   readonly #grammars: GrammarDesk;
+  readonly #embedder: Embedder;
   /** How conversations are written: without visible thoughts, and with them. */
   readonly #wrappers: readonly [ChatWrapper, ChatWrapper];
   /** What still computes, also behind an answer that was cut off. */
   readonly #busy = new Set<Promise<unknown>>();
   #closed = false;
 
-  private constructor(loaded: LoadedLlama) {
+  private constructor(loaded: LoadedLlama, settings: LlamaSettings) {
     const { library, model, context } = loaded;
     this.#loaded = loaded;
     this.#pool = new SequencePool(
       Array.from({ length: context.totalSequences }, () => context.getSequence()),
     );
     this.#grammars = new GrammarDesk(loaded);
+    this.#embedder = new Embedder(loaded, settings);
     const quiet = { customWrapperSettings: { qwen: { thoughts: "discourage" } } };
     this.#wrappers = [library.resolveChatWrapper(model, quiet), library.resolveChatWrapper(model)];
   }
@@ -51,7 +54,7 @@ export class LlamaModel implements Model {
    * @throws Error that says what is missing or wrong, and what to do about it.
    */
   static async load(settings: LlamaSettings, packages?: string): Promise<LlamaModel> {
-    return new LlamaModel(await loadLlama(settings, packages));
+    return new LlamaModel(await loadLlama(settings, packages), settings);
   }
 
   /** Answers that can be made at once. */
@@ -108,6 +111,11 @@ export class LlamaModel implements Model {
     }
   }
 
+  async embed(inputs: readonly string[], signal: AbortSignal): Promise<number[][]> {
+    if (this.#closed) throw new ModelError("closed", "the model was closed");
+    return this.#embedder.embed(inputs, signal);
+  }
+
   countTokens(text: string): number {
     return this.#loaded.model.tokenize(text).length;
   }
@@ -116,6 +124,7 @@ export class LlamaModel implements Model {
     this.#closed = true;
     // What was cut off still computes its token, in memory that must not go under it.
     while (this.#busy.size > 0) await Promise.all(this.#busy);
+    await this.#embedder.close();
     await this.#loaded.llama.dispose();
   }
 

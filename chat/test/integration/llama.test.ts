@@ -85,6 +85,21 @@ describe("a GGUF file's worker that is killed in mid-answer", () => {
   });
 });
 
+describe("a GGUF file", () => {
+  it("embeds on /v1", async ({ skip }) => {
+    if (!HAS_LLAMA) skip(NO_LLAMA);
+    const { status, text } = await post(`${chat.url}/v1/embeddings`, { input: ["waaa", "waab waac"] });
+    expect(status).toBe(200);
+    const { data, usage } = JSON.parse(text);
+    expect(data.map(({ embedding }: { embedding: number[] }) => Math.hypot(...embedding))).toEqual([
+      expect.closeTo(1, 5),
+      expect.closeTo(1, 5),
+    ]);
+    expect(data[0].embedding).not.toEqual(data[1].embedding);
+    expect(usage.prompt_tokens).toBeGreaterThan(2);
+  });
+});
+
 describe("a GGUF file's refusals", () => {
   it("are the user's to read, and no errors in the log", async ({ skip }) => {
     if (!HAS_LLAMA) skip(NO_LLAMA);

@@ -18,6 +18,8 @@ export interface ModelUnderTest {
   readonly concurrency: number;
   /** Whether chance has a part in its answers where the temperature is above 0. */
   readonly draws: boolean;
+  /** Whether it embeds texts. Default: it does not. */
+  readonly embeds?: boolean;
   /** The least number of tokens that it counts in a prompt of one word. Default: 1. */
   readonly leastPromptTokens?: number;
 }
@@ -57,7 +59,7 @@ export function textOf(pieces: readonly Piece[]): string {
 
 /** What each model must do, whatever it is. */
 export function describeModel(name: string, subject: ModelUnderTest): void {
-  const { prompt, answer, within, concurrency, draws, leastPromptTokens = 1 } = subject;
+  const { prompt, answer, within, concurrency, draws, embeds = false, leastPromptTokens = 1 } = subject;
   let model: Model;
 
   const ask = (options: GenerateOptions = {}, more: Partial<GenerateRequest> = {}) =>
@@ -197,6 +199,33 @@ export function describeModel(name: string, subject: ModelUnderTest): void {
       expect((await ask()).text).toBe(answer);
     });
 
+    // Not skipped: what has no embeddings has no `embed`, and ModelApp says so.
+    if (embeds) {
+      it("embeds texts: a vector of length 1 for each, the same for the same text, also among others", async () => {
+        const { signal } = new AbortController();
+        const [first = [], second = [], again] =
+          (await model.embed?.(["one", "two words", "one"], signal)) ?? [];
+        expect(first.length).toBeGreaterThan(0);
+        expect(second).toHaveLength(first.length);
+        expect(again).toEqual(first);
+        expect(Math.hypot(...second)).toBeCloseTo(1, 5);
+        expect(cosine(first, second)).toBeLessThan(0.999);
+        const others = await Promise.all(["two words", "one"].map((text) => model.embed?.([text], signal)));
+        expect(others).toEqual([[second], [first]]);
+        expect(getEventListeners(signal, "abort")).toEqual([]);
+      });
+
+      it("embeds nothing for a reader that has left, and for the next one all the same", async () => {
+        const reason = new Error("the reader left");
+        const controller = new AbortController();
+        const left = model.embed?.(["one", "two", "three"], controller.signal);
+        controller.abort(reason);
+        await expect(left).rejects.toBe(reason);
+        expect(await model.embed?.(["one"], new AbortController().signal)).toHaveLength(1);
+        expect((await ask()).text).toBe(answer);
+      });
+    }
+
     it("refuses tools that it does not have, in words for whoever asked, and goes on", async () => {
       const tools = [{ type: "function", function: { name: "look_up", parameters: {} } }];
       const refused = await ask({ tools }).catch((error: unknown) => error);
@@ -223,6 +252,10 @@ export function describeModel(name: string, subject: ModelUnderTest): void {
       LOAD_MS,
     );
   });
+}
+
+function cosine(a: readonly number[], b: readonly number[]): number {
+  return a.reduce((sum, value, at) => sum + value * (b[at] ?? 0), 0);
 }
 
 /** One after the other: a model makes only so many answers at once. */

@@ -20,6 +20,7 @@ if (HAS_LLAMA) {
     within: "harbour opens its",
     concurrency: 2,
     draws: true,
+    embeds: true,
     leastPromptTokens: 2,
     open: () => {
       file ??= new TinyLlama();
@@ -115,6 +116,18 @@ describe("a GGUF file", () => {
       ),
       details: { code: "context_length_exceeded" },
     });
+  });
+
+  it("refuses to embed what is too long, and says how much it can", async ({ skip }) => {
+    if (!HAS_LLAMA) skip(NO_LLAMA);
+    const { signal } = new AbortController();
+    await expect(model.embed(["short", "x y ".repeat(600)], signal)).rejects.toMatchObject({
+      name: "UnsupportedRequestError",
+      message: expect.stringMatching(/^The input has \d+ tokens\. This model can embed 511\.$/),
+      details: { code: "context_length_exceeded", param: "input" },
+    });
+    // As long as it can, and no failure of the model's.
+    expect(await model.embed(["x ".repeat(240)], signal)).toHaveLength(1);
   });
 
   it("ends where there is no more room, and says that it is not whole", async ({ skip }) => {

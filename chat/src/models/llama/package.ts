@@ -68,6 +68,13 @@ export interface Context {
   getSequence(): Sequence;
 }
 
+/** Memory for embedding one text. */
+export interface EmbeddingContext {
+  /** How many tokens a text is, with those that the model wants around it. */
+  calculateInputLength(input: string): number;
+  getEmbeddingFor(input: string): Promise<{ readonly vector: readonly number[] }>;
+}
+
 /** A loaded GGUF file. */
 export interface LoadedModel {
   readonly tokenizer: unknown;
@@ -80,6 +87,7 @@ export interface LoadedModel {
     contextSize: { max: number };
     threads?: number;
   }): Promise<Context>;
+  createEmbeddingContext(options: { contextSize: number; threads?: number }): Promise<EmbeddingContext>;
 }
 
 /** llama.cpp with one kind of hardware. */
