@@ -1,5 +1,8 @@
 import { sourceOf } from "./app-source.ts";
+import type { Model } from "./model.ts";
 import { ModelApp } from "./model-app.ts";
+import { Embedder } from "./transformers/embedder.ts";
+import { readModelFolder } from "./transformers/model-folder.ts";
 import { transformersAnswers, transformersSettings } from "./transformers/settings.ts";
 import { TransformersModel } from "./transformers.ts";
 
@@ -9,9 +12,9 @@ export class TransformersApp extends ModelApp {
     return transformersAnswers(process.env);
   }
 
-  override _load(): Promise<TransformersModel> {
-    return TransformersModel.load(
-      transformersSettings(process.env, sourceOf(import.meta.url, process.env).of),
-    );
+  override async _load(): Promise<Model> {
+    const settings = transformersSettings(process.env, sourceOf(import.meta.url, process.env).of);
+    const { embeds } = await readModelFolder(settings);
+    return embeds ? Embedder.load(settings) : TransformersModel.load(settings);
   }
 }

@@ -1,3 +1,4 @@
+import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
@@ -12,6 +13,7 @@ import { answerTo } from "../../src/models/answers.ts";
 import { HAS_LLAMA, NO_LLAMA, TinyLlama } from "../models/llama/tiny-llama.ts";
 import { SAYS } from "../models/llama/tiny-model.ts";
 import { FakeUpstream, refuse } from "../models/openai/fake-upstream.ts";
+import { writeTinyEncoder } from "../models/transformers/tiny-encoder.ts";
 import {
   HAS_TRANSFORMERS,
   NO_TRANSFORMERS,
@@ -121,11 +123,23 @@ describe("chat --model", () => {
     ]);
   });
 
-  it("serves ONNX models, several answers at once", async ({ skip }) => {
+  it("serves ONNX models: several answers at once, and embeddings", async ({ skip }) => {
     if (!HAS_TRANSFORMERS) skip(NO_TRANSFORMERS);
     tiny = new TinyTransformers();
-    const { url, log } = await start(["--model", `onnx=transformers:${tiny.folder}`]);
-    expect(await modelsOf(url)).toEqual(["onnx"]);
+    const encoder = path.join(tiny.folder, "encoder");
+    mkdirSync(encoder);
+    writeTinyEncoder(encoder);
+    const { url, log } = await start([
+      ...["--model", `onnx=transformers:${tiny.folder}`],
+      ...["--model", `transformers:${encoder}`],
+    ]);
+    expect(await modelsOf(url)).toEqual(["onnx", "encoder"]);
+    const embedded = await post(`${url}/v1/embeddings`, { model: "encoder", input: ["a", "bc"] });
+    expect(JSON.parse(embedded.text)).toMatchObject({
+      data: [{ embedding: [expect.any(Number), expect.any(Number)] }, { index: 1 }],
+      usage: { prompt_tokens: 3 },
+    });
+    expect((await post(`${url}/chat`, { prompt: "hello", model: "encoder" })).status).toBe(422);
     const greedy = { model: "onnx", temperature: 0, messages: [{ role: "user", content: "hello" }] };
     const asked = Array.from({ length: 6 }, () => post(`${url}/v1/chat/completions`, greedy));
     for (const { text } of await Promise.all(asked)) {
@@ -134,9 +148,10 @@ describe("chat --model", () => {
         usage: { completion_tokens: 48 },
       });
     }
-    expect(log()).toContain(`${path.basename(tiny.folder)} is loaded, for answers of 2048 tokens each`);
+    expect(log()).toContain(`${path.basename(tiny.folder)} is loaded, for 2048 tokens at once`);
     expect((await readyApps(url)).map((app) => app.replace(/^.*\//, ""))).toEqual([
       "transformers-app?onnx:TransformersApp",
+      "transformers-app?encoder:TransformersApp",
     ]);
   });
 

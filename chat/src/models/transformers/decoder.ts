@@ -91,14 +91,12 @@ export class Decoder {
 
   async #step(end: number): Promise<ArrayLike<number>> {
     const { library, model } = this.#loaded;
-    const tensor = (numbers: readonly number[]): Tensor =>
-      new library.Tensor("int64", BigInt64Array.from(numbers, BigInt), [1, numbers.length]);
-    const tokens = this.#tokens.slice(0, end);
+    const tensor = (numbers: BigInt64Array): Tensor => new library.Tensor("int64", numbers, [1, end]);
     let likely: ArrayLike<number | bigint> = [];
     await model.generate({
       ...ONE_TOKEN,
-      input_ids: tensor(tokens),
-      attention_mask: tensor(tokens.map(() => 1)),
+      input_ids: tensor(BigInt64Array.from(this.#tokens.slice(0, end), BigInt)),
+      attention_mask: tensor(new BigInt64Array(end).fill(1n)),
       past_key_values: this.#cache,
       logits_processor: [
         (_, logits) => {

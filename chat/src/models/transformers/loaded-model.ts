@@ -1,13 +1,6 @@
-import path from "node:path";
-import { getLogger } from "tsunicorn";
-import { readModelFolder } from "./model-folder.ts";
-import {
-  importTransformersPackage,
-  type TextModel,
-  type Token,
-  type Tokenizer,
-  type TransformersPackage,
-} from "./package.ts";
+import { fieldOf } from "./model-folder.ts";
+import { openModel } from "./open-model.ts";
+import type { TextModel, Token, Tokenizer, TransformersPackage } from "./package.ts";
 import type { TransformersSettings } from "./settings.ts";
 
 /** How a model chooses its tokens where a request does not say. */
@@ -41,7 +34,7 @@ const PLAIN_TEMPLATE =
   "{% for m in messages %}{{ m['role'] + ': ' + m['content'] + '\\n' }}{% endfor %}{{ 'assistant:' }}";
 
 /**
- * Loads an ONNX model, and tells the log how long it took.
+ * Loads an ONNX model that writes text.
  *
  * @param packages the folder in which @huggingface/transformers is looked for, where it is not beside the chat's other
  *   packages.
@@ -51,46 +44,14 @@ export async function loadTransformers(
   settings: TransformersSettings,
   packages?: string,
 ): Promise<LoadedTransformers> {
-  const { folder, threads } = settings;
-  const { subfolder, name, dtype, template } = await readModelFolder(settings);
-  const library = await importTransformersPackage(packages);
-  const log = getLogger();
-  const began = performance.now();
-  log.info(`loading ${path.basename(folder)} (${dtype})`);
-  try {
-    const tokenizer = await library.AutoTokenizer.from_pretrained(folder);
-    const model = await library.AutoModelForCausalLM.from_pretrained(folder, {
-      device: "cpu",
-      dtype,
-      subfolder,
-      model_file_name: name,
-      session_options: threads > 0 ? { intraOpNumThreads: threads } : {},
-    });
-    const contextSize = contextSizeOf(settings.contextSize, model, tokenizer);
-    const took = ((performance.now() - began) / 1000).toFixed(1);
-    log.info(
-      `${path.basename(folder)} is loaded, for answers of ${contextSize} tokens each, after ${took} s`,
-    );
-    return {
-      ...{ library, model, tokenizer, contextSize },
-      ends: endsOf(model, tokenizer),
-      defaults: defaultsOf(model.generation_config),
-      ...(tokenizer.chat_template === null && { template: template ?? PLAIN_TEMPLATE }),
-    };
-  } catch (error) {
-    throw new Error(`${folder} cannot be loaded: ${error instanceof Error ? error.message : error}`, {
-      cause: error,
-    });
-  }
-}
-
-function contextSizeOf(wanted: number, { config }: TextModel, tokenizer: Tokenizer): number {
-  const own = [config, fieldOf(config, "text_config")].flatMap((from) =>
-    ["max_position_embeddings", "n_positions"].map((key) => fieldOf(from, key)),
-  );
-  // A tokenizer that does not know says some number that nothing has, so the smallest is not always told.
-  const room = [...own, tokenizer.model_max_length].find((size) => typeof size === "number" && size >= 1);
-  return Math.min(wanted, Number(room ?? wanted));
+  const opened = await openModel(settings, (library) => library.AutoModelForCausalLM, packages);
+  const { library, model, tokenizer, contextSize, folder } = opened;
+  return {
+    ...{ library, model, tokenizer, contextSize },
+    ends: endsOf(model, tokenizer),
+    defaults: defaultsOf(model.generation_config),
+    ...(tokenizer.chat_template === null && { template: folder.template ?? PLAIN_TEMPLATE }),
+  };
 }
 
 function endsOf({ config, generation_config }: TextModel, tokenizer: Tokenizer): Set<Token> {
@@ -109,9 +70,4 @@ function defaultsOf(generation: unknown): Defaults {
     topP: number("top_p", TOP_P),
     topK: number("top_k", TOP_K),
   };
-}
-
-// Config files are whatever an exporter wrote.
-function fieldOf(from: unknown, key: string): unknown {
-  return typeof from === "object" && from !== null ? Reflect.get(from, key) : undefined;
 }

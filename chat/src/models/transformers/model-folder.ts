@@ -9,6 +9,8 @@ export interface ModelFolder {
   /** The graph's name, without what the numbers' kind adds to it. */
   readonly name: string;
   readonly dtype: Dtype;
+  /** Whether it embeds texts, and writes none. */
+  readonly embeds: boolean;
   /** The chat template, where it is in a file of its own. */
   readonly template?: string;
 }
@@ -34,16 +36,43 @@ export async function readModelFolder({ folder, dtype }: TransformersSettings): 
   if (missing.length > 0)
     throw new Error(`${folder} has no ${missing.join(" and no ")}, which belongs to every ONNX model`);
   const graph = await findGraph(folder, dtype);
+  const embeds = isEncoder(await readJson(path.join(folder, "config.json")));
   const template = there.includes("chat_template.jinja")
     ? await readFile(path.join(folder, "chat_template.jinja"), "utf8")
     : undefined;
-  return { ...graph, ...(template !== undefined && { template }) };
+  return { ...graph, embeds, ...(template !== undefined && { template }) };
+}
+
+/**
+ * Reads a JSON file, of which nothing is known.
+ *
+ * @throws Error that names the file.
+ */
+export async function readJson(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, "utf8"));
+  } catch (error) {
+    throw new Error(`${file} cannot be read: ${error instanceof Error ? error.message : error}`, {
+      cause: error,
+    });
+  }
+}
+
+/** A field of what an exporter wrote; undefined where there is none. */
+export function fieldOf(from: unknown, key: string): unknown {
+  return typeof from === "object" && from !== null ? Reflect.get(from, key) : undefined;
+}
+
+// A model without a head that chooses tokens, as `BertModel`; the name of GPT-2's with one ends in the same word.
+function isEncoder(config: unknown): boolean {
+  const [architecture] = [fieldOf(config, "architectures")].flat();
+  return typeof architecture === "string" && /(?<!LMHead)(Model|MaskedLM)$/.test(architecture);
 }
 
 async function findGraph(
   folder: string,
   wanted: TransformersSettings["dtype"],
-): Promise<Omit<ModelFolder, "template">> {
+): Promise<Pick<ModelFolder, "subfolder" | "name" | "dtype">> {
   const kinds = (Object.keys(DTYPES) as Dtype[]).filter((dtype) => wanted === "auto" || dtype === wanted);
   const seen: string[] = [];
   for (const subfolder of SUBFOLDERS) {

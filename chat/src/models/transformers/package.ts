@@ -63,23 +63,34 @@ export interface TextModel {
   dispose(): Promise<unknown>;
 }
 
+/** A loaded model that makes numbers of text. */
+export interface EncoderModel {
+  readonly config: unknown;
+  (inputs: { input_ids: Tensor; attention_mask: Tensor }): Promise<Readonly<Record<string, Tensor>>>;
+  dispose(): Promise<unknown>;
+}
+
+/** Loads models of one kind. */
+export interface ModelLoader<M> {
+  from_pretrained(
+    folder: string,
+    options: {
+      device: "cpu";
+      dtype: string;
+      subfolder: string;
+      model_file_name: string;
+      session_options: { intraOpNumThreads?: number };
+    },
+  ): Promise<M>;
+}
+
 /** What the chat uses of @huggingface/transformers. */
 export interface TransformersPackage {
   readonly env: { allowRemoteModels: boolean; useFSCache: boolean; useWasmCache: boolean; logLevel: number };
   readonly LogLevel: { readonly NONE: number };
   readonly AutoTokenizer: { from_pretrained(folder: string): Promise<Tokenizer> };
-  readonly AutoModelForCausalLM: {
-    from_pretrained(
-      folder: string,
-      options: {
-        device: "cpu";
-        dtype: string;
-        subfolder: string;
-        model_file_name: string;
-        session_options: { intraOpNumThreads?: number };
-      },
-    ): Promise<TextModel>;
-  };
+  readonly AutoModelForCausalLM: ModelLoader<TextModel>;
+  readonly AutoModel: ModelLoader<EncoderModel>;
   readonly Tensor: new (kind: "int64", data: BigInt64Array, dims: number[]) => Tensor;
   readonly DynamicCache: new () => Cache;
   readonly random: { readonly Random: new (seed: number) => { random(): number } };
@@ -119,7 +130,7 @@ export async function importTransformersPackage(
   return module;
 }
 
-const CLASSES = ["AutoTokenizer", "AutoModelForCausalLM", "Tensor", "DynamicCache"];
+const CLASSES = ["AutoTokenizer", "AutoModelForCausalLM", "AutoModel", "Tensor", "DynamicCache"];
 
 function isTransformersPackage(module: unknown): module is TransformersPackage {
   if (typeof module !== "object" || module === null) return false;
