@@ -1,4 +1,5 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import type { Message, Model, Piece } from "../../src/models/model.ts";
@@ -80,6 +81,25 @@ describe("an ONNX model", { timeout: LOAD_MS }, () => {
       const rest = await ask(model, "hello", { options, emitted });
       expect(textOf(emitted) + rest.text).toBe(whole.text);
     }
+  });
+
+  it("makes answers in turns, a token each", async ({ skip }) => {
+    if (!HAS_TRANSFORMERS) skip(NO_TRANSFORMERS);
+    const said = [0, 0, 0];
+    let most = 0;
+    await Promise.all(
+      said.map(async (_, at) => {
+        const request = { prompt: "hello", messages: [], thinking: false, emitted: [], options: GREEDY };
+        for await (const _piece of model.stream(request, new AbortController().signal)) {
+          said[at] = (said[at] ?? 0) + 1;
+          most = Math.max(most, Math.max(...said) - Math.min(...said));
+        }
+      }),
+    );
+    expect(new Set(said).size).toBe(1);
+    expect(said[0]).toBeGreaterThan(40);
+    // One that is two tokens for one character may be behind by that much more.
+    expect(most).toBeLessThanOrEqual(2);
   });
 
   it("goes on with a text as it stands, and begins one where there is none", async ({ skip }) => {
@@ -223,6 +243,14 @@ describe("an ONNX model", { timeout: LOAD_MS }, () => {
     const last = new Decoder(loaded, tokens.slice(-1));
     expect(likely).toEqual(await last.read(signal));
 
+    // A graph that could not is given all at once.
+    ends.length = 0;
+    const whole = {
+      model: { inputNames: [...(model.sessions["model"]?.inputNames ?? []), "use_cache_branch"] },
+    };
+    await new Decoder({ ...loaded, model: { ...watched, sessions: whole } }, tokens).read(signal);
+    expect(ends).toEqual([1000]);
+
     // What was read once is not read again.
     const read = await first.end();
     expect(read.tokens).toEqual(tokens);
@@ -269,9 +297,21 @@ describe("an ONNX model", { timeout: LOAD_MS }, () => {
     if (!HAS_TRANSFORMERS) skip(NO_TRANSFORMERS);
   });
 
-  it("says how to install what it needs", async () => {
+  it("says how to install what it needs, and why that does not run", async () => {
     await expect(importTransformersPackage("/nowhere")).rejects.toThrow(
       "@huggingface/transformers is not installed, and without it no ONNX model can be run. npm run transformers installs version 4.3.1",
+    );
+    const withPackage = (source: string) => {
+      const folder = mkdtempSync(path.join(tmpdir(), "tsuonnx-"));
+      onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+      const at = path.join(folder, "node_modules/@huggingface/transformers");
+      mkdirSync(at, { recursive: true });
+      writeFileSync(path.join(at, "index.js"), source);
+      return importTransformersPackage(folder);
+    };
+    await expect(withPackage("exports.old = true;")).rejects.toThrow("is not what this chat knows");
+    await expect(withPackage("throw new Error('no part for it');")).rejects.toThrow(
+      "@huggingface/transformers does not run on this machine: no part for it",
     );
   });
 });

@@ -23,11 +23,17 @@ const ONE_TOKEN = {
 
 /**
  * Whether a model can read tokens behind others, several at once. What it keeps beside attention may be kept wrongly
- * then, and one that keeps nothing reads all of it each time.
+ * then, so may all of it in graphs with a branch of their own for one token more; and one that keeps nothing reads all
+ * of it each time.
  */
 export function readsInSteps({ model }: LoadedTransformers): boolean {
-  const kept = model.sessions["model"]?.inputNames.filter((name) => name.startsWith("past")) ?? [];
-  return kept.length > 0 && kept.every((name) => name.startsWith("past_key_values."));
+  const inputs = model.sessions["model"]?.inputNames ?? [];
+  const kept = inputs.filter((name) => name.startsWith("past"));
+  return (
+    kept.length > 0 &&
+    kept.every((name) => name.startsWith("past_key_values.")) &&
+    !inputs.includes("use_cache_branch")
+  );
 }
 
 /** Reads tokens, and says how likely each is to come next. What it has read it keeps. */
@@ -36,6 +42,8 @@ export class Decoder {
   readonly #cache: Cache;
   readonly #tokens: Token[];
   #size = LEAST * 4;
+  /** How long the last computation took. */
+  #took = 0;
   #reading: Promise<unknown> = Promise.resolve();
 
   /**
@@ -79,17 +87,24 @@ export class Decoder {
 
   async #read(signal: AbortSignal): Promise<ArrayLike<number>> {
     while (readsInSteps(this.#loaded) && this.#tokens.length - this.#known > this.#size) {
-      const began = performance.now();
-      await this.#step(this.#known + this.#size);
-      signal.throwIfAborted();
-      const took = performance.now() - began;
-      if (took > STEP_MS) this.#size = Math.max(LEAST, Math.floor(this.#size / 2));
-      else if (took < STEP_MS / 2) this.#size *= 2;
+      await this.#step(this.#known + this.#size, signal);
+      if (this.#took > STEP_MS) this.#size = Math.max(LEAST, Math.floor(this.#size / 2));
+      else if (this.#took < STEP_MS / 2) this.#size *= 2;
     }
-    return this.#step(this.#tokens.length);
+    return this.#step(this.#tokens.length, signal);
   }
 
-  async #step(end: number): Promise<ArrayLike<number>> {
+  #step(end: number, signal: AbortSignal): Promise<ArrayLike<number>> {
+    return this.#loaded.turns.take(async () => {
+      signal.throwIfAborted();
+      const began = performance.now();
+      const likely = await this.#compute(end);
+      this.#took = performance.now() - began;
+      return likely;
+    });
+  }
+
+  async #compute(end: number): Promise<ArrayLike<number>> {
     const { library, model } = this.#loaded;
     const tensor = (numbers: BigInt64Array): Tensor => new library.Tensor("int64", numbers, [1, end]);
     let likely: ArrayLike<number | bigint> = [];

@@ -5,6 +5,7 @@ import { fieldOf, readJson } from "./model-folder.ts";
 import { type OpenedModel, openModel } from "./open-model.ts";
 import type { EncoderModel, Tensor, Token } from "./package.ts";
 import type { TransformersSettings } from "./settings.ts";
+import { Turns } from "./turns.ts";
 
 /** What of the numbers that a model makes of each token becomes those of the whole text. */
 type Pooling = "mean" | "first" | "last";
@@ -13,6 +14,7 @@ type Pooling = "mean" | "first" | "last";
 export class Embedder implements Model {
   readonly #opened: OpenedModel<EncoderModel>;
   readonly #pooling: Pooling;
+  readonly #turns = new Turns();
 
   private constructor(opened: OpenedModel<EncoderModel>, pooling: Pooling) {
     this.#opened = opened;
@@ -42,8 +44,11 @@ export class Embedder implements Model {
     const texts = inputs.map((input) => this.#read(input));
     const vectors: number[][] = [];
     for (const tokens of texts) {
-      signal.throwIfAborted();
-      vectors.push(await this.#embed(tokens));
+      const embed = () => {
+        signal.throwIfAborted();
+        return this.#embed(tokens);
+      };
+      vectors.push(await this.#turns.take(embed));
     }
     return vectors;
   }

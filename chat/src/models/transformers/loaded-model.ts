@@ -2,6 +2,7 @@ import { fieldOf } from "./model-folder.ts";
 import { openModel } from "./open-model.ts";
 import type { TextModel, Token, Tokenizer, TransformersPackage } from "./package.ts";
 import type { TransformersSettings } from "./settings.ts";
+import { Turns } from "./turns.ts";
 
 /** How a model chooses its tokens where a request does not say. */
 export interface Defaults {
@@ -17,6 +18,8 @@ export interface LoadedTransformers {
   readonly tokenizer: Tokenizer;
   /** The most tokens that it can read and write together. */
   readonly contextSize: number;
+  /** In which its answers are computed, since the runtime holds the event loop meanwhile. */
+  readonly turns: Turns;
   /** Tokens that end an answer. */
   readonly ends: ReadonlySet<Token>;
   readonly defaults: Defaults;
@@ -48,6 +51,7 @@ export async function loadTransformers(
   const { library, model, tokenizer, contextSize, folder } = opened;
   return {
     ...{ library, model, tokenizer, contextSize },
+    turns: new Turns(),
     ends: endsOf(model, tokenizer),
     defaults: defaultsOf(model.generation_config),
     ...(tokenizer.chat_template === null && { template: folder.template ?? PLAIN_TEMPLATE }),

@@ -104,7 +104,7 @@ export const INSTALL_COMMAND = "npm run transformers";
  * then reads local files only.
  *
  * @param folder where else to look.
- * @throws Error that says how to install it.
+ * @throws Error that says how to install it, or why it does not run.
  */
 export async function importTransformersPackage(
   folder: string = optionalFolder("transformers"),
@@ -115,7 +115,12 @@ export async function importTransformersPackage(
       `${NAME} is not installed, and without it no ONNX model can be run. ${INSTALL_COMMAND} installs version ${TRANSFORMERS_VERSION}`,
     );
   }
-  const module: unknown = await import(pathToFileURL(file).href);
+  const module: unknown = await import(pathToFileURL(file).href).catch((error: unknown) => {
+    throw new Error(
+      `${NAME} does not run on this machine: ${error instanceof Error ? error.message : error}`,
+      { cause: error },
+    );
+  });
   if (!isTransformersPackage(module)) {
     throw new Error(
       `the ${NAME} that is installed is not what this chat knows. ${INSTALL_COMMAND} installs version ${TRANSFORMERS_VERSION}`,

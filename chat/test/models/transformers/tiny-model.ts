@@ -91,6 +91,7 @@ function graphOf(said: readonly string[], { ids }: Vocabulary): OnnxGraph {
     inputs: [
       { name: "input_ids", kind: "int64", shape: ["batch_size", "sequence_length"] },
       { name: "attention_mask", kind: "int64", shape: ["batch_size", "total_sequence_length"] },
+      { name: "position_ids", kind: "int64", shape: ["batch_size", "sequence_length"] },
       past("past_key_values.0.key", "past_sequence_length"),
       past("past_key_values.0.value", "past_sequence_length"),
     ],
@@ -105,6 +106,7 @@ function graphOf(said: readonly string[], { ids }: Vocabulary): OnnxGraph {
       { name: "axes", kind: "int64", shape: [2], numbers: [1, 3] },
       { name: "one", kind: "int64", shape: [1], numbers: [1] },
       { name: "two", kind: "int64", shape: [1], numbers: [2] },
+      { name: "last", kind: "int64", shape: [1], numbers: [-1] },
     ],
     nodes: [
       { operator: "Gather", inputs: ["table", "input_ids"], output: "likely", attributes: { axis: 0 } },
@@ -117,13 +119,18 @@ function graphOf(said: readonly string[], { ids }: Vocabulary): OnnxGraph {
         output: `present.0.${name}`,
         attributes: { axis: 2 },
       })),
-      // Whoever loses what it read, or gives it twice, gets an answer that ends at once.
+      // Whoever loses what it read, gives it twice or gets a place wrong has an answer that ends at once.
       { operator: "Shape", inputs: ["attention_mask"], output: "mask_shape" },
       { operator: "Shape", inputs: ["present.0.key"], output: "kept_shape" },
       { operator: "Gather", inputs: ["mask_shape", "one"], output: "told", attributes: { axis: 0 } },
       { operator: "Gather", inputs: ["kept_shape", "two"], output: "known", attributes: { axis: 0 } },
+      { operator: "Gather", inputs: ["position_ids", "last"], output: "place", attributes: { axis: 1 } },
       { operator: "Sub", inputs: ["told", "known"], output: "missing" },
-      { operator: "Abs", inputs: ["missing"], output: "wrong" },
+      { operator: "Sub", inputs: ["known", "place"], output: "beyond" },
+      { operator: "Sub", inputs: ["beyond", "one"], output: "misplaced" },
+      { operator: "Abs", inputs: ["missing"], output: "wrong_count" },
+      { operator: "Abs", inputs: ["misplaced"], output: "wrong_place" },
+      { operator: "Add", inputs: ["wrong_count", "wrong_place"], output: "wrong" },
       { operator: "Cast", inputs: ["wrong"], output: "wrong_float", attributes: { to: 1 } },
       { operator: "Mul", inputs: ["wrong_float", "end"], output: "punished" },
       { operator: "Add", inputs: ["likely", "punished"], output: "logits" },
