@@ -3,11 +3,15 @@ import type { Page } from "playwright-core";
 import { describe, expect, it } from "vitest";
 import { ask } from "./support/chat.ts";
 import type { ChatPage } from "./support/chat-page.ts";
-import { pageSuite } from "./support/page-suite.ts";
+import { type LongestFrame, watchFrames } from "./support/frames.ts";
+import { type PageSuite, pageSuite, testModel } from "./support/page-suite.ts";
+import { SHAPES } from "./support/shapes.ts";
 import { waitFor } from "./support/wait.ts";
 
 const MAX_SCRIPT_BYTES = 300 * 1024;
 const MAX_FRAME_MS = 100;
+/** Where others take the processors from the page, frames are long by the clock: then its own work counts. */
+const MAX_WORK_MS = 60;
 const TOKENS = 20_000;
 const YEAR_S = 365 * 24 * 60 * 60;
 
@@ -98,60 +102,52 @@ describe("the first load of the chat page", () => {
   });
 });
 
+/** Waits until nothing more comes to the answer: React shows the end of a long one later than its figures. */
+async function settled(page: ChatPage): Promise<void> {
+  await page.answer.getByText(`${TOKENS.toLocaleString("en")} tokens`).waitFor();
+  let length = -1;
+  let since = Date.now();
+  await waitFor("the end of the answer on the page", async () => {
+    const now = await page.answer.evaluate((answer) => answer.textContent?.length ?? 0);
+    if (now !== length) since = Date.now();
+    length = now;
+    return Date.now() - since > 500;
+  });
+}
+
+/** Has an answer come at full speed, and expects that the page stays smooth and shows all of it. */
+async function expectSmooth(suite: PageSuite, prompt: string, whole: string): Promise<void> {
+  const longest: LongestFrame[] = [];
+  const isSmooth = (): boolean =>
+    longest.some(({ clock, work }) => clock <= MAX_FRAME_MS || work <= MAX_WORK_MS);
+  for (let run = 0; run < 3 && !isSmooth(); run++) {
+    const page = await suite.open();
+    const stop = await watchFrames(suite.browser, page.page);
+    await page.ask(prompt);
+    await settled(page);
+    longest.push(await stop());
+    expect(await page.copied()).toBe(whole);
+    await page.close();
+  }
+  const said = longest.map(({ clock, work }) => `${Math.round(clock)} ms, ${Math.round(work)} ms of work`);
+  console.log(`${prompt}: the longest frame of each run took ${said.join("; ")}`);
+  expect(isSmooth(), said.join("; ")).toBe(true);
+}
+
 describe("an answer of 20,000 tokens at full speed", () => {
   const suite = pageSuite({ CHAT_TOKEN_DELAY_MS: "0", CHAT_SIMULATED_TOKENS: String(TOKENS) });
 
-  /** Watches the frames of a page until the function that it returns is called. */
-  const watchFrames = async (page: ChatPage): Promise<() => Promise<number>> => {
-    await page.page.evaluate(() => {
-      const frames = { longest: 0, watched: true };
-      let before = performance.now();
-      const next = (): void => {
-        const now = performance.now();
-        frames.longest = Math.max(frames.longest, now - before);
-        before = now;
-        if (frames.watched) requestAnimationFrame(next);
-      };
-      requestAnimationFrame(next);
-      const stop = (): number => {
-        frames.watched = false;
-        return frames.longest;
-      };
-      Object.assign(window, { stopWatching: stop });
-    });
-    return () => page.page.evaluate<number>("window.stopWatching()");
-  };
-
-  /** Waits until nothing more comes to the answer: React shows the end of a long one later than its figures. */
-  const settled = async (page: ChatPage): Promise<void> => {
-    await page.answer.getByText(`${TOKENS.toLocaleString("en")} tokens`).waitFor();
-    let length = -1;
-    let since = Date.now();
-    await waitFor("the end of the answer on the page", async () => {
-      const now = await page.answer.evaluate((answer) => answer.textContent?.length ?? 0);
-      if (now !== length) since = Date.now();
-      length = now;
-      return Date.now() - since > 500;
-    });
-  };
-
   it.each(["explain", "code"])(
     `to “%s” leaves no frame longer than ${MAX_FRAME_MS} ms, and is whole`,
-    async (prompt) => {
-      const figures: number[] = [];
-      const best = (): number => Math.min(...figures, Number.POSITIVE_INFINITY);
-      // Whatever else runs on the machine makes a frame longer, never shorter.
-      for (let run = 0; run < 3 && best() > MAX_FRAME_MS; run++) {
-        const page = await suite.open();
-        const longestFrame = await watchFrames(page);
-        await page.ask(prompt);
-        await settled(page);
-        figures.push(await longestFrame());
-        expect(await page.copied()).toBe(await ask(suite.chat.url, prompt));
-        await page.close();
-      }
-      console.log(`${prompt}: the longest frame of each run took ${figures.map(Math.round).join(", ")} ms`);
-      expect(best()).toBeLessThanOrEqual(MAX_FRAME_MS);
-    },
+    async (prompt) => expectSmooth(suite, prompt, await ask(suite.chat.url, prompt)),
+  );
+});
+
+describe("an answer of 20,000 tokens that is one block of Markdown", () => {
+  const suite = pageSuite({ CHAT_MODELS: testModel("shapes", "shapes-app.ts", "ShapesApp") });
+
+  it.each(Object.entries(SHAPES))(
+    `(%s) leaves no frame longer than ${MAX_FRAME_MS} ms, and is whole`,
+    async (shape, tokens) => expectSmooth(suite, shape, tokens.join("")),
   );
 });

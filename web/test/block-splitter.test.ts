@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { parseMarkdownIntoBlocks } from "streamdown";
 import { describe, expect, it } from "vitest";
-import { createBlockSplitter, MAX_WHOLE } from "../src/thread/block-splitter.ts";
+import { createBlockSplitter, MAX_WHOLE } from "../src/markdown/block-splitter.ts";
 
 /** What the original makes of a text when it remembers nothing: an empty text takes its memory away. */
 function fromScratch(text: string): string[] {
@@ -17,6 +17,8 @@ const PIECES = [
   "  - nested",
   "* star\n\n  its second paragraph",
   "1. one\n2. two",
+  "- first\n- second\n- third\n- fourth\n- fifth\n- sixth\n- seventh\n- eighth",
+  "1. first\n\n   more\n2. second\n3. third\n   - within\n4. fourth\n5. fifth\n6. sixth\n7. seventh",
   "> quoted",
   "```ts\nconst a = 1;\n\nconst b = 2;\n```",
   "```",
@@ -50,7 +52,7 @@ describe("splitting Markdown into blocks while it grows", () => {
   it("gives what the original gives, after every token of any text", () => {
     fc.assert(
       fc.property(markdown, fc.integer({ min: 1, max: 12 }), (text, step) => {
-        const split = createBlockSplitter();
+        const split = createBlockSplitter(undefined, 30);
         for (let length = 0; length <= text.length + step - 1; length += step) {
           const part = text.slice(0, length);
           expect(split(part), JSON.stringify(part)).toEqual(fromScratch(part));
@@ -65,7 +67,7 @@ describe("splitting Markdown into blocks while it grows", () => {
       fc.property(
         fc.array(fc.tuple(markdown, fc.nat(200), fc.constantFrom("", "**", "`", "\n```")), { maxLength: 6 }),
         (parts) => {
-          const split = createBlockSplitter();
+          const split = createBlockSplitter(undefined, 30);
           for (const [text, cut, end] of parts) {
             const part = text.slice(0, cut) + end;
             expect(split(part), JSON.stringify(part)).toEqual(fromScratch(part));
@@ -89,6 +91,21 @@ describe("splitting Markdown into blocks while it grows", () => {
     }
     expect(read).toBeLessThan(10 * text.length);
     expect(split(text)).toHaveLength(500);
+  });
+
+  it("reads a long list again from one of its last items on", () => {
+    let read = 0;
+    const split = createBlockSplitter((text) => {
+      read += text.length;
+      return fromScratch(text);
+    });
+    let text = "";
+    for (let index = 0; index < 3000; index++) {
+      text += `- item ${index} with **some** words\n`;
+      if (index % 50 === 0) split(text);
+    }
+    expect(split(text)).toEqual([text]);
+    expect(read).toBeLessThan(10 * text.length);
   });
 
   it("never makes one block of a long text, even where footnotes would want it", () => {

@@ -10,12 +10,16 @@ import {
 import { type ExtraProps, useIsCodeFenceIncomplete } from "streamdown";
 import { Icon } from "../ui/icons.tsx";
 import { useCopied } from "../ui/use-copied.ts";
-import { highlight, knownHighlight } from "./highlighter.ts";
+import { type Highlight, highlight, knownHighlight } from "./highlighter.ts";
 
-/** The `pre` of an answer's Markdown: code with its language, a button that copies it, and colours once it is whole. */
+/** The `pre` of an answer's Markdown. */
 export function CodeBlock({ children }: ComponentProps<"pre"> & ExtraProps): JSX.Element {
-  const { code, language } = readCode(children);
-  const open = useIsCodeFenceIncomplete();
+  return <Code {...readCode(children)} open={useIsCodeFenceIncomplete()} />;
+}
+
+/** Code with its language, a button that copies it, and colours once it is whole. */
+export function Code(props: { code: string; language: string; open: boolean }): JSX.Element {
+  const { code, language, open } = props;
   const { state, copy } = useCopied();
   const label = { idle: "Copy", copied: "Copied", failed: "Not allowed" }[state];
   return (
@@ -37,8 +41,12 @@ export function CodeBlock({ children }: ComponentProps<"pre"> & ExtraProps): JSX
   );
 }
 
+/** So many lines get their colours within a frame; the others follow in the next ones. */
+const LINES_AT_ONCE = 150;
+
 const Coloured = memo(function Coloured({ code, language }: { code: string; language: string }): ReactNode {
   const [lines, setLines] = useState(() => knownHighlight(code, language));
+  const [count, setCount] = useState(LINES_AT_ONCE);
   useEffect(() => {
     let wanted = true;
     void highlight(code, language).then((found) => {
@@ -48,8 +56,22 @@ const Coloured = memo(function Coloured({ code, language }: { code: string; lang
       wanted = false;
     };
   }, [code, language]);
+  useEffect(() => {
+    if (lines === undefined || count >= lines.length) return;
+    const frame = requestAnimationFrame(() => setCount(count + LINES_AT_ONCE));
+    return () => cancelAnimationFrame(frame);
+  }, [lines, count]);
   if (lines === undefined) return code;
-  return lines.map((line, index) => (
+  const parts: ReactNode[] = [];
+  for (let start = 0; start < Math.min(count, lines.length); start += LINES_AT_ONCE) {
+    parts.push(<Lines key={start} lines={lines} start={start} />);
+  }
+  return [...parts, code.split("\n").slice(count).join("\n")];
+});
+
+const Lines = memo(function Lines(props: { lines: Highlight; start: number }): ReactNode {
+  const { lines, start } = props;
+  return lines.slice(start, start + LINES_AT_ONCE).map((line, index) => (
     // biome-ignore lint/suspicious/noArrayIndexKey: lines of finished code never move
     <span key={index}>
       {line.map(({ content, color }, at) => (
@@ -58,7 +80,7 @@ const Coloured = memo(function Coloured({ code, language }: { code: string; lang
           {content}
         </span>
       ))}
-      {index < lines.length - 1 && "\n"}
+      {start + index < lines.length - 1 && "\n"}
     </span>
   ));
 });

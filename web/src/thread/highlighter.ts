@@ -17,7 +17,8 @@ export interface HighlightAnswer {
   readonly lines: readonly (readonly CodePiece[])[] | undefined;
 }
 
-type Lines = NonNullable<HighlightAnswer["lines"]>;
+/** Coloured code: its lines. */
+export type Highlight = NonNullable<HighlightAnswer["lines"]>;
 
 /** Longer code stays plain: colouring it would cost a phone more than the colours are worth. */
 const MAX_CODE = 50_000;
@@ -27,14 +28,14 @@ const MAX_KNOWN = 200;
 /** A grammar that does not load is never heard of. */
 const WITHIN_MS = 60_000;
 
-const known = new Map<string, Lines>();
+const known = new Map<string, Highlight>();
 const waiting = new Map<number, (answer: HighlightAnswer["lines"]) => void>();
 /** Null once it has died: what comes then stays plain. */
 let worker: Worker | undefined | null;
 let lastId = 0;
 
 /** The colours of a code block that was highlighted before. */
-export function knownHighlight(code: string, language: string): Lines | undefined {
+export function knownHighlight(code: string, language: string): Highlight | undefined {
   return known.get(keyOf(code, language));
 }
 
@@ -42,7 +43,7 @@ export function knownHighlight(code: string, language: string): Lines | undefine
  * Colours finished code. The worker, its highlighter and the language's grammar are loaded when the first such
  * block comes. Without any of them the code just stays plain.
  */
-export async function highlight(code: string, language: string): Promise<Lines | undefined> {
+export async function highlight(code: string, language: string): Promise<Highlight | undefined> {
   if (language === "" || code.length > MAX_CODE) return undefined;
   const before = knownHighlight(code, language);
   if (before !== undefined) return before;

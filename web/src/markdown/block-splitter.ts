@@ -1,4 +1,5 @@
 import { parseMarkdownIntoBlocks } from "streamdown";
+import { cutLongBlock } from "./long-block.ts";
 
 /** Beyond this many characters an answer is never one block, whatever it holds: parsing it again would be seen. */
 export const MAX_WHOLE = 20_000;
@@ -14,8 +15,9 @@ type Split = (markdown: string) => string[];
  * Makes a function that splits Markdown into blocks as `split` does, and remembers what it saw last: while an
  * answer grows, only its end is read again. Blocks that did not change stay the same strings, so that they are not
  * rendered again either. (streamdown's own memory is lost whenever it closes an open `**` at the end for us.)
+ * @param longest a list with more characters than this is not read again from its beginning either
  */
-export function createBlockSplitter(split: Split = parseMarkdownIntoBlocks): Split {
+export function createBlockSplitter(split: Split = parseMarkdownIntoBlocks, longest?: number): Split {
   let blocks: string[] = [];
   return (markdown) => {
     if (markdown.includes("\r") || DEFINITION.test(markdown) || FOOTNOTE.test(markdown)) {
@@ -24,9 +26,20 @@ export function createBlockSplitter(split: Split = parseMarkdownIntoBlocks): Spl
     }
     const kept = unchanged(blocks, markdown);
     const rest = markdown.slice(kept.reduce((length, block) => length + block.length, 0));
-    blocks = [...kept, ...split(rest)];
+    const items = settledItems(blocks[kept.length], rest, longest);
+    const [first = "", ...others] = split(rest.slice(items.length));
+    blocks = [...kept, ...(items + first === "" ? [] : [items + first]), ...others];
     return blocks;
   };
+}
+
+/** The items of a long list that nothing can change any more: others came behind them. */
+function settledItems(block: string | undefined, markdown: string, longest: number | undefined): string {
+  const list = block === undefined ? undefined : cutLongBlock(block, longest);
+  if (list?.kind !== "list") return "";
+  const items = list.pieces.slice(0, -2).join("");
+  // Between two of these, streamdown joins whatever stands there.
+  return markdown.startsWith(items) && !items.includes("$$") ? items : "";
 }
 
 /**
