@@ -67,7 +67,10 @@ async function fromFastify(app: FastifyLike): Promise<WebApp> {
 }
 
 async function fromFetch(app: FetchLike): Promise<WebApp> {
-  const { toNodeHandler } = await import("srvx/node");
+  const { patchGlobalRequest, toNodeHandler } = await import("srvx/node");
+  // The requests that it gives are not Node's own. Without this `new Request(request)`, which middleware makes of
+  // one whose body it has read, would fail.
+  patchGlobalRequest();
   const handle = toNodeHandler(async (request) => {
     try {
       return await app.fetch(request);

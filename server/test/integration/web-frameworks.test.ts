@@ -176,6 +176,19 @@ test("an upgrade that a Fastify plugin takes reaches it", async () => {
   connection.leave();
 });
 
+test("an app with fetch makes a new Request of the one that it got, as Hono's middleware does", async () => {
+  const main = `
+    export default {
+      async fetch(request) {
+        const again = new Request(request, { body: (await request.text()).toUpperCase() });
+        return new Response([again.method, again.headers.get("x-mine"), await again.text()].join(" "));
+      },
+    };`;
+  const server = await start([], { args: ["main.mjs"], files: { "main.mjs": main } });
+  const asked = { method: "POST", headers: { "x-mine": "1" }, body: "hello" };
+  expect((await ask(server.target, "/", asked)).body).toBe("POST 1 HELLO");
+});
+
 describe("TypeScript", () => {
   const FILES = {
     "main.ts": `
