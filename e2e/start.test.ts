@@ -6,24 +6,9 @@ import { freePort } from "../server/test/integration/free-port.ts";
 import { ask } from "./support/chat.ts";
 import { Command, hasRegistry, repository, runCommand, untilReady } from "./support/command.ts";
 import { copyContext } from "./support/dockerfile.ts";
+import { survivors } from "./support/survivors.ts";
 
 const NOT_IN_A_CLONE = /(^|\/)(node_modules|dist|\.git|\.cache)(\/|$)/;
-
-/** Which of the processes that a server has told of are still there. */
-function survivors(output: string): string[] {
-  const children = [...output.matchAll(/((?:http|dirty) (?:worker|arbiter)) (\d+) is ready/g)];
-  expect(children.length).toBeGreaterThanOrEqual(3);
-  return children.filter(([, , pid]) => isThere(Number(pid))).map(([line]) => line);
-}
-
-function isThere(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 describe("a fresh clone", () => {
   let clone: string;

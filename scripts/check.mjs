@@ -26,6 +26,7 @@ const CHECKS = [
   ["Types of chaos", tsc("chaos")],
   ["Types of web", tsc("web")],
   ["Types of e2e", tsc("e2e")],
+  ["Types of examples", tsc("examples")],
   ["Lint and format", [join(root, "node_modules/@biomejs/biome/bin/biome"), "ci", `--colors=${colours}`]],
 ];
 

@@ -5,7 +5,9 @@ import { fileURLToPath } from "node:url";
 /** Absolute path of the repository. */
 export const repository: string = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../..");
 
-const FOLDERS_OF_PAGES = [".", "docs", "bench", "chaos", "server", "server/test/vectors"];
+const FOLDERS_OF_PAGES = [".", "docs", "bench", "chaos", "server", "server/test/vectors"].concat(
+  foldersIn("examples").map((name) => `examples/${name}`),
+);
 
 /** Every page of the documentation, by its path from the root. */
 export const pages: readonly string[] = FOLDERS_OF_PAGES.flatMap((folder) =>

@@ -1,0 +1,117 @@
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  DirtyDrainingError,
+  DirtyNoWorkersAvailableError,
+  DirtyQueueFullError,
+  DirtyQueueTimeoutError,
+  DirtyTimeoutError,
+} from "tsunicorn";
+import ts from "typescript";
+import { describe, expect, it } from "vitest";
+import { failureOf } from "../examples/express/failures.ts";
+import { Command, hasRegistry, repository, runCommand } from "./support/command.ts";
+import { exampleSuite, listeningUrl, readmeOf } from "./support/example-server.ts";
+import { commandsOf, filesOf, page, section } from "./support/examples.ts";
+import { waitFor } from "./support/wait.ts";
+
+const folder = join(repository, "examples");
+const names = readdirSync(folder).filter((name) => !name.includes("."));
+
+interface Manifest {
+  readonly dependencies: Record<string, string>;
+  readonly devDependencies: Record<string, string>;
+}
+
+const manifestOf = (name: string): Manifest => JSON.parse(page(`examples/${name}/package.json`));
+const sourcesOf = (name: string): string[] =>
+  readdirSync(join(folder, name)).filter((file) => file.endsWith(".ts"));
+
+describe("the examples", () => {
+  it("are the ones of the README's table", () => {
+    const linked = [...section("README.md", "Examples").matchAll(/\]\(examples\/([\w-]+)\)/g)];
+    expect(linked.map(([, name]) => name).sort()).toEqual([...names].sort());
+  });
+
+  it("have the README's own app, byte for byte", () => {
+    const files = filesOf(section("README.md", "Write your own"));
+    expect(sourcesOf("quick-start").sort()).toEqual([...files.keys()].sort());
+    for (const [name, text] of files) expect(page(`examples/quick-start/${name}`)).toBe(text);
+  });
+
+  it.for(names)("start with their name: %s", (name) => {
+    expect(commandsOf(readmeOf(name))[0]).toBe(`npm run example ${name}`);
+  });
+
+  it("are listed for whoever does not know their names", async () => {
+    const command = runCommand("npm", ["run", "example", "nothing"], { cwd: repository });
+    await expect(command).rejects.toThrow(`There is no example "nothing"`);
+    await expect(command).rejects.toThrow(`one of: ${[...names].sort().join(", ")}`);
+  });
+
+  it.for(names)("name what they import, in the versions that are tested here: %s", (name) => {
+    const { packages } = JSON.parse(page("package-lock.json"));
+    const { dependencies, devDependencies } = manifestOf(name);
+    for (const [dependency, version] of Object.entries({ ...dependencies, ...devDependencies })) {
+      const { link, resolved, version: installed } = packages[`node_modules/${dependency}`];
+      expect(version, dependency).toBe(link ? packages[resolved].version : installed);
+    }
+    const imported = sourcesOf(name)
+      .flatMap((file) => ts.preProcessFile(page(`examples/${name}/${file}`)).importedFiles)
+      .map(({ fileName }) => /^(@[^/]+\/)?[^/]+/.exec(fileName)?.[0] ?? "");
+    const packagesOf = imported.filter((from) => from !== "." && !from.startsWith("node:"));
+    expect(Object.keys(dependencies).sort()).toEqual([...new Set(packagesOf)].sort());
+  });
+
+  it("share what they have in common: each folder can be copied alone", () => {
+    for (const file of ["tsconfig.json", "failures.ts", "story-app.ts"]) {
+      const copies = names.filter((name) => readdirSync(join(folder, name)).includes(file));
+      const texts = copies.map((name) => readFileSync(join(folder, name, file), "utf8"));
+      expect(copies.length, file).toBeGreaterThan(1);
+      expect(new Set(texts).size, file).toBe(1);
+    }
+  });
+
+  it("give each failed call a status, and when to come back", () => {
+    const retry_after = 7;
+    const busy = new DirtyQueueFullError("full", { details: { retry_after } });
+    expect(failureOf(busy)).toMatchObject({ status: 429, retryAfter: 7 });
+    for (const type of [DirtyQueueTimeoutError, DirtyDrainingError, DirtyNoWorkersAvailableError]) {
+      expect(failureOf(new type("secret"))).toMatchObject({ status: 503, retryAfter: 1 });
+    }
+    expect(failureOf(new DirtyTimeoutError("secret"))).toEqual({
+      status: 504,
+      detail: "The answer took too long.",
+    });
+  });
+});
+
+describe("a copy of an example", () => {
+  it("is installed as its README says, checks its types, and serves", async ({ skip }) => {
+    const missing = !(await hasRegistry());
+    skip(missing, "the npm registry cannot be reached");
+    const copy = mkdtempSync(join(tmpdir(), "tsunicorn-copy-"));
+    let server: Command | undefined;
+    try {
+      const isInstalled = (path: string): boolean => /\/(node_modules|__pycache__)(\/|$)/.test(path);
+      cpSync(join(folder, "express"), copy, { recursive: true, filter: (path) => !isInstalled(path) });
+      await runCommand("npm", ["install", "--no-audit", "--no-fund", join(repository, "server")], {
+        cwd: copy,
+      });
+      await runCommand("npm", ["run", "check"], { cwd: copy });
+      const start = new Command("npm", ["start", "--", "--bind", "127.0.0.1:0"], { cwd: copy });
+      server = start;
+      await waitFor("the copy to listen", () => start.output.includes("listening on http"), 60_000);
+      const health = await fetch(`${listeningUrl(start.output)}/health`).then((response) => response.json());
+      expect(health).toEqual({ status: "ok" });
+      server.signalGroup("SIGTERM");
+      await server.ended;
+    } finally {
+      server?.clear();
+      rmSync(copy, { recursive: true, force: true });
+    }
+  });
+});
+
+exampleSuite("quick-start");

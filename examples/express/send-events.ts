@@ -1,0 +1,43 @@
+import { once } from "node:events";
+import type { ServerResponse } from "node:http";
+import { failureOf } from "./failures.ts";
+
+/** A stream of a dirty app, as `dirty<App>().action()` gives it. */
+interface Stream {
+  batches(): AsyncIterable<string[]>;
+}
+
+/**
+ * Sends a stream as server-sent events: each chunk as one `data:` line of JSON, then `event: end`. The stream ends when
+ * the client leaves, and waits while the client reads too slowly.
+ *
+ * The headers go out with the first chunk, so that a failure before it can still be a status; a later one is
+ * `event: failure`.
+ * @param open makes the call, with a signal that is aborted when the client leaves.
+ * @throws whatever the call fails with before its first chunk.
+ */
+export async function sendEvents(
+  response: ServerResponse,
+  open: (left: AbortSignal) => Stream,
+): Promise<void> {
+  const left = new AbortController();
+  response.on("close", () => left.abort());
+  const start = () => {
+    if (response.headersSent) return;
+    response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
+  };
+  try {
+    // All chunks that came together leave in one write.
+    for await (const chunks of open(left.signal).batches()) {
+      start();
+      const events = chunks.map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`);
+      if (!response.write(events.join(""))) await once(response, "drain", { signal: left.signal });
+    }
+    start();
+    response.end("event: end\ndata: {}\n\n");
+  } catch (error) {
+    if (left.signal.aborted) return; // nobody is there to be told
+    if (!response.headersSent) throw error;
+    response.end(`event: failure\ndata: ${JSON.stringify({ detail: failureOf(error).detail })}\n\n`);
+  }
+}
