@@ -1,0 +1,63 @@
+import { Readable } from "node:stream";
+import fastify, { type FastifyError, type FastifyReply } from "fastify";
+import type { DirtyStream } from "tsunicorn";
+import { failureOf } from "./failures.ts";
+import { markov } from "./markov.ts";
+
+const app = fastify();
+
+app.get("/health", async () => ({ status: "ok" }));
+
+interface Prompt {
+  prompt: string;
+  words: number;
+  seed?: number;
+}
+
+const PROMPT = {
+  type: "object",
+  required: ["prompt"],
+  properties: {
+    prompt: { type: "string", maxLength: 1000 },
+    words: { type: "integer", minimum: 1, maximum: 1000, default: 30 },
+    seed: { type: "integer" },
+  },
+};
+
+app.post<{ Body: Prompt }>("/generate", { schema: { body: PROMPT } }, (request, reply) => {
+  const { prompt, words, seed } = request.body;
+  return sendText(reply, (signal) => markov.with({ signal }).generate(prompt, words, seed));
+});
+
+app.post<{ Body: Prompt }>("/dictate", { schema: { body: PROMPT } }, (request, reply) => {
+  const { prompt, words, seed } = request.body;
+  return sendText(reply, (signal) => markov.with({ signal }).dictate(prompt, words, 0.2, seed));
+});
+
+app.get<{ Params: { word: string } }>("/followers/:word", (request) =>
+  markov.followers_of(request.params.word),
+);
+
+app.setErrorHandler<FastifyError>((error, _request, reply) => {
+  if (reply.raw.destroyed) return reply.send(); // nobody is there to be told
+  if (error.statusCode !== undefined && error.statusCode < 500) {
+    return reply.code(error.statusCode).send({ detail: error.message });
+  }
+  const { status, detail, retryAfter } = failureOf(error);
+  if (retryAfter !== undefined) reply.header("retry-after", retryAfter);
+  return reply.code(status).send({ detail });
+});
+
+// There is no app.listen(): the server has the sockets, and each of its HTTP workers serves this app.
+export default app;
+
+/**
+ * Sends a stream of text. Fastify reads on only while the client does; the headers go out with the first word, so that a
+ * failure before it can still be a status.
+ */
+function sendText(reply: FastifyReply, open: (left: AbortSignal) => DirtyStream<string>): FastifyReply {
+  const left = new AbortController();
+  reply.raw.on("close", () => left.abort());
+  reply.type("text/plain; charset=utf-8");
+  return reply.send(Readable.from(open(left.signal), { highWaterMark: 1 }));
+}
