@@ -1,0 +1,69 @@
+import fastify, { type FastifyError, type FastifyReply } from "fastify";
+import { dirty } from "tsunicorn";
+import type { Embedded, EmbeddingApp } from "./embedding-app.ts";
+import { failureOf } from "./failures.ts";
+
+const model = dirty<EmbeddingApp>("./embedding-app.ts:EmbeddingApp");
+
+/** Computes texts, unless the client has left before their batch begins. */
+async function embed(texts: string[], reply: FastifyReply): Promise<Embedded> {
+  const left = new AbortController();
+  reply.raw.on("close", () => left.abort());
+  return await model.with({ signal: left.signal }).embed(texts);
+}
+
+const app = fastify({ bodyLimit: 1024 * 1024 });
+
+const TEXT = { type: "string", maxLength: 10_000 };
+const TEXTS = { type: "array", items: TEXT, minItems: 1, maxItems: 64 };
+const TO_EMBED = { type: "object", required: ["texts"], properties: { texts: TEXTS } };
+const TO_RANK = { type: "object", required: ["query", "texts"], properties: { query: TEXT, texts: TEXTS } };
+
+app.get("/health", async () => ({ status: "ok" }));
+
+app.post<{ Body: { texts: string[] } }>("/embed", { schema: { body: TO_EMBED } }, async ({ body }, reply) => {
+  const embedded = await embed(body.texts, reply);
+  const vectors = vectorsOf(embedded).map((vector) => Array.from(vector, round));
+  return { dimensions: embedded.dimensions, vectors, together: embedded.together };
+});
+
+app.post<{ Body: { query: string; texts: string[] } }>(
+  "/rank",
+  { schema: { body: TO_RANK } },
+  async ({ body }, reply) => {
+    const [query, ...others] = vectorsOf(await embed([body.query, ...body.texts], reply));
+    const ranked = body.texts.map((text, index) => ({ text, score: similarity(query, others[index]) }));
+    return ranked.sort((a, b) => b.score - a.score);
+  },
+);
+
+app.setErrorHandler<FastifyError>((error, _request, reply) => {
+  if (reply.raw.destroyed) return reply.send(); // nobody is there to be told
+  if (error.statusCode !== undefined && error.statusCode < 500) {
+    return reply.code(error.statusCode).send({ detail: error.message });
+  }
+  const { status, detail, retryAfter } = failureOf(error);
+  if (retryAfter !== undefined) reply.header("retry-after", retryAfter);
+  return reply.code(status).send({ detail });
+});
+
+// There is no app.listen(): the server has the sockets, and each of its HTTP workers serves this app.
+export default app;
+
+/** Takes the vectors of an answer apart. */
+function vectorsOf({ vectors, dimensions }: Embedded): Float32Array[] {
+  // A copy: floats must begin at a multiple of four, and bytes that came over a socket may begin anywhere.
+  const floats = new Float32Array(new Uint8Array(vectors).buffer);
+  const rows = floats.length / dimensions;
+  return Array.from({ length: rows }, (_, row) => floats.subarray(row * dimensions, (row + 1) * dimensions));
+}
+
+/** The cosine of the angle between two vectors of length 1. */
+function similarity(a: Float32Array | undefined, b: Float32Array | undefined): number {
+  return round(a?.reduce((total, value, index) => total + value * (b?.[index] ?? 0), 0) ?? 0);
+}
+
+/** As many digits as anybody needs. */
+function round(value: number): number {
+  return Math.round(value * 10_000) / 10_000;
+}
