@@ -1,11 +1,17 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { PNG } from "pngjs";
 import { expect, it } from "vitest";
 import { NO_PYTHON, PYTHON } from "../server/test/python/python.ts";
+import { repository } from "./support/command.ts";
 import { type ExampleServer, exampleSuite } from "./support/example-server.ts";
 import { waitFor } from "./support/wait.ts";
 
 exampleSuite("python-model", modelTests, { env: { TSUNICORN_PYTHON: PYTHON }, missing: NO_PYTHON });
 
 exampleSuite("embeddings", embeddingTests);
+
+exampleSuite("images", imageTests);
 
 function modelTests(server: () => ExampleServer): void {
   it("says the words as they come, and stops when nobody reads on", async () => {
@@ -73,4 +79,71 @@ function embeddingTests(server: () => ExampleServer): void {
   ] as const)("refuses %s", async ([, body, status]) => {
     expect((await server().post("/embed", body)).status).toBe(status);
   });
+}
+
+function imageTests(server: () => ExampleServer): void {
+  const sample = readFileSync(join(repository, "examples/images/sample.png"));
+  const thumbnail = (body: Buffer | ReadableStream, query = ""): Promise<Response> =>
+    server().ask(`/thumbnail${query}`, { method: "POST", body, duplex: "half" } as RequestInit);
+  const read = async (response: Response): Promise<PNG> => {
+    expect(response.status).toBe(200);
+    return PNG.sync.read(Buffer.from(await response.arrayBuffer()));
+  };
+
+  it("wrote a thumbnail where the README's command said", () => {
+    const { width, height } = PNG.sync.read(readFileSync(join(server().folder, "thumbnail.png")));
+    expect({ width, height }).toEqual({ width: 160, height: 100 });
+  });
+
+  it("keeps the colours of an image, and one that is small enough", async () => {
+    const small = await read(await thumbnail(sample, "?width=64"));
+    expect({ width: small.width, height: small.height }).toEqual({ width: 64, height: 40 });
+    // In the middle of the moon.
+    expect([...small.data.subarray((9 * 64 + 47) * 4, (9 * 64 + 47) * 4 + 4)]).toEqual([250, 240, 210, 255]);
+    const same = await read(await thumbnail(sample, "?width=2000"));
+    expect(same.data.equals(PNG.sync.read(sample).data)).toBe(true);
+  });
+
+  it.for([
+    ["a broken image", sample.subarray(0, 3000), 422, "this PNG image is broken"],
+    ["nothing", Buffer.alloc(0), 422, "this is no PNG image"],
+    ["an image of too many pixels", bomb(100_000), 422, expect.stringContaining("too many pixels")],
+    ["more than 10 MiB", Buffer.alloc(11_000_000), 413, expect.stringContaining("larger than")],
+    ["more than 10 MiB, as it turns out", stream(11_000_000), 413, expect.stringContaining("larger than")],
+  ] as const)("refuses %s", async ([, body, status, detail]) => {
+    const response = await thumbnail(body);
+    expect(response.status).toBe(status);
+    expect(await response.json()).toEqual({ detail });
+    expect(server().log).not.toMatch(/"level":"error"/);
+  });
+
+  it("answers /health while its workers are all at work", async () => {
+    const large = PNG.sync.write(new PNG({ width: 4000, height: 4000 }), { filterType: 0, deflateLevel: 1 });
+    let working = true;
+    const thumbnails = Promise.all(Array.from({ length: 4 }, async () => read(await thumbnail(large))));
+    const ended = (): void => {
+      working = false;
+    };
+    thumbnails.then(ended, ended);
+    let answers = 0;
+    while (working) {
+      const response = await server().ask("/health", { signal: AbortSignal.timeout(5000) });
+      if (response.status === 200) answers++;
+    }
+    expect((await thumbnails).map(({ width }) => width)).toEqual([200, 200, 200, 200]);
+    // Four images of 16 million pixels on two workers: time for many answers.
+    expect(answers).toBeGreaterThan(20);
+  });
+
+  /** An image that says that it is large, and has nothing. */
+  function bomb(size: number): Buffer {
+    const bytes = Buffer.from(sample);
+    bytes.writeUInt32BE(size, 16);
+    bytes.writeUInt32BE(size, 20);
+    return bytes;
+  }
+
+  function stream(size: number): ReadableStream {
+    return new Blob([new Uint8Array(size)]).stream();
+  }
 }
