@@ -8,7 +8,7 @@ import { eventually, removeFolder, temporaryFolder } from "./harness.ts";
 import { JobServer } from "./jobs-app.ts";
 
 const PYTHON = process.env["PYTHON"] ?? "python3";
-const SCRIPT = fileURLToPath(new URL("gunicorn_client.py", import.meta.url));
+const SCRIPT = fileURLToPath(new URL("../python/gunicorn_client.py", import.meta.url));
 const NO_PYTHON = spawnSync(PYTHON, ["--version"]).status === 0 ? undefined : `${PYTHON} cannot be started`;
 
 const [RESPONSE, ERROR, CHUNK, END] = [2, 3, 4, 5];
@@ -53,6 +53,17 @@ class PythonClient {
     this.process.stdin?.write(`${JSON.stringify(step)}\n`);
   }
 
+  /** Sends one message that is no request, and waits for its answer. */
+  async question(message: Record<string, unknown>): Promise<unknown> {
+    const before = this.frames.length;
+    this.step({ send: [{ id: "77", ...message }] });
+    this.step({ read: 1 });
+    await this.came("the answer", () => this.frames.length > before);
+    const [frame] = this.frames.slice(before);
+    expect(frame).toMatchObject({ type: RESPONSE, id: "77", payload: { result: expect.anything() } });
+    return (frame?.payload as { result: unknown } | undefined)?.result;
+  }
+
   send(...requests: Asked[]): void {
     this.step({ send: requests.map((request) => ({ app: "app.mjs:Many", ...request })) });
   }
@@ -71,11 +82,15 @@ class PythonClient {
     this.send(...requests);
     this.step({ read: requests.length });
     const last = (frames: Frame[]) => frames.filter(({ type }) => type !== CHUNK).length;
-    await eventually("the answers", () => {
-      if (this.code !== undefined) throw new Error(`the client ended with ${this.code}: ${this.errors}`);
-      return last(this.frames.slice(before)) === requests.length;
-    });
+    await this.came("the answers", () => last(this.frames.slice(before)) === requests.length);
     return this.frames.slice(before);
+  }
+
+  private async came(what: string, condition: () => boolean): Promise<void> {
+    await eventually(what, () => {
+      if (this.code !== undefined) throw new Error(`the client ended with ${this.code}: ${this.errors}`);
+      return condition();
+    });
   }
 
   kill(): void {
@@ -92,7 +107,7 @@ beforeAll(async () => {
   if (NO_PYTHON !== undefined) return;
   folder = temporaryFolder();
   path = join(folder, "dirty.sock");
-  server = await JobServer.start(["Many", "One"], ["--dirty-bind", path]);
+  server = await JobServer.start(["Many", "One"], ["--dirty-bind", path, "--dirty-timeout", "5"]);
 });
 
 beforeEach(({ skip }) => {
@@ -209,6 +224,23 @@ describe("a client in Python", () => {
     expect(await client.ask({ id: "6", action: "add", args: [1, 1] })).toMatchObject([{ type: RESPONSE }]);
   });
 
+  test("is told what an error is about in the details that Gunicorn's errors have", async () => {
+    const client = connect();
+    const [failed] = await client.ask({ id: "1", action: "fails", args: ["no"] });
+    expect(failed?.payload).toEqual({
+      error: {
+        error_type: "DirtyAppError",
+        message: "no",
+        details: { app_path: "app:Many", action: "fails", error_class: "RangeError" },
+      },
+    });
+    const [late] = await client.ask({ id: "2", action: "work", args: [60_000] });
+    expect(late).toMatchObject({
+      type: ERROR,
+      payload: { error: { error_type: "DirtyTimeoutError", details: { timeout: 5 } } },
+    });
+  });
+
   test("has a worker's death told by its name, while nobody else waits for it", async () => {
     const client = connect();
     const frames = await client.ask({ id: "1", action: "tellsThenDies", args: [3] });
@@ -265,6 +297,49 @@ describe("a client in Python", () => {
     expect(frames).toMatchObject([{ type: RESPONSE, payload: { result: 2 } }]);
     expect(server.notes(id).map(({ what }) => what)).toEqual(["began", "settled"]);
     await busy;
+  });
+
+  test("asks for STATUS, and has MANAGE add and remove workers", async () => {
+    const client = connect();
+    const workers = async () => {
+      const status = (await client.question({ status: true })) as {
+        workers: { pid: number; age: number; apps: string[]; booted: boolean; last_heartbeat: number }[];
+      };
+      expect(status).toMatchObject({
+        arbiter_pid: server.running.pids("dirty arbiter")[0],
+        worker_count: status.workers.length,
+        apps: ["app:Many", "app:One"],
+      });
+      return status.workers;
+    };
+    const first = await eventually("the worker has registered", async () => {
+      const all = await workers();
+      return all.length === 1 ? all[0] : undefined;
+    });
+    expect(first).toMatchObject({ booted: true, age: expect.any(Number), apps: ["app:Many", "app:One"] });
+    expect(server.running.pids("dirty worker")).toEqual([first.pid]);
+    expect(await client.question({ manage: { op: 1, count: 2 } })).toMatchObject({
+      success: true,
+      operation: "add",
+      requested: 2,
+      spawned: 2,
+      target_workers: 3,
+    });
+    await eventually("three workers", async () => (await workers()).length === 3, 20_000);
+    expect(await client.question({ manage: { op: 2, count: 2 } })).toMatchObject({
+      success: true,
+      operation: "remove",
+      requested: 2,
+      removed: 2,
+      target_workers: 1,
+    });
+    await eventually("one worker again", async () => (await workers()).length === 1, 20_000);
+    // More than there are, and nothing is done.
+    expect(await client.question({ manage: { op: 2, count: 9 } })).toMatchObject({
+      success: true,
+      removed: 0,
+      reason: expect.stringContaining("there can be 1 to 1000"),
+    });
   });
 
   test("twenty of them at once each get their own answers", async () => {

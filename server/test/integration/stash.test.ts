@@ -9,7 +9,7 @@ import { eventually, isAlive, startServer, temporaryFolder } from "./harness.ts"
 import { ask } from "./http-tools.ts";
 
 const PYTHON = process.env["PYTHON"] ?? "python3";
-const SCRIPT = fileURLToPath(new URL("gunicorn_client.py", import.meta.url));
+const SCRIPT = fileURLToPath(new URL("../python/gunicorn_client.py", import.meta.url));
 const NO_PYTHON = spawnSync(PYTHON, ["--version"]).status === 0 ? undefined : `${PYTHON} cannot be started`;
 
 /** What uses the stash in HTTP workers and in dirty workers alike. */
@@ -281,7 +281,7 @@ test("a client that knows only Gunicorn's protocol uses the same tables", async 
     { op: PUT, table: "t", key: "null" },
   ];
   const steps = [
-    { send: asked.map((one, index) => ({ id: String(index), ...one })) },
+    { send: asked.map((one, index) => ({ id: String(index), stash: one })) },
     { read: asked.length },
   ];
   const { stdout, stderr } = spawnSync(PYTHON, ["-I", SCRIPT, String(path)], {
