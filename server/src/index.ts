@@ -6,7 +6,8 @@ export type { ExitedWorker, HookServer, Hooks, HookWorker, ServerWorker } from "
 export type { Settings, TsunicornConfig } from "./config/settings.ts";
 export { DirtyApp } from "./dirty/app.ts";
 export type { CallOptions, ResumeOptions } from "./dirty/call-options.ts";
-export { type DirtyAppStatus, DirtyClient, type DirtyStatus, getDirtyClient } from "./dirty/client.ts";
+export { DirtyClient, getDirtyClient } from "./dirty/client.ts";
+export type { DirtyAppStatus, DirtyStatus } from "./dirty/dirty-host.ts";
 export type { DirtyRequest } from "./dirty/request.ts";
 export {
   type Stash,

@@ -71,7 +71,7 @@ export class Arbiter {
     this.log = log;
     this.events = options.events ?? {};
     this.sockets = new ServerSockets(options.inherited ?? []);
-    this.dirtyArbiter = new Crew("dirty-arbiter", 1, settings);
+    this.dirtyArbiter = new Crew("dirty-arbiter", settings.dirtySocket === undefined ? 1 : 0, settings);
     this.generations = new Generations(settings, {
       appsChanged: () => this.dirtySide.configure(),
       committed: () => this.sockets.keep(this.settings.bind),
@@ -120,7 +120,10 @@ export class Arbiter {
   async start(): Promise<void> {
     this.folder = mkdtempSync(join(tmpdir(), "tsunicorn-"));
     try {
-      await this.sockets.openDirty(this.settings.dirtyBind ?? join(this.folder, "dirty.sock"));
+      const { dirtyBind, dirtySocket } = this.settings;
+      // What another server listens on is not this one's to bind.
+      if (dirtySocket === undefined)
+        await this.sockets.openDirty(dirtyBind ?? join(this.folder, "dirty.sock"));
       await this.sockets.open(this.settings.bind);
       await this.options.opened?.(this.folder);
     } catch (error) {

@@ -39,7 +39,7 @@ export class ChildStarter {
   start(crew: Crew, events: ChildEvents): Child {
     const { kind, settings, own } = crew;
     const { dirty } = this.sockets;
-    const dirtySocket = dirty?.file?.path ?? "";
+    const dirtySocket = dirty?.file?.path ?? settings.dirtySocket ?? "";
     const sockets = {
       "http-worker": this.sockets.of(settings.bind),
       "dirty-arbiter": [dirty],

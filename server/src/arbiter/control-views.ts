@@ -64,6 +64,7 @@ export class View {
     return {
       target: this.fleet.targets["dirty-worker"],
       failing: this.arbiterReport()?.failing ?? null,
+      gunicorn: this.fleet.settings.dirtySocket ?? null,
       arbiter:
         arbiter === undefined
           ? null
@@ -211,6 +212,11 @@ export class View {
 
   private knownArbiterReport(): DirtyArbiterReport {
     const report = this.arbiterReport();
+    const { dirtySocket } = this.fleet.settings;
+    if (dirtySocket !== undefined)
+      throw new Error(
+        `The dirty apps are in the Gunicorn at ${dirtySocket}, which shows them to nobody else.`,
+      );
     if (report === undefined)
       throw new Error("The dirty arbiter does not answer; if it is being replaced, try again.");
     return report;

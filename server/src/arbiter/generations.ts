@@ -1,4 +1,4 @@
-import { MOST_OWN_WORKERS, parseAppSpec } from "../config/app-spec.ts";
+import { type AppSpec, MOST_OWN_WORKERS, parseAppSpec } from "../config/app-spec.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Kind } from "../process/channel.ts";
 import { Crew } from "./crew.ts";
@@ -265,8 +265,8 @@ function isServing(generation: Generation): boolean {
 
 /** The crews of dirty workers that the settings ask for: one for the apps that share, and one for each other app. */
 function dirtySide(settings: Settings): Pick<Generation, "dirty" | "own"> {
-  const { dirtyApps, dirtyWorkers, dirtyOwnWorkers, chdir } = settings;
-  const specs = dirtyApps.map((spec) => parseAppSpec(spec, chdir));
+  const { dirtyWorkers, dirtyOwnWorkers } = settings;
+  const specs = ownApps(settings);
   const apart = specs.filter(({ language }) => dirtyOwnWorkers || language === "python");
   // Without an app they would have nothing to run.
   const target = apart.length < specs.length || specs.length === 0 ? dirtyWorkers : 0;
@@ -279,6 +279,11 @@ function dirtySide(settings: Settings): Pick<Generation, "dirty" | "own"> {
   };
 }
 
-function appsOf({ dirtyApps, chdir }: Settings): string[] {
-  return dirtyApps.map((spec) => parseAppSpec(spec, chdir).name);
+function appsOf(settings: Settings): string[] {
+  return ownApps(settings).map(({ name }) => name);
+}
+
+/** The apps that this server runs: with `dirtySocket` all of them are in Gunicorn. */
+function ownApps({ dirtyApps, dirtySocket, chdir }: Settings): AppSpec[] {
+  return dirtySocket === undefined ? dirtyApps.map((spec) => parseAppSpec(spec, chdir)) : [];
 }

@@ -37,6 +37,9 @@ export class Reloader {
     log.info("reloading: the config is read again");
     try {
       const settings = { ...(await this.parts.reread()) };
+      // It says what dirtyApps means, so the one cannot be taken without the other.
+      if (settings.dirtySocket !== this.parts.generations.current.settings.dirtySocket)
+        throw new Error("the setting dirtySocket has changed, and only a restart of the server changes it");
       for (const name of FIXED) this.keepFixed(settings, name);
       await sockets.open(settings.bind);
       return settings;

@@ -55,6 +55,8 @@ export class WorkerCount {
 
   private dirtyCrew(app: string | undefined): Crew {
     const { dirty, own, settings } = this.generations.current;
+    if (settings.dirtySocket !== undefined)
+      throw new Error("The dirty apps are in Gunicorn, and so are their workers.");
     const apps = settings.dirtyApps.map((spec) => parseAppSpec(spec, settings.chdir).name);
     if (apps.length === 0)
       throw new Error("There are no dirty apps, so there is nothing for dirty workers to do.");

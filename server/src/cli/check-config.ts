@@ -1,5 +1,5 @@
 import path from "node:path";
-import { AppSpecError, parseAppSpec, resolveAppFile } from "../config/app-spec.ts";
+import { AppSpecError, isGunicornsName, parseAppSpec, resolveAppFile } from "../config/app-spec.ts";
 import { ConfigError } from "../config/errors.ts";
 import type { LoadedConfig } from "../config/load.ts";
 
@@ -9,18 +9,19 @@ import type { LoadedConfig } from "../config/load.ts";
  * @throws {ConfigError} with every file that is missing.
  */
 export function checkAppFiles({ settings, cwd }: LoadedConfig): void {
-  const { app, chdir, dirtyApps } = settings;
+  const { app, chdir, dirtyApps, dirtySocket } = settings;
   const wanted = [
-    { name: "app", file: app },
-    // Where a module of Python's is found, only its interpreter knows.
-    ...dirtyApps.flatMap((spec) => {
+    { name: "app", file: app, more: "" },
+    // Where a module of Python's is found, only its interpreter knows; what Gunicorn has, only Gunicorn.
+    ...(dirtySocket === undefined ? dirtyApps : []).flatMap((spec) => {
       const { language, path: file } = parseAppSpec(spec, chdir);
-      return language === "node" ? [{ name: `dirtyApps: ${spec}`, file }] : [];
+      const more = isGunicornsName(spec) ? "; for an app of a Gunicorn, give dirtySocket too" : "";
+      return language === "node" ? [{ name: `dirtyApps: ${spec}`, file, more }] : [];
     }),
   ];
-  const problems = wanted.flatMap(({ name, file }) => {
+  const problems = wanted.flatMap(({ name, file, more }) => {
     const reason = missing(file, chdir);
-    return reason === undefined ? [] : [`${name}: ${reason}${hint(file, chdir, cwd)}`];
+    return reason === undefined ? [] : [`${name}: ${reason}${hint(file, chdir, cwd) || more}`];
   });
   if (problems.length > 0) throw new ConfigError(problems);
 }

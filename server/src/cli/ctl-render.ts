@@ -81,7 +81,8 @@ function renderWorkers(result: unknown, width: number): string {
 }
 
 function renderDirty(result: unknown, width: number): string {
-  const { arbiter, workers, failing } = row(result);
+  const { arbiter, workers, failing, gunicorn } = row(result);
+  if (typeof gunicorn === "string") return `The dirty apps are in the Gunicorn at ${gunicorn}.\n`;
   const columns: Column[] = [
     ...PROCESS,
     { head: "RUNNING", value: "running", right: true },
@@ -193,7 +194,8 @@ function restarts(value: unknown): string {
 
 function renderAll(result: unknown, width: number): string {
   const all = row(result);
-  const unknown = "The dirty arbiter does not answer.\n";
+  const isElsewhere = typeof row(all["dirty"])["gunicorn"] === "string";
+  const unknown = isElsewhere ? "Gunicorn's.\n" : "The dirty arbiter does not answer.\n";
   const known = (value: unknown, render: Renderer): string =>
     value === null ? unknown : render(value, width);
   const sections: [string, string][] = [

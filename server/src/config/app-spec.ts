@@ -83,6 +83,12 @@ export function isInPython(spec: string): boolean {
   return spec.startsWith(PYTHON);
 }
 
+/** Whether a spec can be how Gunicorn names an app: `module:Class`, the module's name dotted. */
+export function isGunicornsName(spec: string): boolean {
+  const [module = "", className = "", ...rest] = spec.split(":");
+  return rest.length === 0 && MODULE.test(module) && IDENTIFIER.test(className);
+}
+
 /**
  * Finds the file of a module: the path itself where it is a file, else the same name with each known
  * extension (js, mjs, cjs, ts, mts, cts). So a spec that says `.ts` also finds the built `.js`, and the other

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { isInPython, parseAppSpec } from "./app-spec.ts";
+import { isGunicornsName, isInPython, parseAppSpec } from "./app-spec.ts";
 import { MAX_SOCKET_PATH_BYTES, parseBindAddress } from "./bind-address.ts";
 import { describeSource } from "./layer.ts";
 import type { Resolved } from "./resolve.ts";
@@ -32,6 +32,32 @@ const RULES: readonly Rule[] = [
     find: ({ dirtyBind }) => (dirtyBind === undefined ? [] : tooLong(dirtyBind)),
   },
   {
+    about: "dirtySocket",
+    needs: ["dirtySocket"],
+    find: ({ dirtySocket }) => (dirtySocket === undefined ? [] : tooLong(dirtySocket)),
+  },
+  {
+    about: "dirtyBind",
+    needs: ["dirtyBind", "dirtySocket"],
+    find: ({ dirtyBind, dirtySocket }) =>
+      dirtyBind === undefined || dirtySocket === undefined
+        ? []
+        : ["there is nothing to bind: with dirtySocket the dirty arbiter is Gunicorn's"],
+  },
+  {
+    about: "dirtyApps",
+    needs: ["dirtyApps", "dirtySocket"],
+    find: ({ dirtyApps, dirtySocket }) =>
+      dirtySocket === undefined
+        ? []
+        : dirtyApps
+            .filter((spec) => !isGunicornsName(spec))
+            .map(
+              (spec) =>
+                `${JSON.stringify(spec)} is no app of a Gunicorn, as module:Class, and with dirtySocket this server runs none itself`,
+            ),
+  },
+  {
     about: "controlSocket",
     needs: ["controlSocket"],
     find: ({ controlSocket }) => (controlSocket === undefined ? [] : tooLong(controlSocket)),
@@ -51,8 +77,14 @@ const RULES: readonly Rule[] = [
   },
   {
     about: "dirtyWorkers",
-    needs: ["dirtyApps", "dirtyWorkers"],
-    find: ({ dirtyApps, dirtyWorkers }) => {
+    needs: ["dirtyApps", "dirtyWorkers", "dirtySocket"],
+    find: ({ dirtyApps, dirtyWorkers, dirtySocket }) => {
+      if (dirtySocket !== undefined)
+        return dirtyWorkers === 0
+          ? []
+          : [
+              `${dirtyWorkers} would have nothing to run, since with dirtySocket the dirty apps are in Gunicorn`,
+            ];
       // Those in Python have workers of their own.
       const inNode = dirtyApps.some((spec) => !isInPython(spec));
       if (inNode) return dirtyWorkers > 0 ? [] : ["0 leaves no worker to run the dirty apps"];

@@ -86,6 +86,7 @@ function addDefault<Name extends SettingName>(found: Found, name: Name, place: P
           configFile: place.configFile,
           app: found.app,
           dirtyApps: found.dirtyApps ?? [],
+          dirtySocket: found.dirtySocket,
           requestTimeout: found.requestTimeout ?? Number.POSITIVE_INFINITY,
         })
       : value;
@@ -127,7 +128,7 @@ function makePathsAbsolute(found: Found, chdirSource: Source | undefined, place:
   found.chdir = chdir;
   found.config = configFile;
   if (found.app !== undefined) found.app = path.resolve(chdir, found.app);
-  for (const name of ["dirtyBind", "controlSocket", "pidfile", "logFile"] as const) {
+  for (const name of ["dirtyBind", "dirtySocket", "controlSocket", "pidfile", "logFile"] as const) {
     const given = found[name];
     if (given !== undefined) found[name] = path.resolve(chdir, given);
   }

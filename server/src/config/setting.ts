@@ -11,6 +11,7 @@ export interface DefaultContext {
   readonly configFile: string | undefined;
   readonly app: string | undefined;
   readonly dirtyApps: readonly string[];
+  readonly dirtySocket: string | undefined;
   readonly requestTimeout: number;
 }
 
@@ -30,6 +31,8 @@ export interface Setting<Value> {
   readonly defaultText?: string;
   /** The flag's name without dashes, where it is not the setting's name in kebab-case. */
   readonly flag?: string;
+  /** The environment variable's name, where it is not `TSUNICORN_` and the setting's name in capitals. */
+  readonly variable?: string;
   /** The flag's short form. */
   readonly letter?: string;
   /** Given as an argument of the command, without a flag. */

@@ -187,7 +187,8 @@ const table = {
     metavar: "N",
     kind: "number",
     validator: wholeNumber(0, 1000),
-    default: ({ dirtyApps }) => (dirtyApps.some((spec) => !isInPython(spec)) ? 1 : 0),
+    default: ({ dirtyApps, dirtySocket }) =>
+      dirtySocket === undefined && dirtyApps.some((spec) => !isInPython(spec)) ? 1 : 0,
     defaultText: "1 with dirty apps that are not all in Python, else 0",
   }),
   dirtyOwnWorkers: setting<boolean>({
@@ -310,6 +311,18 @@ const table = {
     validator: socketPath(),
     default: undefined,
     defaultText: "in a private folder",
+  }),
+  dirtySocket: setting<string | undefined>({
+    section: "Dirty workers",
+    description:
+      "Path of the dirty arbiter's unix socket of a running Gunicorn, relative to chdir: its dirty apps are called, and this server runs none; dirtyApps then names those that it needs, as module:Class.",
+    metavar: "PATH",
+    kind: "text",
+    validator: socketPath(),
+    default: undefined,
+    defaultText: "none, the server runs its dirty apps itself",
+    // By the name that would be usual each child finds the dirty arbiter's socket.
+    variable: "TSUNICORN_GUNICORN_SOCKET",
   }),
 
   pidfile: setting<string | undefined>({

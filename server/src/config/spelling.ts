@@ -5,9 +5,11 @@ export function flagOf(name: SettingName): string {
   return settings[name].flag ?? name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-/** The environment variable of a setting: `TSUNICORN_` and its name in capitals. */
+/** The environment variable of a setting: `TSUNICORN_` and its name in capitals, or one of its own. */
 export function variableOf(name: SettingName): string {
-  return `TSUNICORN_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+  return (
+    settings[name].variable ?? `TSUNICORN_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
+  );
 }
 
 /** The default of a setting in words: the value itself where it is fixed. */

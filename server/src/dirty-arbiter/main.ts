@@ -2,11 +2,11 @@
  * Entry of the dirty arbiter. When the arbiter is gone it is the last one that looks after the others: it
  * waits the graceful timeout, kills what is still connected, and removes what the arbiter left behind.
  */
-import { rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Settings } from "../config/settings.ts";
 import { type Boot, onArbiterMessage, type ToChild, tellArbiter } from "../process/channel.ts";
 import { isRunning } from "../process/is-running.ts";
+import { removeLeftovers } from "../process/leftovers.ts";
 import { getLogger, reopenLogs, setUpLogger } from "../process/logger.ts";
 import { onParentGone } from "../process/parent-watch.ts";
 import { DirtyArbiter, type Limits } from "./dirty-arbiter.ts";
@@ -132,10 +132,7 @@ function outlive(): void {
     if (pids.size > 0 && Date.now() < until) return;
     clearInterval(timer);
     for (const pid of pids) kill(pid);
-    for (const { path, inode } of socketFiles) {
-      if (statSync(path, { throwIfNoEntry: false })?.ino === inode) rmSync(path, { force: true });
-    }
-    rmSync(folder, { recursive: true, force: true });
+    removeLeftovers(socketFiles, folder);
     process.exit(0);
   }, POLL_MS);
 }

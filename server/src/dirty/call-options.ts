@@ -10,7 +10,8 @@ export interface CallOptions {
   requestId?: string;
   /**
    * Makes the stream resumable under this id, from `createStreamId()`, a new one for each call. Leaving it only
-   * takes its reader away: the run goes on for `streamGrace` seconds, and `resume` reads it on.
+   * takes its reader away: the run goes on for `streamGrace` seconds, and `resume` reads it on. Where the app is a
+   * Gunicorn's it is an ordinary stream, which ends with its reader.
    */
   streamId?: string;
   /**

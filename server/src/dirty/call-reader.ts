@@ -10,6 +10,10 @@ export abstract class CallReader implements InboxOwner {
   protected readonly acceptance: Acceptance = new Acceptance();
   /** What was passed on and not told to the worker yet. */
   protected uncredited = 0;
+  /** Whether the action turned out to stream; undefined until that is known. */
+  streams: boolean | undefined;
+  /** Whether the caller waits for one result: such a run is never continued. */
+  awaited = false;
   private finished = false;
 
   constructor(options: CallOptions) {

@@ -67,10 +67,6 @@ export class Call extends CallReader implements PlaceListener, RunListener {
   private replayed: { waiting: object | undefined; ahead: number } | undefined;
   /** The reader is gone, and the call sees to it that the run begins all the same: until then. */
   private detachedUntil: number | undefined;
-  /** Whether the action turned out to stream; undefined until that is known. */
-  streams: boolean | undefined;
-  /** Whether the caller waits for one result: such a run is never continued. */
-  awaited = false;
 
   /** @param after for a call without target: how many chunks of the stream its reader has already. */
   constructor(context: CallContext, target: CallTarget | undefined, options: CallOptions, after = 0) {

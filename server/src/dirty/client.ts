@@ -2,34 +2,23 @@ import { parseAppSpec } from "../config/app-spec.ts";
 import { DirtyConnectionError } from "../protocol/errors.ts";
 import type { Hello } from "../protocol/messages.ts";
 import { ArbiterLink } from "./arbiter-link.ts";
-import type { CallContext } from "./call-context.ts";
+import { Call } from "./call.ts";
+import type { CallContext, CallTarget } from "./call-context.ts";
 import { type CallOptions, checkOptions, checkResumeOptions, type ResumeOptions } from "./call-options.ts";
+import type { CallReader } from "./call-reader.ts";
 import { DirtyCall } from "./dirty-call.ts";
+import type { DirtyHost, DirtyStatus } from "./dirty-host.ts";
 import { endStream } from "./end-stream.ts";
 import { StashLink } from "./stash-link.ts";
 import type { DirtyResult, DirtyStream } from "./types.ts";
 import { WorkerLinks } from "./worker-link.ts";
 
-/** An app and how many workers are ready to run it. */
-export interface DirtyAppStatus {
-  /** Canonical name, as `chat-app:ChatApp`. */
-  app: string;
-  workers: number;
-}
-
-/** What the dirty side looks like from this process, as last heard. */
-export interface DirtyStatus {
-  /** Whether every configured app has at least one worker that is ready. */
-  ready: boolean;
-  apps: DirtyAppStatus[];
-}
-
 /** The untyped client: apps and actions by name. `dirty<App>()` is the typed one. */
 export class DirtyClient {
-  private readonly host: ClientHost;
+  private readonly host: DirtyHost;
   private readonly options: CallOptions;
 
-  constructor(host: ClientHost, options: CallOptions = {}) {
+  constructor(host: DirtyHost, options: CallOptions = {}) {
     this.host = host;
     this.options = options;
   }
@@ -65,7 +54,7 @@ export class DirtyClient {
    */
   resume<T = unknown>(streamId: string, options: ResumeOptions = {}): DirtyStream<T> {
     const { after, ...rest } = checkResumeOptions(options);
-    const call = new DirtyCall(this.host.context, undefined, { ...rest, streamId }, after);
+    const call = new DirtyCall(this.host, undefined, { ...rest, streamId }, after);
     return call as unknown as DirtyStream<T>;
   }
 
@@ -75,7 +64,7 @@ export class DirtyClient {
    * @throws DirtyStreamNotFoundError or DirtyStreamGoneError as `resume` does.
    */
   cancel(streamId: string): Promise<void> {
-    return endStream(this.host.context, streamId);
+    return this.host.endStream(streamId);
   }
 
   /** What the dirty side looks like right now. It asks nobody, so it costs nothing. */
@@ -87,7 +76,7 @@ export class DirtyClient {
     // A name out of a request may be anything; sent as it is, it would end the connection for all calls.
     if (typeof action !== "string")
       throw new TypeError(`An action's name is a string, not a ${typeof action}.`);
-    return new DirtyCall(this.host.context, { app: canonicalName(app), action, args }, this.options);
+    return new DirtyCall(this.host, { app: this.host.nameOf(app), action, args }, this.options);
   }
 }
 
@@ -119,8 +108,8 @@ export interface ClientSettings {
   streamGrace?: number;
 }
 
-/** The connections behind all clients of a process. */
-export class ClientHost {
+/** The connections behind all clients of a process, to the server's own dirty side. */
+export class ClientHost implements DirtyHost {
   readonly context: CallContext;
   /** The connection for the stash. */
   readonly stash: StashLink;
@@ -144,17 +133,27 @@ export class ClientHost {
     };
   }
 
+  nameOf(spec: string): string {
+    return canonicalName(spec);
+  }
+
+  call(target: CallTarget | undefined, options: CallOptions, after?: number): CallReader {
+    return new Call(this.context, target, options, after);
+  }
+
+  endStream(streamId: string): Promise<void> {
+    return endStream(this.context, streamId);
+  }
+
   /** Connects to the dirty arbiter. */
   open(): void {
     this.arbiter.open();
   }
 
-  /** Waits until `status()` has something to say, but for `ms` at most. */
   heard(ms: number): Promise<void> {
     return this.arbiter.heard(ms);
   }
 
-  /** Closes every connection; runs that go on are cancelled by that. */
   close(): void {
     this.arbiter.close();
     this.workers.close();
@@ -168,12 +167,18 @@ export class ClientHost {
 }
 
 const KEY = Symbol.for("tsunicorn.dirty");
-const slot = globalThis as { [KEY]?: ClientHost };
+const slot = globalThis as { [KEY]?: DirtyHost };
 
 /** Makes this process's connections, once, before user code is loaded. */
 export function setUpDirtyClient(settings: ClientSettings): ClientHost {
-  slot[KEY] = new ClientHost(settings);
-  return slot[KEY];
+  const made = new ClientHost(settings);
+  useDirtyHost(made);
+  return made;
+}
+
+/** Has all clients of this process call through `host`. */
+export function useDirtyHost(host: DirtyHost): void {
+  slot[KEY] = host;
 }
 
 /**
@@ -188,7 +193,7 @@ export function getDirtyClient(): DirtyClient {
 }
 
 /** The connections of this process; for the typed client and the stash. */
-export function host(): ClientHost {
+export function host(): DirtyHost {
   const found = slot[KEY];
   if (found === undefined) {
     throw new DirtyConnectionError(

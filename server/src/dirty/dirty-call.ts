@@ -1,8 +1,9 @@
 import { getLogger } from "../process/logger.ts";
 import { DirtyError } from "../protocol/errors.ts";
-import { Call } from "./call.ts";
-import type { CallContext, CallTarget } from "./call-context.ts";
+import type { CallTarget } from "./call-context.ts";
 import type { CallOptions } from "./call-options.ts";
+import type { CallReader } from "./call-reader.ts";
+import type { DirtyHost } from "./dirty-host.ts";
 
 const UNUSED_AFTER_MS = 5000;
 
@@ -11,7 +12,7 @@ const UNUSED_AFTER_MS = 5000;
  * once, on its first use; later awaits share the result.
  */
 export class DirtyCall implements AsyncIterable<unknown> {
-  private readonly call: Call;
+  private readonly call: CallReader;
   private readonly label: string;
   private result: Promise<unknown> | undefined;
   private used = false;
@@ -21,8 +22,8 @@ export class DirtyCall implements AsyncIterable<unknown> {
    * @param target undefined to read the stream of `options.streamId` on.
    * @param after how many of its chunks are there already.
    */
-  constructor(context: CallContext, target: CallTarget | undefined, options: CallOptions, after?: number) {
-    this.call = new Call(context, target, options, after);
+  constructor(host: DirtyHost, target: CallTarget | undefined, options: CallOptions, after?: number) {
+    this.call = host.call(target, options, after);
     this.label = target === undefined ? "a resumed stream" : `${target.app} ${target.action}`;
     watch(this);
   }
@@ -122,10 +123,10 @@ export class DirtyCall implements AsyncIterable<unknown> {
 }
 
 class CallIterator<T> implements AsyncIterator<T, unknown> {
-  private readonly call: Call;
+  private readonly call: CallReader;
   readonly next: () => Promise<IteratorResult<T, unknown>>;
 
-  constructor(call: Call, next: () => Promise<IteratorResult<T, unknown>>) {
+  constructor(call: CallReader, next: () => Promise<IteratorResult<T, unknown>>) {
     this.call = call;
     this.next = next;
   }

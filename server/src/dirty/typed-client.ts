@@ -21,18 +21,23 @@ const NO_ACTIONS = new Set(["then", "catch", "finally", "toJSON"]);
  * @throws Error when the spec is none.
  */
 export function dirty<A extends DirtyApp>(spec: string): DirtyAppClient<A> {
-  return client(parseAppSpec(spec).name, {}) as DirtyAppClient<A>;
+  // Said now, and where the mistake is. Its name is up to the other side, which is known with the first call.
+  parseAppSpec(spec);
+  return client(spec, {}) as DirtyAppClient<A>;
 }
 
-function client(app: string, options: CallOptions): object {
-  const bind = (more: CallOptions): object => client(app, { ...options, ...checkOptions(more) });
+function client(spec: string, options: CallOptions): object {
+  const bind = (more: CallOptions): object => client(spec, { ...options, ...checkOptions(more) });
   return new Proxy(
     {},
     {
       get(_target, name) {
         if (typeof name === "symbol" || NO_ACTIONS.has(name)) return undefined;
         if (name === "with") return bind;
-        return (...args: unknown[]) => new DirtyCall(host().context, { app, action: name, args }, options);
+        return (...args: unknown[]) => {
+          const side = host();
+          return new DirtyCall(side, { app: side.nameOf(spec), action: name, args }, options);
+        };
       },
     },
   );

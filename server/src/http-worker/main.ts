@@ -2,9 +2,12 @@
  * Entry of an HTTP worker: loads the web app, serves it on the inherited sockets, and drains when the arbiter
  * says so or is gone.
  */
-import { setUpDirtyClient } from "../dirty/client.ts";
+import { setUpDirtyClient, useDirtyHost } from "../dirty/client.ts";
+import type { DirtyHost } from "../dirty/dirty-host.ts";
+import { GunicornHost } from "../dirty/gunicorn-host.ts";
 import { type Boot, onArbiterMessage, type ToChild, tellArbiter } from "../process/channel.ts";
 import { explain } from "../process/explain.ts";
+import { removeLeftovers } from "../process/leftovers.ts";
 import { reportLoadedFiles } from "../process/loaded-files.ts";
 import { getLogger, reopenLogs, setUpLogger } from "../process/logger.ts";
 import { onParentGone } from "../process/parent-watch.ts";
@@ -34,7 +37,11 @@ onArbiterMessage((message) => {
     setTimeout(() => process.exit(3), 50);
   });
 });
-onParentGone(() => void stop(true));
+onParentGone(() => {
+  // With the dirty side in Gunicorn there is no dirty arbiter to do it at last.
+  if (boot?.settings.dirtySocket !== undefined) removeLeftovers(boot.socketFiles, boot.folder);
+  void stop(true);
+});
 
 process.on("unhandledRejection", (error) => {
   getLogger().error({ err: error }, "a promise was rejected and nobody handled it");
@@ -58,7 +65,7 @@ async function handle(message: ToChild): Promise<void> {
 }
 
 async function serve(boot: Boot): Promise<void> {
-  const { id, settings, token, dirtySocket, listeners } = boot;
+  const { settings, listeners } = boot;
   await setUpLogger({
     level: settings.logLevel,
     format: settings.logFormat,
@@ -66,14 +73,7 @@ async function serve(boot: Boot): Promise<void> {
     role: "http worker",
   });
   if (settings.reload) reportLoadedFiles();
-  const dirty = setUpDirtyClient({
-    socket: dirtySocket,
-    hello: { token, role: "http-worker", id, pid: process.pid },
-    dirtyTimeout: settings.dirtyTimeout,
-    dirtyQueueTimeout: settings.dirtyQueueTimeout,
-    migrationLimit: settings.migrationLimit,
-    streamGrace: settings.streamGrace,
-  });
+  const dirty = dirtyHost(boot);
   dirty.open();
   await (await WorkerHooks.load(boot)).run("postFork");
   worker = new HttpWorker(settings, await loadWebApp(settings.app));
@@ -85,6 +85,24 @@ async function serve(boot: Boot): Promise<void> {
   // Several beats within the time after which the arbiter takes silence for death; 0 is never.
   const beat = settings.timeout === 0 ? HEARTBEAT_MS : Math.min(HEARTBEAT_MS, settings.timeout * 250);
   setInterval(() => tellArbiter({ type: "heartbeat" }), beat);
+}
+
+function dirtyHost({ id, settings, token, dirtySocket }: Boot): DirtyHost {
+  const { dirtyApps, dirtyTimeout, dirtyQueueSize, dirtyQueueTimeout, migrationLimit, streamGrace } =
+    settings;
+  if (settings.dirtySocket !== undefined) {
+    const host = new GunicornHost({ socket: dirtySocket, apps: dirtyApps, dirtyTimeout, dirtyQueueSize });
+    useDirtyHost(host);
+    return host;
+  }
+  return setUpDirtyClient({
+    socket: dirtySocket,
+    hello: { token, role: "http-worker", id, pid: process.pid },
+    dirtyTimeout,
+    dirtyQueueTimeout,
+    migrationLimit,
+    streamGrace,
+  });
 }
 
 async function stop(graceful: boolean): Promise<void> {

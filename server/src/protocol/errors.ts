@@ -215,8 +215,11 @@ function text(value: unknown): string {
   }
 }
 
-/** Makes an error of the class that an ERROR frame names; an unknown name gives a plain DirtyError. */
-export function fromWireError(wire: WireError): DirtyError {
+/**
+ * Makes an error of the class that an ERROR frame names; an unknown name gives a plain DirtyError.
+ * @param cause what else this side knows of it.
+ */
+export function fromWireError(wire: WireError, cause?: Error): DirtyError {
   const type = BY_NAME.get(wire.error_type) ?? DirtyError;
-  return new type(wire.message, { details: wire.details });
+  return new type(wire.message, { details: wire.details, cause });
 }

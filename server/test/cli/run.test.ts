@@ -54,7 +54,7 @@ describe("--check-config", () => {
       [
         "tsunicorn: 2 problems in the configuration:",
         "  - app: no such file: @/nowhere (tried the extensions js, mjs, cjs, ts, mts, cts)",
-        "  - dirtyApps: gone:App: no such file: @/gone (tried the extensions js, mjs, cjs, ts, mts, cts)",
+        "  - dirtyApps: gone:App: no such file: @/gone (tried the extensions js, mjs, cjs, ts, mts, cts); for an app of a Gunicorn, give dirtySocket too",
         "",
       ].join("\n"),
     );

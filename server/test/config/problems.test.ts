@@ -168,10 +168,27 @@ describe("settings that do not fit together", () => {
       ["--headers-timeout", "20", "--request-timeout", "10"],
       "headersTimeout: 20 is longer than requestTimeout, 10, of which it is a part (from flag --headers-timeout)",
     ],
+    [
+      ["--dirty-socket", "unix:/run/g.sock", "--dirty-app", "./app.ts:App", "--dirty-app", "python:a:App"],
+      'dirtyApps: "./app.ts:App" is no app of a Gunicorn, as module:Class, and with dirtySocket this server runs none itself (from flag --dirty-app)',
+      'dirtyApps: "python:a:App" is no app of a Gunicorn, as module:Class, and with dirtySocket this server runs none itself (from flag --dirty-app)',
+    ],
+    [
+      ["--dirty-socket", "/run/g.sock", "--dirty-app", "a.b:App:2"],
+      'dirtyApps: "a.b:App:2" is no app of a Gunicorn, as module:Class, and with dirtySocket this server runs none itself (from flag --dirty-app)',
+    ],
+    [
+      ["--dirty-socket", "/run/g.sock", "--dirty-app", "a.b:App", "--dirty-workers", "2"],
+      "dirtyWorkers: 2 would have nothing to run, since with dirtySocket the dirty apps are in Gunicorn (from flag --dirty-workers)",
+    ],
+    [
+      ["--dirty-socket", "/run/g.sock", "--dirty-bind", "/run/ours.sock"],
+      "dirtyBind: there is nothing to bind: with dirtySocket the dirty arbiter is Gunicorn's (from flag --dirty-bind)",
+    ],
     [["-b", ":80", "-b", ":80"], 'bind: ":80" is given more than once (from flag -b)'],
     [["-b", "9000", "-b", "127.0.0.1:9000"], 'bind: "127.0.0.1:9000" is given more than once (from flag -b)'],
-  ])("%j", async (argv, message) => {
-    expect(await problemsOf(["main.ts", ...argv])).toEqual([message]);
+  ])("%j", async (argv, ...messages) => {
+    expect(await problemsOf(["main.ts", ...argv])).toEqual(messages);
   });
 
   test("are not looked for where one of them is refused already", async () => {
@@ -183,6 +200,16 @@ describe("settings that do not fit together", () => {
   });
 });
 
+test("the apps of a Gunicorn are found by its socket, which has a variable of its own", async () => {
+  const argv = ["main.ts", "--dirty-app", "streaming_chat.chat_app:ChatApp"];
+  const { settings } = await loadConfig(argv, { TSUNICORN_GUNICORN_SOCKET: "unix:g.sock" }, folderWith({}));
+  expect(settings).toMatchObject({
+    dirtySocket: `${settings.chdir}/g.sock`,
+    dirtyApps: ["streaming_chat.chat_app:ChatApp"],
+    dirtyWorkers: 0,
+  });
+});
+
 test("a socket's path that the kernel would cut is refused, counted in bytes", async () => {
   const path107 = `/${"x".repeat(104)}é`;
   expect(await problemsOf(["main.ts", "-b", `unix:${path107}`, "--dirty-bind", path107])).toEqual([]);
@@ -190,6 +217,10 @@ test("a socket's path that the kernel would cut is refused, counted in bytes", a
   expect(await problemsOf(["main.ts", "-b", `unix:${path108}`, "--dirty-bind", path108])).toEqual([
     `bind: ${path108} has 108 bytes, but a socket's path may have 107 at most (from flag -b)`,
     `dirtyBind: ${path108} has 108 bytes, but a socket's path may have 107 at most (from flag --dirty-bind)`,
+  ]);
+  expect(await problemsOf(["main.ts", "--dirty-socket", path107])).toEqual([]);
+  expect(await problemsOf(["main.ts", "--dirty-socket", path108])).toEqual([
+    `dirtySocket: ${path108} has 108 bytes, but a socket's path may have 107 at most (from flag --dirty-socket)`,
   ]);
 });
 

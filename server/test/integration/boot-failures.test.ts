@@ -3,7 +3,7 @@ import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { DirtyStatus } from "../../src/dirty/client.ts";
+import type { DirtyStatus } from "../../src/dirty/dirty-host.ts";
 import { call, ECHO_FILES, type EchoServer, echoServers, events, failureIn } from "./echo-app.ts";
 import { freePort } from "./free-port.ts";
 import { eventually } from "./harness.ts";
