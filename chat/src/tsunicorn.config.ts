@@ -13,6 +13,5 @@ export default defineConfig({
   dirtyApps: models.apps,
   // Each model is in processes of its own: none has to hold two, and none goes down with another.
   dirtyOwnWorkers: true,
-  dirtyWorkers: 1,
   dirtyTimeout: 60,
 });

@@ -5,7 +5,7 @@ export interface CatalogModel {
   readonly name: string;
   /** The dirty app that runs it, as in the setting `dirtyApps`. */
   readonly app: string;
-  /** What its app runs, where it is one of the chat's own: a file, a folder, or an upstream's name for it. */
+  /** What its app runs, where it is one of the chat's own: a file, a folder, or an upstream's name for it. Or Gunicorn's. */
   readonly source?: ModelSource;
   /** How many workers it has, where it is one of the chat's own and its entry says so. */
   readonly workers?: number;
@@ -13,16 +13,16 @@ export interface CatalogModel {
 
 /** What one of the chat's own apps is to run. */
 export interface ModelSource {
-  readonly kind: "simulated" | "llama" | "transformers" | "openai";
-  /** The file's or folder's absolute path, or the upstream's name; empty where there is nothing to say. */
+  readonly kind: "simulated" | "llama" | "transformers" | "openai" | "gunicorn";
+  /** The file's or folder's absolute path, the upstream's name, or Gunicorn's for the app; empty where there is nothing to say. */
   readonly of: string;
 }
 
 interface Kind {
   readonly kind: ModelSource["kind"];
-  /** Its app, relative to the chat's own folder. */
-  readonly file: string;
-  readonly className: string;
+  /** Its app, relative to the chat's own folder; undefined where the app is what stands behind the colon. */
+  readonly file?: string;
+  readonly className?: string;
   /** What stands behind the colon, as a message writes it; undefined where nothing does. */
   readonly of?: string;
   /** Whether that is a path. */
@@ -40,12 +40,16 @@ const KINDS: readonly Kind[] = [
     isPath: true,
   },
   { kind: "openai", file: "./models/openai-app.ts", className: "OpenAiApp", of: "MODEL" },
+  { kind: "gunicorn", of: "MODULE:Class" },
 ];
 
 const FORMS = [
   ...KINDS.map(({ kind, of }) => (of === undefined ? kind : `${kind}:${of}`)),
   "NAME=PATH:Class",
 ];
+
+/** How Gunicorn names a dirty app. */
+const GUNICORNS = /^[\p{L}\p{N}_.]+:[\p{L}\p{N}_]+$/u;
 
 // What OpenAI's and others' names are made of, as in `llama3.1:8b` or `org/model@v2`.
 const NAME = /^[\w.:/@-]{1,100}$/;
@@ -99,6 +103,9 @@ function parseSource(
   const of = (counted?.[1] ?? text).slice(word.length + 1).trim();
   if (form === undefined) return of === "" ? { source: { kind, of }, ...workers } : undefined;
   if (of === "") throw new Error(`${JSON.stringify(text)} does not say what; write ${kind}:${form}`);
+  if (kind === "gunicorn" && !GUNICORNS.test(of)) {
+    throw new Error(`${JSON.stringify(text)} names no app of a Gunicorn; write ${kind}:${form}`);
+  }
   return { source: { kind, of: isPath ? path.resolve(folder, of) : of }, ...workers };
 }
 
@@ -113,6 +120,7 @@ function nameOf({ kind, of }: ModelSource): string {
 function appOf(name: string, { kind, of }: ModelSource): string {
   const found = KINDS.find((each) => each.kind === kind);
   if (found === undefined) throw new Error(`no app runs ${kind}`);
+  if (found.file === undefined) return of;
   const query = name === kind && of === "" ? "" : `?${encodeURIComponent(name)}`;
   return `${found.file}${query}:${found.className}`;
 }

@@ -17,6 +17,9 @@ export class ModelCatalog {
       throw new Error(
         `there are two models with the name ${JSON.stringify(twice)}; NAME=… gives one of them another`,
       );
+    const theirs = models.filter(({ source }) => source?.kind === "gunicorn");
+    if (theirs.length > 0 && theirs.length < models.length)
+      throw new Error("models of a Gunicorn cannot stand beside others, since this server runs none then");
     this.models = models;
   }
 

@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
-import { type CallOptions, createStreamId, type DirtyStream, dirty, getDirtyClient } from "tsunicorn";
+import { type CallOptions, createStreamId, type DirtyStream, getDirtyClient } from "tsunicorn";
 import type { z } from "zod";
-import type { ChatApp } from "../chat-app.ts";
 import { whenClientGone } from "../flow-control.ts";
+import { askForText } from "../models/ask-for-text.ts";
 import type { ModelCatalog } from "../models/catalog.ts";
 import { jsonBody } from "../plugins/json-body.ts";
 import { chatRequest, syncRequest } from "../schemas/chat.ts";
@@ -63,19 +63,14 @@ export function chatRoutes(models: ModelCatalog): (scope: FastifyInstance) => Pr
   };
 }
 
-/** Every app of the catalog has the action of ours. */
 function generateWith({ models, names }: ModelCatalog): Generate {
-  const apps = new Map(models.map(({ name, app }) => [name, dirty<ChatApp>(app)]));
+  const asks = new Map(models.map((model) => [model.name, askForText(model)]));
   return ({ body, id }, options) => {
     const { prompt, thinking, messages = [], model = names[0] ?? "" } = body;
-    const app = apps.get(model);
+    const ask = asks.get(model);
     // The schema takes no other names.
-    if (app === undefined) throw new Error(`there is no model ${model}`);
-    const call = app.with({ ...options, requestId: id });
-    // Without a history nothing of it crosses to the model.
-    return messages.length === 0
-      ? call.generate(prompt, thinking)
-      : call.generate(prompt, thinking, messages);
+    if (ask === undefined) throw new Error(`there is no model ${model}`);
+    return ask({ prompt, thinking, messages }, { ...options, requestId: id });
   };
 }
 

@@ -1,5 +1,6 @@
 import { type CallOptions, type DirtyAppClient, DirtyAppNotFoundError, dirty } from "tsunicorn";
 import type { ChatApp } from "../chat-app.ts";
+import { type AskForText, askForText } from "../models/ask-for-text.ts";
 import type { CatalogModel, ModelCatalog } from "../models/catalog.ts";
 import type { Finish, Piece } from "../models/model.ts";
 import type { CompleteRequest, Embeddings, FinishPiece } from "../models/model-app.ts";
@@ -21,12 +22,15 @@ export type Batch = readonly (Piece | FinishPiece)[];
 export class ModelClient {
   readonly name: string;
   readonly #app: DirtyAppClient<ChatApp>;
-  /** Found out with the first request: its app has no `complete`. */
-  #onlyGenerates = false;
+  readonly #ask: AskForText;
+  /** Its app has no `complete`: found out with the first request, and known of those in a Gunicorn. */
+  #onlyGenerates: boolean;
 
-  constructor({ name, app }: CatalogModel) {
-    this.name = name;
-    this.#app = dirty<ChatApp>(app);
+  constructor(model: CatalogModel) {
+    this.name = model.name;
+    this.#app = dirty<ChatApp>(model.app);
+    this.#ask = askForText(model);
+    this.#onlyGenerates = model.source?.kind === "gunicorn";
   }
 
   /** Streams the answer to a request. */
@@ -47,10 +51,8 @@ export class ModelClient {
   async *#generate(request: CompleteRequest, options: ClientOptions): AsyncGenerator<Batch, void, undefined> {
     const { prompt, thinking, messages, options: wanted } = request;
     refuseUnsupported(wanted);
-    const call = this.#app.with(options);
     const said = messages.map(({ role, content }) => ({ role, content }));
-    const stream =
-      said.length === 0 ? call.generate(prompt, thinking) : call.generate(prompt, thinking, said);
+    const stream = this.#ask({ prompt, thinking, messages: said }, options);
     const cut = new StopCut(wanted?.stop);
     const most = wanted?.maxTokens ?? Number.POSITIVE_INFINITY;
     let count = 0;

@@ -34,6 +34,19 @@ describe("CHAT_MODELS", () => {
     ]);
   });
 
+  it("takes apps of a Gunicorn by its own name for them, and none beside them", () => {
+    const { models, apps } = parseModels("gunicorn:chat.app:Chat,other=gunicorn:chat.app:Chat", "/home/ann");
+    const source = { kind: "gunicorn", of: "chat.app:Chat" };
+    expect(models).toEqual([
+      { name: "chat.app:Chat", app: "chat.app:Chat", source },
+      { name: "other", app: "chat.app:Chat", source },
+    ]);
+    expect(apps).toEqual(["chat.app:Chat"]);
+    expect(() => parseModels("gunicorn:chat:Chat,simulated", "/home/ann")).toThrow(
+      "CHAT_MODELS: models of a Gunicorn cannot stand beside others",
+    );
+  });
+
   it("takes the chat's own models by kind, each an app of its own", () => {
     const { models } = parseModels(
       "llama:./Tiny-1B.Q4.gguf,fast:8b=llama:/m/fast.gguf,two=simulated,transformers:./SmolLM2-135M/",
@@ -85,6 +98,8 @@ describe("CHAT_MODELS", () => {
       "a=./a.ts:A,simulated,simulated2=./a.ts:A,llama:x.gguf,y=simulated",
       "/home/ann",
     );
+    const theirs = parseModels("gunicorn:chat.app:Chat,b=gunicorn:chat:Chat", "/home/ann");
+    expect(parseModels(String(theirs), "/elsewhere")).toEqual(theirs);
     expect(parseModels(String(catalog), "/elsewhere")).toEqual(catalog);
     expect(catalog.apps).toHaveLength(4);
   });
@@ -97,6 +112,11 @@ describe("CHAT_MODELS", () => {
     ["simulated,", /CHAT_MODELS: an entry has no name/],
     ["=./a.ts:A", /CHAT_MODELS: an entry has no name/],
     ["a b=./a.ts:A", /CHAT_MODELS: "a b" is no name/],
+    ["gunicorn:", /"gunicorn:" does not say what; write gunicorn:MODULE:Class/],
+    [
+      "gunicorn:./chat.py:Chat",
+      /"gunicorn:.\/chat.py:Chat" names no app of a Gunicorn; write gunicorn:MODULE/,
+    ],
     ["llama:", /CHAT_MODELS: "llama:" does not say what; write llama:FILE.gguf/],
     ["llama:./my model.gguf", /CHAT_MODELS: "my model" is no name.*; write NAME=/],
     ["llama:a/x.gguf,llama:b/x.gguf", /two models with the name "x"; NAME=/],
