@@ -26,6 +26,7 @@ const JSON_END = "\n\n\n\n";
 /** A model in a GGUF file, run by llama.cpp in this process. Its answers are made together, one token each at a time. */
 export class LlamaModel implements Model {
   readonly #loaded: LoadedLlama;
+  readonly #sequences: readonly Sequence[];
   readonly #pool: SequencePool;
   readonly #grammars: GrammarDesk;
   readonly #embedder: Embedder;
@@ -38,9 +39,8 @@ export class LlamaModel implements Model {
   private constructor(loaded: LoadedLlama, settings: LlamaSettings) {
     const { library, model, context } = loaded;
     this.#loaded = loaded;
-    this.#pool = new SequencePool(
-      Array.from({ length: context.totalSequences }, () => context.getSequence()),
-    );
+    this.#sequences = Array.from({ length: context.totalSequences }, () => context.getSequence());
+    this.#pool = new SequencePool(this.#sequences);
     this.#grammars = new GrammarDesk(loaded);
     this.#embedder = new Embedder(loaded, settings);
     const quiet = { customWrapperSettings: { qwen: { thoughts: "discourage" } } };
@@ -84,7 +84,8 @@ export class LlamaModel implements Model {
 
     const steps = new AbortableSteps(signal);
     const sequence = await this.#pool.take(read, signal);
-    const computing = new PromptReader(sequence, context.batchSize).read(read, sampling, signal);
+    const place = this.#sequences.indexOf(sequence);
+    const computing = new PromptReader(sequence, context.batchSize, place).read(read, sampling, signal);
     let step: Promise<unknown> = Promise.resolve();
     try {
       for (;;) {

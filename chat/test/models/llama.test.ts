@@ -162,6 +162,27 @@ describe("a GGUF file", () => {
     expect((await Promise.all([ask("hello"), ask("hello")])).map(({ text }) => text)).toEqual([SAYS, SAYS]);
   });
 
+  it("gives each of many answers at once its own tokens, however they overlap", async ({ skip }) => {
+    if (!HAS_LLAMA) skip(NO_LLAMA);
+    // Slower than the others, as real ones are: threads that have slept meanwhile wake up at the same time.
+    const slower = new TinyLlama({ contextLength: 512, width: 256 });
+    const eight = await slower.load({ sequences: 8, contextSize: 512 });
+    try {
+      const one = async (at: number) => {
+        // So that no two of them stand at the same word.
+        await read(eight, { prompt: "hello", options: { ...GREEDY, maxTokens: 1 + at * 5 } });
+        const texts = new Set<string>();
+        for (let round = 0; round < 4; round++)
+          texts.add((await read(eight, { prompt: "hello", options: GREEDY })).text);
+        return [...texts];
+      };
+      expect(await Promise.all(Array.from({ length: 8 }, (_, at) => one(at)))).toEqual(Array(8).fill([SAYS]));
+    } finally {
+      await eight.close();
+      slower.remove();
+    }
+  });
+
   it("that is not there, or is none, ends the start with what to do", async ({ skip }) => {
     await expect(LlamaModel.load(llamaSettings({}, "/nowhere/big.gguf"))).rejects.toThrow(
       /there is no model at \/nowhere\/big\.gguf\. .*curl -L -o big\.gguf/,

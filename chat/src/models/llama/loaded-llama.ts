@@ -1,6 +1,8 @@
 import { stat } from "node:fs/promises";
 import path from "node:path";
 import { getLogger } from "tsunicorn";
+import { orderBatch } from "./batch-order.ts";
+import { sampleTogether } from "./batch-sampling.ts";
 import {
   type Context,
   importLlamaPackage,
@@ -55,7 +57,9 @@ export async function loadLlama(settings: LlamaSettings, packages?: string): Pro
       sequences,
       contextSize: { max: Math.min(contextSize, model.trainContextSize) },
       ...(threads > 0 && { threads }),
+      batching: { itemPrioritizationStrategy: orderBatch },
     });
+    sampleTogether(context);
     log.info(
       `${path.basename(file)} is loaded, on ${llama.gpu || "the processor"}, for ${sequences} answers at once of ${context.contextSize} tokens each, after ${seconds(began)} s`,
     );

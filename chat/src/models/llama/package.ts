@@ -50,14 +50,31 @@ export interface Sampling {
   tokenBias?: () => object;
 }
 
+/** Where in a batch the tokens of a sequence stand; see `orderBatch`. */
+export interface Place {
+  /** The sequence's number among those of its context, from 0. node-llama-cpp itself gives it no meaning here. */
+  readonly evaluationPriority: number;
+}
+
+/** Tokens of one sequence that wait to be computed. */
+export interface BatchItem extends Place {
+  readonly tokens: readonly Token[];
+}
+
+/** How many of them the next batch takes. */
+export interface BatchPart {
+  readonly item: BatchItem;
+  processAmount: number;
+}
+
 /** One conversation in the memory of a context. */
 export interface Sequence {
   readonly nextTokenIndex: number;
   compareContextTokens(tokens: Token[]): { firstDifferentIndex: number };
   adaptStateToTokens(tokens: Token[], allowShift: boolean): Promise<void>;
   clearHistory(): Promise<void>;
-  evaluate(tokens: Token[], options: Sampling): AsyncGenerator<Token, void, undefined>;
-  evaluateWithoutGeneratingNewTokens(tokens: Token[]): Promise<void>;
+  evaluate(tokens: Token[], options: Sampling & Place): AsyncGenerator<Token, void, undefined>;
+  evaluateWithoutGeneratingNewTokens(tokens: Token[], options: Place): Promise<void>;
 }
 
 /** Memory for conversations, which are computed together. */
@@ -86,6 +103,9 @@ export interface LoadedModel {
     sequences: number;
     contextSize: { max: number };
     threads?: number;
+    batching?: {
+      itemPrioritizationStrategy(batch: { items: readonly BatchItem[]; size: number }): BatchPart[];
+    };
   }): Promise<Context>;
   createEmbeddingContext(options: { contextSize: number; threads?: number }): Promise<EmbeddingContext>;
 }
@@ -130,12 +150,15 @@ export async function importLlamaPackage(folder: string = optionalFolder("llama"
     );
   }
   const module: unknown = await import(pathToFileURL(file).href);
-  if (!isLlamaPackage(module)) {
-    throw new Error(
-      `the node-llama-cpp that is installed is not what this chat knows. ${INSTALL_COMMAND} installs version ${LLAMA_VERSION}`,
-    );
-  }
+  if (!isLlamaPackage(module)) throw unknownPackage();
   return module;
+}
+
+/** The error where the package is another version than the chat can use. */
+export function unknownPackage(): Error {
+  return new Error(
+    `the node-llama-cpp that is installed is not what this chat knows. ${INSTALL_COMMAND} installs version ${LLAMA_VERSION}`,
+  );
 }
 
 const PARTS = ["getLlama", "resolveChatWrapper", "LlamaText", "LlamaGrammarEvaluationState", "TokenBias"];

@@ -1,4 +1,4 @@
-import type { Sampling, Sequence, Token } from "./package.ts";
+import type { Place, Sampling, Sequence, Token } from "./package.ts";
 
 /** How long one computation over a prompt should take at most, since nothing ends it in its middle. */
 const STEP_MS = 200;
@@ -12,11 +12,16 @@ const LEAST = 32;
 export class PromptReader {
   #sequence: Sequence;
   #most: number;
+  #place: Place;
 
-  /** @param batchSize the most tokens that are computed at once. */
-  constructor(sequence: Sequence, batchSize: number) {
+  /**
+   * @param batchSize the most tokens that are computed at once.
+   * @param place the sequence's number.
+   */
+  constructor(sequence: Sequence, batchSize: number, place: number) {
     this.#sequence = sequence;
     this.#most = batchSize;
+    this.#place = { evaluationPriority: place };
   }
 
   /**
@@ -35,12 +40,12 @@ export class PromptReader {
     while (prompt.length - at > size) {
       if (signal.aborted) return;
       const began = performance.now();
-      await this.#sequence.evaluateWithoutGeneratingNewTokens(prompt.slice(at, at + size));
+      await this.#sequence.evaluateWithoutGeneratingNewTokens(prompt.slice(at, at + size), this.#place);
       at += size;
       const took = performance.now() - began;
       if (took > STEP_MS) size = Math.max(LEAST, Math.floor(size / 2));
       else if (took < STEP_MS / 2) size = Math.min(this.#most, size * 2);
     }
-    yield* this.#sequence.evaluate(prompt.slice(at), sampling);
+    yield* this.#sequence.evaluate(prompt.slice(at), { ...sampling, ...this.#place });
   }
 }

@@ -125,9 +125,10 @@ export function ggufFile(head: Readonly<Record<string, GgufValue>>, tensors: rea
   }
   bytes.align();
   for (const { columns, rows = 1, at } of tensors) {
-    bytes.numbers(
-      Float32Array.from({ length: columns * rows }, (_, i) => at(Math.floor(i / columns), i % columns)),
-    );
+    const numbers = new Float32Array(columns * rows);
+    for (let row = 0; row < rows; row++)
+      for (let column = 0; column < columns; column++) numbers[row * columns + column] = at(row, column);
+    bytes.numbers(numbers);
     bytes.align();
   }
   return Buffer.concat(bytes.parts);

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { LlamaModel } from "../../../src/models/llama.ts";
-import { writeTinyModel } from "./tiny-model.ts";
+import { type TinyModelShape, writeTinyModel } from "./tiny-model.ts";
 
 /** Whether `npm run llama` has installed node-llama-cpp. */
 export const HAS_LLAMA: boolean = existsSync(
@@ -18,8 +18,8 @@ export class TinyLlama {
   readonly folder: string = mkdtempSync(path.join(tmpdir(), "tsugguf-"));
   readonly file: string = path.join(this.folder, "tiny.gguf");
 
-  constructor(model: Parameters<typeof writeTinyModel>[1] = {}) {
-    writeTinyModel(this.file, model);
+  constructor(shape: TinyModelShape = {}) {
+    writeTinyModel(this.file, shape);
   }
 
   /** Loads it. One thread: two that wait for each other take seconds a token where the machine is busy. */

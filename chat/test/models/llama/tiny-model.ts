@@ -17,6 +17,9 @@ const TEMPLATE =
   "{% for m in messages %}{{'<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>' + '\\n'}}{% endfor %}" +
   "{% if add_generation_prompt %}{{'<|im_start|>assistant\\n'}}{% endif %}";
 
+/** Width of a head of the layers' inner parts; the least that llama.cpp takes well. */
+const HEAD_WIDTH = 32;
+
 /** Logits of what follows, of what might follow, and of all else. */
 const NEXT = 12;
 const MAYBE = 11;
@@ -94,14 +97,27 @@ function followersOf(
   );
 }
 
+/** How a tiny model is made; what is left out is what the tests use. */
+export interface TinyModelShape {
+  /** The most tokens of one conversation. */
+  readonly contextLength?: number;
+  /** What it says: words of letters, each once. Default: {@link SAYS}. */
+  readonly says?: string;
+  /** How often it computes what comes to nothing, and how wide that is, in steps of 32: what a token costs. */
+  readonly layers?: number;
+  readonly width?: number;
+}
+
 /**
  * Writes a GGUF file of the Llama architecture, of about 2 MB, that llama.cpp runs like any other. It looks at the
- * last token only, and says what follows it in its text, whatever it was asked. Each conversation is in ChatML.
- *
- * @param says its text, of words that are each another. Default: {@link SAYS}, from which chance leaves out some words
- * where the temperature is above 0; from any other it does not.
+ * last token only, and says what follows it in its text, whatever it was asked. Each conversation is in ChatML. Chance
+ * leaves out some words of {@link SAYS} where the temperature is above 0, and none of any other text. More layers, and
+ * wider ones, make it larger and slower; it says the same.
  */
-export function writeTinyModel(file: string, { contextLength = 2048, says = SAYS } = {}): void {
+export function writeTinyModel(
+  file: string,
+  { contextLength = 2048, says = SAYS, layers = 1, width = HEAD_WIDTH }: TinyModelShape = {},
+): void {
   const said = tokensOf(says);
   const vocabulary = vocabularyOf(said.filter((token) => token.length > 1 && !token.startsWith("<0x")));
   const { texts, scores, kinds, idOf } = vocabulary;
@@ -125,22 +141,22 @@ export function writeTinyModel(file: string, { contextLength = 2048, says = SAYS
       rows: size,
       at: (to, from) => (logits.get(from) ?? first).get(to) ?? NEVER,
     },
-    ...layer(size),
+    ...Array.from({ length: layers }, (_, number) => layer(number, size, width)).flat(),
   ];
   const head = {
     "general.architecture": { text: "llama" },
     "general.name": { text: "tiny" },
     "general.file_type": { u32: 0 },
-    "llama.block_count": { u32: 1 },
+    "llama.block_count": { u32: layers },
     "llama.context_length": { u32: contextLength },
     "llama.embedding_length": { u32: size },
-    "llama.feed_forward_length": { u32: WIDTH },
-    "llama.attention.head_count": { u32: 1 },
-    "llama.attention.head_count_kv": { u32: 1 },
-    "llama.attention.key_length": { u32: WIDTH },
-    "llama.attention.value_length": { u32: WIDTH },
+    "llama.feed_forward_length": { u32: width },
+    "llama.attention.head_count": { u32: width / HEAD_WIDTH },
+    "llama.attention.head_count_kv": { u32: width / HEAD_WIDTH },
+    "llama.attention.key_length": { u32: HEAD_WIDTH },
+    "llama.attention.value_length": { u32: HEAD_WIDTH },
     "llama.attention.layer_norm_rms_epsilon": { f32: 1e-5 },
-    "llama.rope.dimension_count": { u32: WIDTH },
+    "llama.rope.dimension_count": { u32: HEAD_WIDTH },
     "llama.rope.freq_base": { f32: 10_000 },
     "llama.vocab_size": { u32: size },
     "tokenizer.ggml.model": { text: "llama" },
@@ -159,14 +175,13 @@ export function writeTinyModel(file: string, { contextLength = 2048, says = SAYS
   writeFileSync(file, ggufFile(head, tensors));
 }
 
-/** Width of the one layer's inner parts; the least that llama.cpp takes well. */
-const WIDTH = 32;
-
-function layer(size: number): GgufTensor[] {
-  const nothing = () => 0;
-  const vector = (name: string) => ({ name: `blk.0.${name}.weight`, columns: size, at: () => 1 });
-  const into = (name: string) => ({ name: `blk.0.${name}.weight`, columns: size, rows: WIDTH, at: nothing });
-  const outOf = (name: string) => ({ name: `blk.0.${name}.weight`, columns: WIDTH, rows: size, at: nothing });
+function layer(number: number, size: number, width: number): GgufTensor[] {
+  const named = (name: string) => `blk.${number}.${name}.weight`;
+  const vector = (name: string) => ({ name: named(name), columns: size, at: () => 1 });
+  // Some numbers or others: what comes of them is multiplied by nothing on its way out.
+  const some = (row: number, column: number) => ((row * 31 + column * 17) % 13) / 100 - 0.06;
+  const into = (name: string) => ({ name: named(name), columns: size, rows: width, at: some });
+  const outOf = (name: string) => ({ name: named(name), columns: width, rows: size, at: () => 0 });
   return [
     ...["attn_norm", "ffn_norm"].map(vector),
     ...["attn_q", "attn_k", "attn_v", "ffn_gate", "ffn_up"].map(into),
