@@ -1,8 +1,10 @@
 /** What a web app sees of calls to the apps of a Gunicorn. A stand-in in Python plays that, at the wire's other end. */
 import { createServer, type Server, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { DirtyClient } from "../../src/dirty/client.ts";
+import type { DirtyApp } from "../../src/dirty/app.ts";
+import { DirtyClient, useDirtyHost } from "../../src/dirty/client.ts";
 import { GunicornHost, type GunicornSettings } from "../../src/dirty/gunicorn-host.ts";
+import { dirty } from "../../src/dirty/typed-client.ts";
 import {
   DirtyAppError,
   DirtyAppNotFoundError,
@@ -21,6 +23,11 @@ import { NO_PYTHON } from "../python/python.ts";
 import { until } from "./wire-peer.ts";
 
 const JOBS = "jobs:Jobs";
+
+interface Jobs extends DirtyApp {
+  add(a: number, b: number): number;
+  ticks(count: number, ms: number): AsyncIterable<number>;
+}
 
 let gunicorn: GunicornStandIn;
 let client: DirtyClient;
@@ -77,6 +84,17 @@ describe("a call", () => {
       args: "[40, 2]",
       kwargs: "{}",
     });
+  });
+
+  test("through the typed client has that name too, also where it looks like a path", async () => {
+    useDirtyHost(
+      new GunicornHost({ socket: gunicorn.path, apps: [], dirtyTimeout: 30, dirtyQueueSize: 1000 }),
+    );
+    const jobs = dirty<Jobs>(JOBS);
+    expect(await jobs.add(1, 2)).toBe(3);
+    expect(await all(jobs.with({ timeout: 20 }).ticks(2, 1))).toEqual([0, 1]);
+    await failureOf(dirty<Jobs>("./pkg/mod.ts:Jobs").add(1, 2));
+    expect(gunicorn.notes("request").at(-1)).toMatchObject({ app_path: "'./pkg/mod.ts:Jobs'" });
   });
 
   test("has every value back as it was", async () => {

@@ -1,6 +1,6 @@
 /** A server whose dirty apps run in a Gunicorn: its HTTP workers call them, and it has no dirty side of its own. */
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
@@ -44,7 +44,13 @@ async function leftAt(before: number): Promise<number> {
 
 test("it starts no dirty arbiter and no dirty worker, and is ready with Gunicorn's apps", async () => {
   expect(server.running.pids("dirty")).toEqual([]);
-  expect(server.running.pids("http worker")).toHaveLength(2);
+  const workers = server.running.pids("http worker");
+  expect(workers).toHaveLength(2);
+  for (const pid of workers) {
+    expect(readFileSync(`/proc/${pid}/environ`, "latin1").split("\0")).toContain(
+      `TSUNICORN_DIRTY_SOCKET=${gunicorn.path}`,
+    );
+  }
   expect(await server.call({ app: JOBS, action: "", kind: "status" })).toMatchObject({
     ready: true,
     apps: [{ app: JOBS, workers: 1 }],
@@ -152,10 +158,15 @@ test("a Gunicorn that is gone is an error at once and not ready, and all is well
   await eventually("all are ready", async () => (await status())["ready"] === true);
 });
 
-test("when the arbiter is killed its workers end, and leave nothing behind", async () => {
+test("another dirtySocket needs a restart; and a killed arbiter's workers end, and leave nothing behind", async () => {
   const socket = join(gunicorn.folder, "http.sock");
-  const args = ["--dirty-socket", gunicorn.path, "--bind", `unix:${socket}`];
-  const other = await JobServer.start([], args);
+  const config = `export default { dirtySocket: ${JSON.stringify(gunicorn.path)} };`;
+  const other = await JobServer.start([], ["--bind", `unix:${socket}`], { "tsunicorn.config.mjs": config });
+  writeFileSync(join(other.folder, "tsunicorn.config.mjs"), "export default {};");
+  other.running.signal("SIGHUP");
+  await other.running.logged(
+    "the reload is given up, and the old workers go on serving: the setting dirtySocket has changed",
+  );
   expect(existsSync(socket)).toBe(true);
   other.running.signal("SIGKILL");
   await eventually("every worker has ended", () => other.running.pids("http worker").length === 0, 20_000);
