@@ -1,5 +1,6 @@
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { sendEvents } from "../examples/express/send-events.ts";
 import { readEvents } from "./support/events.ts";
@@ -12,15 +13,18 @@ describe("sendEvents() of examples/express", () => {
   it("waits for a reader who does not read, and ends the stream when it leaves", async () => {
     let sent = 0;
     let isOver = false;
-    async function* endless(): AsyncGenerator<string[]> {
+    async function* fiftyMegabytes(): AsyncGenerator<string[]> {
       try {
-        for (; ; sent++) yield ["x".repeat(10_000)];
+        for (; sent < 5000; sent++) {
+          await nextTurn();
+          yield ["x".repeat(10_000)];
+        }
       } finally {
         isOver = true;
       }
     }
     const server = createServer((_request, response) => {
-      void sendEvents(response, () => ({ batches: endless }));
+      void sendEvents(response, () => ({ batches: fiftyMegabytes }));
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const { port } = server.address() as AddressInfo;
