@@ -62,7 +62,7 @@ describe("a GGUF file's worker that is killed in mid-answer", () => {
     await eventually("each has begun", () =>
       streams.every(({ text }) => (text.match(/"(token|content)":/g) ?? []).length > 20),
     );
-    const [pid = 0, ...others] = chat.pids("dirty worker [LlamaApp]");
+    const [pid = 0, ...others] = chat.pids("dirty worker [LlamaApp?tiny]");
     expect(others).toEqual([]);
     process.kill(pid, "SIGKILL");
     await eventually("it is gone", () => !isAlive(pid));

@@ -114,7 +114,7 @@ async function importApp(spec: string): Promise<AppClass> {
 
 async function serve({ id, folder, dirtySocket, token, settings }: Boot, apps: string[]): Promise<void> {
   const mine = classes.filter((app) => apps.includes(app.name));
-  process.title = `tsunicorn: dirty worker [${mine.map((app) => app.name.split(":")[1]).join(" ")}]`;
+  process.title = `tsunicorn: dirty worker [${mine.map(({ name }) => shortName(name)).join(" ")}]`;
   await Promise.all(mine.map(makeStashes));
   const hosts = await Promise.all(
     mine.map((app) =>
@@ -140,6 +140,12 @@ async function serve({ id, folder, dirtySocket, token, settings }: Boot, apps: s
   });
   await worker.open();
   tellArbiter({ type: "ready" });
+}
+
+/** An app's class, and the query that tells it from others of the same class: what `ps` has room for. */
+function shortName(name: string): string {
+  const { className, query } = parseAppSpec(name);
+  return `${className}${query}`;
 }
 
 async function makeStashes(app: AppClass): Promise<void> {
