@@ -5,6 +5,24 @@ import { pageSuite } from "./support/page-suite.ts";
 import { BEGINNING, SHOWCASE } from "./support/texts.ts";
 import { waitFor } from "./support/wait.ts";
 
+/** In a page: lets no other page read or write the conversations, until this one is closed. */
+function keepStoreBusy(): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const opening = indexedDB.open("tsunicorn-chat");
+    opening.onerror = () => reject(opening.error);
+    opening.onsuccess = () => {
+      const store = opening.result.transaction("conversations", "readwrite").objectStore("conversations");
+      const goOn = (): void => {
+        store.count().onsuccess = () => {
+          resolve();
+          goOn();
+        };
+      };
+      goOn();
+    };
+  });
+}
+
 describe("conversations of the chat page", () => {
   const suite = pageSuite();
 
@@ -42,6 +60,21 @@ describe("conversations of the chat page", () => {
     expect(await page.conversation("the first question").getAttribute("aria-current")).toBe("page");
     await page.conversation("the second question").click();
     await page.says("You said “the second question”");
+  });
+
+  it("take what is written into the box, once they are there", async () => {
+    const page = await openTwo();
+    const busy = await page.another(suite.chat.url);
+    await busy.page.evaluate(keepStoreBusy);
+    await page.page.reload({ waitUntil: "commit" });
+    await page.prompt.waitFor();
+    expect(await page.prompt.isEditable()).toBe(false);
+    const asked = page.ask("the third question");
+    await busy.page.close();
+    await asked;
+    await page.says("You said “the third question”");
+    expect(await page.questions.count()).toBe(2);
+    expect(await titles(page)).toEqual(["the second question", "the first question"]);
   });
 
   it("are steps that Back and Forward go over", async () => {

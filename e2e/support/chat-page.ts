@@ -134,8 +134,9 @@ export class ChatPage {
 
   /** Writes a question and sends it with Enter. */
   async send(text: string): Promise<void> {
-    const before = await this.answers.count();
     await this.prompt.fill(text);
+    // It takes nothing before the conversation is there.
+    const before = await this.answers.count();
     await this.prompt.press("Enter");
     await waitFor("the answer's place", async () => (await this.answers.count()) === before + 1);
   }

@@ -6,8 +6,8 @@ import { HAS_KEYS, useMedia } from "../ui/use-media.ts";
 import { ModelChoice } from "./model-choice.tsx";
 import { useHeldEnter } from "./use-held-enter.ts";
 
-/** Where a question is written. */
-export function Composer(): JSX.Element {
+/** Where a question is written. It takes none while the conversation is still to open. */
+export function Composer({ isOpening }: { isOpening: boolean }): JSX.Element {
   const aui = useAui();
   const hasKeys = useMedia(HAS_KEYS);
   const holdEnter = useHeldEnter();
@@ -34,6 +34,7 @@ export function Composer(): JSX.Element {
         autoFocus={hasKeys}
         placeholder="Ask anything"
         autoComplete="off"
+        readOnly={isOpening}
         enterKeyHint="send"
         onKeyDown={onKeyDown}
       />

@@ -1,5 +1,6 @@
 import { AuiIf, ThreadPrimitive, useAui } from "@assistant-ui/react";
 import { type JSX, useEffect } from "react";
+import { useOpening } from "../runtime/use-opening.ts";
 import { useStorageState } from "../runtime/use-server.ts";
 import { Icon } from "../ui/icons.tsx";
 import { Announcer } from "./announcer.tsx";
@@ -11,12 +12,11 @@ import { Welcome } from "./welcome.tsx";
 /** A conversation: what was said, and where the next question is written. */
 export function Thread(): JSX.Element {
   useStopOnEscape();
+  const isOpening = useOpening();
   return (
     <ThreadPrimitive.Root className="flex min-h-0 flex-1 flex-col">
       <ThreadPrimitive.Viewport className="viewport">
-        <AuiIf condition={(s) => s.thread.isEmpty}>
-          <Welcome />
-        </AuiIf>
+        <AuiIf condition={(s) => s.thread.isEmpty}>{!isOpening && <Welcome />}</AuiIf>
         <div role="log" aria-live="off" aria-label="Conversation" className="messages">
           <ThreadPrimitive.Messages>
             {({ message }) => (message.role === "user" ? <UserMessage /> : <AssistantMessage />)}
@@ -27,7 +27,7 @@ export function Thread(): JSX.Element {
         <ThreadPrimitive.ScrollToBottom className="to-end" aria-label="Go to the end" title="Go to the end">
           <Icon name="down" />
         </ThreadPrimitive.ScrollToBottom>
-        <Composer />
+        <Composer isOpening={isOpening} />
         <Note />
       </div>
       <Announcer />
