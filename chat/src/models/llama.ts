@@ -66,7 +66,7 @@ export class LlamaModel implements Model {
     signal.throwIfAborted();
     if (this.#closed) throw new ModelError("closed", "the model was closed");
     refuseUnsupported(request.options, { json: true });
-    const { model, context } = this.#loaded;
+    const { model, context, batches } = this.#loaded;
     const { maxTokens = Number.POSITIVE_INFINITY, stop = [], raw = false, json } = request.options ?? {};
     const wrapper = this.#wrappers[request.thinking ? 1 : 0];
     const { tokens, promptTokens } = readConversation(request, wrapper, model, context.contextSize);
@@ -85,7 +85,11 @@ export class LlamaModel implements Model {
     const steps = new AbortableSteps(signal);
     const sequence = await this.#pool.take(read, signal);
     const place = this.#sequences.indexOf(sequence);
-    const computing = new PromptReader(sequence, context.batchSize, place).read(read, sampling, signal);
+    const computing = new PromptReader(sequence, context.batchSize, place, batches).read(
+      read,
+      sampling,
+      signal,
+    );
     let step: Promise<unknown> = Promise.resolve();
     try {
       for (;;) {

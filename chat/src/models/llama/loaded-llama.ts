@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import path from "node:path";
 import { getLogger } from "tsunicorn";
 import { orderBatch } from "./batch-order.ts";
-import { sampleTogether } from "./batch-sampling.ts";
+import { Batches } from "./batches.ts";
 import {
   type Context,
   importLlamaPackage,
@@ -18,6 +18,7 @@ export interface LoadedLlama {
   readonly llama: Llama;
   readonly model: LoadedModel;
   readonly context: Context;
+  readonly batches: Batches;
 }
 
 /** The least time between two lines about the progress of loading. */
@@ -59,11 +60,11 @@ export async function loadLlama(settings: LlamaSettings, packages?: string): Pro
       ...(threads > 0 && { threads }),
       batching: { itemPrioritizationStrategy: orderBatch },
     });
-    sampleTogether(context);
+    const batches = new Batches(context);
     log.info(
       `${path.basename(file)} is loaded, on ${llama.gpu || "the processor"}, for ${sequences} answers at once of ${context.contextSize} tokens each, after ${seconds(began)} s`,
     );
-    return { library, llama, model, context };
+    return { library, llama, model, context, batches };
   } catch (error) {
     await llama.dispose();
     throw new Error(`${file} cannot be loaded: ${error instanceof Error ? error.message : error}`, {

@@ -5,6 +5,11 @@ const STEP_MS = 200;
 
 const LEAST = 32;
 
+/** When the next batch is put together. */
+export interface Turns {
+  turn(): Promise<void>;
+}
+
 /**
  * Reads a prompt into a sequence and goes on from there. A long prompt is read in steps: whoever leaves meanwhile
  * leaves after the step, and not after all of it.
@@ -13,15 +18,18 @@ export class PromptReader {
   #sequence: Sequence;
   #most: number;
   #place: Place;
+  #batches: Turns;
 
   /**
    * @param batchSize the most tokens that are computed at once.
    * @param place the sequence's number.
+   * @param batches those of its context.
    */
-  constructor(sequence: Sequence, batchSize: number, place: number) {
+  constructor(sequence: Sequence, batchSize: number, place: number, batches: Turns) {
     this.#sequence = sequence;
     this.#most = batchSize;
     this.#place = { evaluationPriority: place };
+    this.#batches = batches;
   }
 
   /**
@@ -38,6 +46,7 @@ export class PromptReader {
     let at = Math.min(this.#sequence.nextTokenIndex, prompt.length - 1);
     let size = Math.min(this.#most, LEAST * 4);
     while (prompt.length - at > size) {
+      await this.#batches.turn();
       if (signal.aborted) return;
       const began = performance.now();
       await this.#sequence.evaluateWithoutGeneratingNewTokens(prompt.slice(at, at + size), this.#place);
@@ -46,6 +55,17 @@ export class PromptReader {
       if (took > STEP_MS) size = Math.max(LEAST, Math.floor(size / 2));
       else if (took < STEP_MS / 2) size = Math.min(this.#most, size * 2);
     }
-    yield* this.#sequence.evaluate(prompt.slice(at), { ...sampling, ...this.#place });
+    const tokens = this.#sequence.evaluate(prompt.slice(at), { ...sampling, ...this.#place });
+    try {
+      for (;;) {
+        await this.#batches.turn();
+        if (signal.aborted) return;
+        const { done, value } = await tokens.next();
+        if (done) return;
+        yield value;
+      }
+    } finally {
+      await tokens.return();
+    }
   }
 }

@@ -26,13 +26,15 @@ function sequenceWith(known: number, onRead: (tokens: readonly Token[]) => void)
   };
 }
 
+const AT_ONCE = { turn: async () => {} };
+
 const prompt = Array.from({ length: 1000 }, (_, at) => at);
 
 it("reads what the sequence does not know, all of it and nothing twice", async () => {
   for (const known of [0, 1, 600, 999, 1000, 5000]) {
     const read: Token[] = [];
     const sequence = sequenceWith(known, (tokens) => read.push(...tokens));
-    const tokens = new PromptReader(sequence, 512, 0).read(prompt, {}, new AbortController().signal);
+    const tokens = new PromptReader(sequence, 512, 0, AT_ONCE).read(prompt, {}, new AbortController().signal);
     expect((await tokens.next()).value).toBe(7);
     // The last token is always read: what follows comes out of it.
     expect(read).toEqual(prompt.slice(Math.min(known, 999)));
@@ -46,7 +48,7 @@ it("reads a long prompt in steps, and no more of them once the reader has left",
     steps.push(tokens.length);
     if (steps.length === 2) controller.abort();
   });
-  const tokens = new PromptReader(sequence, 512, 0).read(prompt, {}, controller.signal);
+  const tokens = new PromptReader(sequence, 512, 0, AT_ONCE).read(prompt, {}, controller.signal);
   expect((await tokens.next()).done).toBe(true);
   expect(steps).toHaveLength(2);
   expect(Math.max(...steps)).toBeLessThan(prompt.length / 2);

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { sampleTogether } from "../../../src/models/llama/batch-sampling.ts";
+import { Batches } from "../../../src/models/llama/batches.ts";
 
 interface Choice {
   readonly at: number;
@@ -11,8 +11,9 @@ interface Choice {
 /** A context whose choices the test makes, each when it says so. The real one shows the same only now and then. */
 function playedContext() {
   const begun: Choice[] = [];
+  const decoded = { resolve: () => {}, reject: (_: Error) => {} };
   const native = {
-    decodeBatch: async () => {},
+    decodeBatch: () => new Promise<void>((resolve, reject) => Object.assign(decoded, { resolve, reject })),
     sampleToken: (at: number) =>
       new Promise<number>((resolve, reject) => {
         begun.push({ at, resolve, reject });
@@ -27,13 +28,13 @@ function playedContext() {
       throw new Error("not in this test");
     },
   };
-  return { context, native, begun };
+  return { context, native, begun, decoded };
 }
 
 it("lets no thread look at what a batch came to while the first one does", async () => {
   const { context, native, begun } = playedContext();
-  sampleTogether(context);
-  await native.decodeBatch();
+  new Batches(context);
+  void native.decodeBatch();
   const known: number[] = [];
   const choices = [0, 1, 2].map((at) => native.sampleToken(at).then((token) => known.push(token)));
   await turn();
@@ -50,7 +51,7 @@ it("lets no thread look at what a batch came to while the first one does", async
   await Promise.all(choices);
   expect(known).toEqual([10, 11, 12]);
 
-  await native.decodeBatch();
+  void native.decodeBatch();
   void native.sampleToken(3);
   await turn();
   expect(begun.at(-1)?.at).toBe(3);
@@ -58,7 +59,7 @@ it("lets no thread look at what a batch came to while the first one does", async
 
 it("tells each answer of its own failure, and no other", async () => {
   const { context, native, begun } = playedContext();
-  sampleTogether(context);
+  new Batches(context);
   const choices = [0, 1, 2].map((at) => native.sampleToken(at));
   const settled = Promise.allSettled(choices);
   begun[0]?.reject(new Error("the first"));
@@ -75,5 +76,33 @@ it("tells each answer of its own failure, and no other", async () => {
 it("refuses a version of the package that it does not know", () => {
   const { context } = playedContext();
   const other = { ...context, _ctx: undefined };
-  expect(() => sampleTogether(other)).toThrow("npm run llama installs version 3.21.1");
+  expect(() => new Batches(other)).toThrow("npm run llama installs version 3.21.1");
+});
+
+it("has whoever comes during a batch wait for its end, so that the next one is for all", async () => {
+  const { context, native, begun, decoded } = playedContext();
+  const batches = new Batches(context);
+  await batches.turn();
+  const computing = native.decodeBatch();
+  let waits = true;
+  const turned = batches.turn().then(() => {
+    waits = false;
+  });
+  decoded.resolve();
+  await computing;
+  const choice = native.sampleToken(0);
+  await turn();
+  await turn();
+  expect(waits).toBe(true);
+  begun[0]?.resolve(10);
+  await Promise.all([choice, turned]);
+});
+
+it("lets the next batch begin behind one that came to nothing", async () => {
+  const { context, native, decoded } = playedContext();
+  const batches = new Batches(context);
+  const computing = native.decodeBatch();
+  decoded.reject(new Error("no memory"));
+  await expect(computing).rejects.toThrow("no memory");
+  await batches.turn();
 });
