@@ -9,9 +9,11 @@ import type { LoadResult } from "./load/messages.ts";
 import type { Bench, Measure } from "./measure.ts";
 import { abort } from "./measures/abort.ts";
 import { firstToken } from "./measures/first-token.ts";
+import { llama } from "./measures/llama.ts";
 import { migration } from "./measures/migration.ts";
 import { openStreams } from "./measures/open-streams.ts";
 import { paced } from "./measures/paced.ts";
+import { python } from "./measures/python.ts";
 import { recovery } from "./measures/recovery.ts";
 import { reload } from "./measures/reload.ts";
 import { spinning } from "./measures/spinning.ts";
@@ -28,6 +30,8 @@ const MEASURES: readonly Measure[] = [
   openStreams,
   spinning,
   start,
+  llama,
+  python,
   abort,
   recovery,
   ...(FEATURES.migration ? [migration] : []),
@@ -75,6 +79,7 @@ async function main(): Promise<number> {
     node,
     nodeMajor: Number(/^v(\d+)\./.exec(version)?.[1]),
     pairs: options.pairs,
+    folder,
     quick: options.quick,
     progress: (text) => process.stderr.write(`${text}\n`),
     record: (what, result) => loads.push({ what, ...result }),

@@ -11,6 +11,8 @@ export interface Bench {
   nodeMajor: number;
   /** Pairs of runs: ours and the other side's. */
   pairs: number;
+  /** A folder for files of a measure; it is removed at the end. */
+  folder: string;
   /** Sizes so small that the figures mean nothing: only to see that the bench works. */
   quick: boolean;
   /** Tells a person what is going on. */
@@ -33,7 +35,7 @@ export interface Measure {
 export type Side = "ours" | "bare";
 
 /** A target in the table's words: a quotient of ours and the other side's. */
-export function ratio(bound: Target["bound"], limit: number): Target {
+export function ratio(bound: "at least" | "at most", limit: number): Target {
   return { comparison: "ratio", bound, limit };
 }
 

@@ -3,14 +3,16 @@ import { median, range } from "./statistics.ts";
 /** How a row's two sides are compared: their quotient, their difference, or ours alone. */
 export type Comparison = "ratio" | "difference" | "absolute";
 
-/** What a measure is to reach. */
-export interface Target {
-  comparison: Comparison;
-  /** Whether the figure that is compared should be at least or at most the limit. */
-  bound: "at least" | "at most";
-  /** Quotient; else in the row's unit. */
-  limit: number;
-}
+/** What a measure is to reach; without a bound it only tells. */
+export type Target = { comparison: Comparison } & (
+  | {
+      /** Whether the figure that is compared should be at least or at most the limit. */
+      bound: "at least" | "at most";
+      /** Quotient; else in the row's unit. */
+      limit: number;
+    }
+  | { bound: "none" }
+);
 
 /** One pair of runs, in the row's unit. */
 export interface Pair {
@@ -39,13 +41,14 @@ export interface Row extends RowHead {
   compared: number;
   /** Lowest and highest of the same over the pairs. */
   spread: { low: number; high: number };
-  reached: boolean;
+  /** Null where nothing was to be reached. */
+  reached: boolean | null;
   pairs: Pair[];
 }
 
 /** Makes the line of a table from its pairs: medians, so that one disturbed pair does not decide. */
 export function makeRow(head: RowHead, pairs: Pair[]): Row {
-  const { comparison, bound, limit } = head.target;
+  const { comparison } = head.target;
   const compared = pairs.map(({ ours, other }) => {
     if (comparison === "ratio") return ours / (other ?? Number.NaN);
     return comparison === "difference" ? ours - (other ?? Number.NaN) : ours;
@@ -58,7 +61,12 @@ export function makeRow(head: RowHead, pairs: Pair[]): Row {
     other: others.length > 0 ? median(others) : null,
     compared: middle,
     spread: range(compared),
-    reached: pairs.length > 0 && (bound === "at least" ? middle >= limit : middle <= limit),
+    reached: isReached(head.target, pairs.length > 0 ? middle : Number.NaN),
     pairs,
   };
+}
+
+function isReached(target: Target, figure: number): boolean | null {
+  if (target.bound === "none") return null;
+  return target.bound === "at least" ? figure >= target.limit : figure <= target.limit;
 }

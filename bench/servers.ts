@@ -15,9 +15,9 @@ const KEPT_LINES = 50;
 
 /** What one server is started with. */
 export interface ServerPlan {
-  /** Node's binary. */
-  node: string;
-  /** Arguments after the binary. The word `{port}` in one of them stands for the port. */
+  /** What is run: Node's binary, but for a server in another language. */
+  program: string;
+  /** Arguments after it. The word `{port}` in one of them stands for the port. */
   args: string[];
   /** Added to the bench's own environment. */
   env: Record<string, string>;
@@ -49,7 +49,7 @@ export class Server {
     const port = await freePort();
     const args = plan.args.map((argument) => argument.replace("{port}", String(port)));
     const startedAt = performance.now();
-    const child = spawn(plan.node, args, {
+    const child = spawn(plan.program, args, {
       cwd: ROOT,
       env: { ...process.env, ...plan.env },
       stdio: ["ignore", "pipe", "pipe"],

@@ -17,22 +17,21 @@ export function table(rows: readonly Row[]): string {
 }
 
 function cells(row: Row): string[] {
-  const { comparison, bound, limit } = row.target;
-  const sign = bound === "at least" ? "≥" : "≤";
+  const { target, reached } = row;
+  const { comparison } = target;
   const withUnit = (value: number) => `${figure(value)}${row.unit === "" ? "" : ` ${row.unit}`}`;
   const show = (value: number) => {
     if (comparison === "ratio") return `${figure(value)} ×`;
     return comparison === "difference" ? `${value < 0 ? "" : "+"}${withUnit(value)}` : figure(value);
   };
+  const goal = (limit: number) => (comparison === "absolute" ? withUnit(limit) : show(limit));
   return [
     row.title,
     withUnit(row.ours),
     row.other === null ? "" : withUnit(row.other),
     comparison === "absolute" ? "" : show(row.compared),
-    comparison === "difference"
-      ? `${sign} +${withUnit(limit)}`
-      : `${sign} ${comparison === "ratio" ? show(limit) : withUnit(limit)}`,
-    row.reached ? "yes" : "no",
+    target.bound === "none" ? "" : `${target.bound === "at least" ? "≥" : "≤"} ${goal(target.limit)}`,
+    reached === null ? "" : reached ? "yes" : "no",
     row.pairs.length < 2 ? "" : `${show(row.spread.low)} … ${show(row.spread.high)}`,
   ];
 }

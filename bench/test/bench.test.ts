@@ -6,9 +6,30 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { FEATURES } from "../../chaos/features.ts";
+import { HAS_LLAMA } from "../../chat/test/models/llama/tiny-llama.ts";
+import { NO_PYTHON } from "../../server/test/python/python.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 300_000;
+
+const LLAMA_ROWS = [
+  "llama",
+  "llama-first-token",
+  "llama-http",
+  "llama-users",
+  "llama-users-by-one",
+  "llama-tiny",
+  "llama-tiny-first-token",
+  "llama-tiny-http",
+];
+const PYTHON_ROWS = [
+  "python",
+  "python-cpu",
+  "python-async",
+  "python-by-typescript",
+  "python-paced-cpu",
+  "python-paced-cpu-async",
+];
 
 let folder: string;
 
@@ -57,6 +78,8 @@ test("the bench measures every row of its table and writes them as JSON", { time
     "health-while-spinning",
     "start-to-ready",
     "default-tree",
+    ...(HAS_LLAMA ? LLAMA_ROWS : []),
+    ...(NO_PYTHON === undefined ? PYTHON_ROWS : []),
     "disconnect-to-abort",
     "disconnect-to-abort-p50",
     "recovery-http-worker",
@@ -65,6 +88,8 @@ test("the bench measures every row of its table and writes them as JSON", { time
     ...(FEATURES.migration ? ["kill-to-next-token", "kill-to-next-token-p50"] : []),
     ...(FEATURES.reload ? ["reload-dip", "reload-dip-worst"] : []),
   ]);
+  if (!HAS_LLAMA) expect(stdout).toContain("llama was left out: node-llama-cpp is not installed");
+  if (NO_PYTHON !== undefined) expect(stdout).toContain("python was left out: there is no python3");
   for (const row of report.rows) {
     expect(stdout).toContain(row.title);
     expect(row.ours, row.name).toEqual(expect.any(Number));

@@ -33,6 +33,11 @@ describe("a row", () => {
     expect(makeRow(atMost, [{ ours: 1.6, other: 0.5 }]).reached).toBe(false);
   });
 
+  test("that only tells has nothing to reach", () => {
+    const told = { ...HEAD, target: { comparison: "ratio", bound: "none" } } as const;
+    expect(makeRow(told, [{ ours: 3, other: 2 }])).toMatchObject({ compared: 1.5, reached: null });
+  });
+
   test("without figures nothing is reached", () => {
     const none = { ...HEAD, target: { comparison: "absolute", bound: "at most", limit: 1 } } as const;
     expect(makeRow(none, []).reached).toBe(false);
@@ -57,6 +62,7 @@ test("the table says what was compared with what, and what was to be reached", (
     makeRow({ ...first, target: { comparison: "difference", bound: "at most", limit: 1 } }, [
       { ours: 0.75, other: 0.5 },
     ]),
+    makeRow({ ...first, target: { comparison: "ratio", bound: "none" } }, [{ ours: 3, other: 2 }]),
     makeRow({ ...first, unit: "", target: { comparison: "absolute", bound: "at most", limit: 0 } }, [
       { ours: 2, other: null },
     ]),
@@ -66,6 +72,7 @@ test("the table says what was compared with what, and what was to be reached", (
     expect.anything(),
     ["speed", "65,000 tokens/s", "10,000 tokens/s", "6.50 ×", "≥ 6 ×", "yes", "6 × … 7 ×"],
     ["first token", "0.750 ms", "0.500 ms", "+0.250 ms", "≤ +1 ms", "yes"],
+    ["first token", "3 ms", "2 ms", "1.50 ×"],
     ["first token", "2", "≤ 0", "no"],
   ]);
 });
