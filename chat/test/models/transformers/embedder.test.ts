@@ -66,8 +66,12 @@ describe("an ONNX model that embeds", { timeout: 90_000 }, () => {
 
   it("ends when its reader leaves", async ({ skip }) => {
     if (!HAS_TRANSFORMERS) skip(NO_TRANSFORMERS);
-    const reason = new Error("the reader left");
-    await expect((await embedderOf()).embed(["a"], AbortSignal.abort(reason))).rejects.toBe(reason);
+    const embedder = await embedderOf();
+    const [reason, controller] = [new Error("the reader left"), new AbortController()];
+    const left = embedder.embed(["a", "b", "c"], controller.signal);
+    controller.abort(reason);
+    await expect(left).rejects.toBe(reason);
+    expect(await embedder.embed(["a"], signal)).toEqual([direction(97)]);
   });
 
   it("says what the graph makes where that is no embedding", async ({ skip }) => {
