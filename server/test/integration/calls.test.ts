@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eventually } from "./harness.ts";
 import { JobServer } from "./jobs-app.ts";
 
 let server: JobServer;
@@ -106,11 +107,13 @@ describe("an app's error", () => {
   test("is in the dirty worker's log with its stack and the request's id", async () => {
     const id = server.newId();
     await server.call({ app: "Many", action: "fails", args: ["look in the log"], id });
-    const line = server.running
-      .log()
-      .split("\n")
-      .find((text) => text.includes(id) && text.includes("look in the log"));
-    const { role, level, requestId, err } = JSON.parse(line ?? "{}");
+    const line = await eventually("the log has it", () =>
+      server.running
+        .log()
+        .split("\n")
+        .find((text) => text.includes(id) && text.includes("look in the log")),
+    );
+    const { role, level, requestId, err } = JSON.parse(line);
     expect({ role, level, requestId }).toEqual({ role: "dirty worker", level: "error", requestId: id });
     expect(err.stack).toContain("app.mjs:");
   });
