@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import {
   eventually,
+  isAlive,
   type RunningServer,
   removeFolder,
   startServer,
@@ -24,9 +25,6 @@ import { post, textOf } from "./http-client.ts";
 const SCRIPT = fileURLToPath(new URL("../../bin/chat.mjs", import.meta.url));
 const KEY = "sk-not-a-real-key";
 const GREETING = answerTo("hello").join("");
-
-// A reload closes connections that wait for their next request.
-const CLOSE = { headers: { connection: "close" } };
 
 let server: RunningServer | undefined;
 let folder: string | undefined;
@@ -58,12 +56,12 @@ async function ask(url: string, model: string | undefined, prompt = "hello"): Pr
 }
 
 async function modelsOf(url: string): Promise<string[]> {
-  const { data } = (await (await fetch(`${url}/v1/models`, CLOSE)).json()) as { data: { id: string }[] };
+  const { data } = (await (await fetch(`${url}/v1/models`)).json()) as { data: { id: string }[] };
   return data.map(({ id }) => id);
 }
 
 async function readyApps(url: string): Promise<string[]> {
-  const { apps } = (await (await fetch(`${url}/readyz`, CLOSE)).json()) as { apps: { app: string }[] };
+  const { apps } = (await (await fetch(`${url}/readyz`)).json()) as { apps: { app: string }[] };
   return apps.map(({ app }) => app);
 }
 
@@ -77,15 +75,18 @@ afterEach(async () => {
 
 describe("chat --model", () => {
   it("offers each model as an app of its own, the first by default, also after a reload", async () => {
-    const { url, logged, signal } = await start([
+    const { url, logged, signal, pids } = await start([
       "--model",
       "first=simulated",
       "--model=llama3.1:8b=simulated",
     ]);
     for (const reloads of [0, 1]) {
       if (reloads > 0) {
+        const old = pids("http worker");
         signal("SIGHUP");
         await logged("reloaded in ");
+        // Their connections end with them; until then a request could go out on one that is just being closed.
+        await eventually("the old HTTP workers have ended", () => !old.some(isAlive));
       }
       expect(await modelsOf(url)).toEqual(["first", "llama3.1:8b"]);
       expect(await ask(url, undefined)).toBe(GREETING);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ctlJson } from "../../../server/test/integration/ctl-command.ts";
 import {
   eventually,
+  isAlive,
   type RunningServer,
   removeFolder,
   startServer,
@@ -102,8 +103,11 @@ describe("two models", () => {
   it("must both be there for the chat to be ready, and are after a reload", async () => {
     for (const reloads of [0, 1]) {
       if (reloads > 0) {
+        const old = chat.pids("http worker");
         chat.signal("SIGHUP");
         await chat.logged("reloaded in ");
+        // Their connections end with them; until then a request could go out on one that is just being closed.
+        await eventually("the old HTTP workers have ended", () => !old.some(isAlive));
         expect(await ask({ prompt: "b", model: "my-echo" })).toBe('echo["b",false]');
       }
       const { status, apps } = (await (await fetch(`${chat.url}/readyz`)).json()) as {
