@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { isDeepStrictEqual } from "node:util";
 import { describe, expect, test } from "vitest";
 import { type EchoServer, echoServers } from "./echo-app.ts";
 import { eventually } from "./harness.ts";
@@ -109,7 +110,7 @@ test("broken code leaves the old workers serving, and mending it is enough", asy
     "the reload is given up, and the old workers go on serving: the http worker cannot start",
   );
   await answers("main shared word app shared");
-  expect(pids()).toEqual([http, dirty]);
+  await eventually("the old ones alone are left", () => isDeepStrictEqual(pids(), [http, dirty]));
   // A file that only the failed worker asked for.
   save("new.ts", "export const ( = 1;");
   save("gone.ts", "");
@@ -148,7 +149,10 @@ test("settings that were given up with a broken new app hold once the app is men
   await server.logged("the dirty worker cannot start");
   save("main.ts", main("MAIN").replaceAll("./app.ts:App", "./other.ts:Other"));
   await answers("MAIN shared word failed");
-  expect(server.pids("http worker")).toHaveLength(1);
+  await eventually(
+    "one worker serves, and the old one has ended",
+    () => server.pids("http worker").length === 1,
+  );
   save("other.ts", app("other").replace("class App", "class Other"));
   await answers("MAIN shared word other shared");
   await eventually("two workers serve", () => server.pids("http worker").length === 2);
