@@ -1,6 +1,9 @@
 import { once } from "node:events";
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { removeFolder, temporaryFolder } from "../../../server/test/integration/harness.ts";
 import { SECRET } from "./fixtures/chat-app.ts";
 import { eventsOf, open, post, type Reply } from "./http-client.ts";
 import { type Chat, startChat } from "./start-chat.ts";
@@ -9,18 +12,24 @@ import { type Chat, startChat } from "./start-chat.ts";
 const FIXTURES = fileURLToPath(new URL("./fixtures/", import.meta.url));
 
 let chat: Chat;
+let folder: string;
+/** While there is this file, workers that start wait. */
+let hold: string;
 
 /** Has the tests of a block share one server. */
 function serve(...args: string[]): void {
   beforeAll(async () => {
+    folder = temporaryFolder();
+    hold = join(folder, "hold");
     chat = await startChat({
       args: ["--chdir", FIXTURES, "--dirty-app", "./chat-app.ts:ChatApp", ...args],
       // The loader of TypeScript would keep its cache where a server must leave nothing.
-      env: { TSX_DISABLE_CACHE: "1" },
+      env: { TSX_DISABLE_CACHE: "1", HOLD: hold },
     });
   });
   afterAll(async () => {
     await chat.stop();
+    removeFolder(folder);
   });
 }
 
@@ -69,11 +78,13 @@ describe("an app that fails", () => {
   });
 
   it("and takes its process with it is an error at once, and readiness says so until there is a new one", async () => {
+    writeFileSync(hold, "");
     const { status, text } = await ask("one die");
     expect(status).toBe(200);
     expect(lastEvent(text).error.type).toBe("worker_died");
     const readiness = async () => (await fetch(`${chat.url}/readyz`)).status;
-    await expect.poll(readiness, { interval: 5, timeout: 5000 }).toBe(503);
+    await expect.poll(readiness, { interval: 5, timeout: 10_000 }).toBe(503);
+    rmSync(hold);
     await expect.poll(readiness, { interval: 50, timeout: 10_000 }).toBe(200);
     expect((await ask("die", "/chat/sync")).status).toBe(500);
     expect((await ask("well")).status).toBe(200);
@@ -109,7 +120,7 @@ describe("when all slots are taken", () => {
     const settled: Reply[] = [];
     const all = Promise.all(["a", "b", "c"].map(async (prompt) => settled.push(await ask(prompt))));
     // One of the three has the queue's only place.
-    await expect.poll(() => settled.length, { timeout: 5000 }).toBe(2);
+    await expect.poll(() => settled.length, { interval: 10, timeout: 10_000 }).toBe(2);
     for (const { status, headers, text } of settled) {
       expect(status).toBe(429);
       expect(Number(headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
