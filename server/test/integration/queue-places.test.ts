@@ -1,4 +1,5 @@
 /** What those who wait hear of their places, between real processes. */
+import { isDeepStrictEqual } from "node:util";
 import { afterEach, expect, test } from "vitest";
 import { createStreamId } from "../../src/protocol/stream-id.ts";
 import { Fleet } from "./fleet.ts";
@@ -27,18 +28,25 @@ afterEach(async () => {
 
 test("each request sees its place go down to 1 while the worker serves those before it", async () => {
   fleet = await Fleet.open({ app: APP });
-  const running = new Reading(fleet.client.stream("./app.mjs:App", "counts", 100, 15));
+  const running = new Reading(fleet.client.stream("./app.mjs:App", "counts", 10_000, 15));
   await running.has(1);
-  const waiting = [];
-  for (let i = 0; i < 3; i++) {
+  const waiting: { streamId: string; places: number[]; reading: Reading }[] = [];
+  for (const chunks of [10_000, 10_000, 20]) {
     const places: number[] = [];
     const streamId = createStreamId();
     const client = fleet.client.with({ streamId, onQueued: (place) => places.push(place) });
-    const stream = client.stream("./app.mjs:App", "counts", 100, 15);
+    const stream = client.stream("./app.mjs:App", "counts", chunks, 15);
     await stream.accepted();
     waiting.push({ streamId, places, reading: new Reading(stream) });
   }
-  expect(waiting.map(({ places }) => places)).toEqual([[1], [2], [3]]);
+  const told = (places: number[][]) =>
+    eventually(`the places ${JSON.stringify(places)}`, () =>
+      isDeepStrictEqual(
+        waiting.map((one) => one.places),
+        places,
+      ),
+    );
+  await told([[1], [2], [3]]);
 
   // Whoever comes to read the last one hears of its place too, and plain requests of nothing but their slot.
   const resumed: number[] = [];
@@ -46,9 +54,15 @@ test("each request sees its place go down to 1 while the worker serves those bef
   const again = new Reading(fleet.client.resume(streamId, { onQueued: (place) => resumed.push(place) }));
   await eventually("the second reader hears its place", () => resumed.length > 0);
 
-  for (const { reading } of waiting) await reading.ended(20_000);
+  await running.leave();
+  await told([[1], [2, 1], [3, 2]]);
+  await waiting[0]?.reading.has(1);
+  await fleet.client.cancel(waiting[0]?.streamId ?? "");
+  await told([[1], [2, 1], [3, 2, 1]]);
+  await waiting[1]?.reading.has(1);
+  await fleet.client.cancel(waiting[1]?.streamId ?? "");
   await again.ended();
   expect(waiting.map(({ places }) => places)).toEqual([[1], [2, 1], [3, 2, 1]]);
   expect(resumed).toEqual([3, 2, 1]);
-  for (const { reading } of waiting) expect(reading.values).toHaveLength(100);
+  expect(again.values).toHaveLength(20);
 });

@@ -227,18 +227,25 @@ describe("several readers", () => {
 describe("a stream that waits for a slot", () => {
   async function full(): Promise<{ id: string; left: AbortController; blocker: ReturnType<typeof begin> }> {
     await open({ concurrency: 1 });
-    const blocker = begin("plain", [60, 10]);
+    const blocker = begin("plain", [10_000, 10]);
     await blocker.reading.has(1);
     const { id, left, accepted } = begin("plain", [20, 5]);
     await accepted;
     return { id, left, blocker };
   }
 
+  /** Ends the run that has the only slot. */
+  async function makeRoom({ id, reading }: ReturnType<typeof begin>): Promise<void> {
+    await fleet.client.cancel(id);
+    await reading.ended();
+  }
+
   test("is accepted before it has one, and whoever asks for it then gets all of it", async () => {
-    const { id } = await full();
+    const { id, blocker } = await full();
     const stream = fleet.anotherClient().client.resume(id);
     await stream.accepted();
     expect(notes("began")).toHaveLength(1);
+    await makeRoom(blocker);
     const reading = new Reading(stream);
     await reading.ended();
     expect(reading.values).toEqual(count(20));
@@ -248,7 +255,7 @@ describe("a stream that waits for a slot", () => {
   test("runs although its client has left", async () => {
     const { id, left, blocker } = await full();
     left.abort();
-    await blocker.reading.ended();
+    await makeRoom(blocker);
     await eventually("it runs", () => notes("began").length === 2);
     const reading = resume(id);
     await reading.ended();
@@ -257,7 +264,7 @@ describe("a stream that waits for a slot", () => {
 
   test("runs although its HTTP worker has died", async () => {
     await open({ concurrency: 1 });
-    const blocker = begin("plain", [60, 10]);
+    const blocker = begin("plain", [10_000, 10]);
     await blocker.reading.has(1);
     const doomed = fleet.anotherClient();
     const { id, accepted } = begin("plain", [20, 5], doomed.client);
@@ -266,6 +273,7 @@ describe("a stream that waits for a slot", () => {
     await waiting.accepted();
     doomed.die();
     const readings = [new Reading(waiting), resume(id)];
+    await makeRoom(blocker);
     for (const reading of readings) {
       await reading.ended();
       expect(reading.error).toBeUndefined();
@@ -276,7 +284,7 @@ describe("a stream that waits for a slot", () => {
 
   test("is not run once its grace is over", async () => {
     await open({ concurrency: 1, flags: ["--stream-grace", "0.2"] });
-    const blocker = begin("plain", [100, 10]);
+    const blocker = begin("plain", [150, 10]);
     await blocker.reading.has(1);
     const { id, left } = begin("plain", [20, 5]);
     const doomed = fleet.anotherClient();
@@ -299,9 +307,9 @@ describe("a stream that waits for a slot", () => {
     await stream.accepted();
     const reading = new Reading(stream);
     await fleet.replaceArbiter();
-    await blocker.reading.ended();
+    await makeRoom(blocker);
     await reading.ended();
-    expect(blocker.reading.values).toEqual(count(60));
+    expect(blocker.reading.values).toEqual(count(blocker.reading.values.length));
     expect(reading.error).toBeUndefined();
     expect(reading.values).toEqual(count(20));
     expect(notes("began")).toHaveLength(2);
@@ -317,26 +325,26 @@ describe("without a reader", () => {
     left.abort();
     await eventually("it is aborted", () => notes("aborted").length === 1);
     expect((notes("aborted")[0]?.at ?? 0) - leftAt).toBeGreaterThanOrEqual(290);
-    expect((notes("aborted")[0]?.at ?? 0) - leftAt).toBeLessThan(1000);
+    expect((notes("aborted")[0]?.at ?? 0) - leftAt).toBeLessThan(2000);
     expect(await codeOf(id)).toBe("DIRTY_STREAM_NOT_FOUND");
   });
 
   test("a run goes on while somebody comes back in time, again and again", async () => {
-    await open({ flags: ["--stream-grace", "0.5"] });
-    const { id, reading, left } = begin("plain", [120, 10]);
+    await open({ flags: ["--stream-grace", "1"] });
+    const { id, reading, left } = begin("plain", [180, 10]);
     await reading.has(2);
     left.abort();
     let after = 2;
     for (let visits = 0; visits < 3; visits++) {
       const visit = resume(id, after);
-      await visit.has(20);
+      await visit.has(40);
       await visit.leave();
       expect(visit.values).toEqual(count(after + visit.values.length, after));
       after += visit.values.length;
     }
     const last = resume(id, after);
     await last.ended();
-    expect(last.values).toEqual(count(120, after));
+    expect(last.values).toEqual(count(180, after));
     expect(notes("aborted")).toHaveLength(0);
   });
 
@@ -397,7 +405,7 @@ describe("a stream that is cancelled by its name", () => {
 
   test("while it waits never runs", async () => {
     await open({ concurrency: 1 });
-    const blocker = begin("plain", [50, 10]);
+    const blocker = begin("plain", [10_000, 10]);
     await blocker.reading.has(1);
     const { id, reading } = begin("plain", [20, 5]);
     const other = resume(id);
@@ -406,8 +414,12 @@ describe("a stream that is cancelled by its name", () => {
     await reading.ended();
     await other.ended();
     expect([reading.error?.code, other.error?.code]).toEqual(["DIRTY_CANCELLED", "DIRTY_CANCELLED"]);
+    expect(blocker.reading.over).toBe(false);
+    await fleet.client.cancel(blocker.id);
     await blocker.reading.ended();
     expect(await codeOf(id)).toBe("DIRTY_STREAM_NOT_FOUND");
+    // What comes behind it is served.
+    await fleet.client.execute(SPEC, "pid");
     expect(notes("began")).toHaveLength(1);
   });
 
@@ -466,7 +478,7 @@ describe("when its worker dies", () => {
     const { id, reading } = begin("plain", [1000, 10]);
     await reading.has(5);
     await fleet.workers.find(({ pid }) => pid === notes("began")[0]?.pid)?.kill();
-    await reading.ended(1000);
+    await reading.ended();
     expect(reading.error).toMatchObject({ code: "DIRTY_WORKER" });
     expect(await codeOf(id)).toBe("DIRTY_STREAM_GONE");
   });
