@@ -33,7 +33,7 @@ export default async function serve(request, response) {
   const client = getDirtyClient();
   try {
     if (request.url === "/ticks") {
-      for await (const tick of client.stream("./app.mjs:Model", "ticks", 40, 50)) response.write(tick);
+      for await (const tick of client.stream("./app.mjs:Model", "ticks", 60, 50)) response.write(tick);
       response.end("done");
     } else response.end(JSON.stringify(await client.execute("./app.mjs:Model", "says")));
   } catch (error) { response.end("failed: " + error.name); }

@@ -11,7 +11,7 @@ import { eventually, isAlive } from "./harness.ts";
 import { ask, open, RawConnection } from "./http-tools.ts";
 
 const app = (version: string, more = ""): string => `
-import { appendFileSync, existsSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DirtyApp } from ${JSON.stringify(INDEX)};
 ${more}
@@ -21,12 +21,12 @@ export class Model extends DirtyApp {
   static resources = globalThis.needs ?? {};
   async init() {
     appendFileSync("starts.log", process.pid + " " + process.env.CUDA_VISIBLE_DEVICES + "\\n");
-    if (existsSync("slow")) await sleep(1500);
+    if (existsSync("slow")) await sleep(Number(readFileSync("slow", "utf8")));
     if (existsSync("broken")) throw new Error("the model is broken");
   }
   version() { return ${JSON.stringify(version)}; }
   units() { return { pid: process.pid, units: process.env.CUDA_VISIBLE_DEVICES ?? null }; }
-  async *ticks(n, ms) { for (let i = 0; i < n; i++) { yield i + " "; await sleep(ms); } }
+  async *ticks(n, ms) { for (let i = 0; i < n && !existsSync("enough"); i++) { yield i + " "; await sleep(ms); } }
   async hold(ms) { await sleep(ms); return ${JSON.stringify(version)}; }
 }
 export class Old extends Model {
@@ -37,6 +37,7 @@ export class Old extends Model {
 const INDEX = new URL("../../dist/index.js", import.meta.url).href;
 
 const main = (version: string): string => `
+import { existsSync } from "node:fs";
 import { getDirtyClient } from "tsunicorn";
 import { setTimeout as sleep } from "node:timers/promises";
 export default async function serve(request, response) {
@@ -49,8 +50,8 @@ export default async function serve(request, response) {
     else if (kind === "call") response.end(JSON.stringify(await client.execute("./app.mjs:" + app, action, ...args.map(Number))));
     else if (kind === "later") {
       response.flushHeaders();
-      await sleep(Number(args[0]));
-      response.end(JSON.stringify(await client.execute("./app.mjs:" + app, action, ...args.slice(1).map(Number))));
+      while (!existsSync("enough")) await sleep(20);
+      response.end(JSON.stringify(await client.execute("./app.mjs:" + app, action, ...args.map(Number))));
     }
     else if (kind === "stream") {
       for await (const chunk of client.stream("./app.mjs:" + app, action, ...args.map(Number))) response.write(chunk);
@@ -102,15 +103,17 @@ describe("SIGHUP", () => {
     const [http, dirty, arbiter] = ["http worker", "dirty worker", "dirty arbiter"].map((kind) =>
       running.pids(kind),
     );
-    const old = await open(running.target, "/stream/Model/ticks/40/50");
+    const old = await open(running.target, "/stream/Model/ticks/1000/20");
     await old.has("1 ");
     write(running, { "main.mjs": main("2"), "app.mjs": app("2") });
     running.signal("SIGHUP");
     await running.logged("reloaded in ");
     expect(await version(running)).toBe("22");
     expect(old.endedAt).toBeUndefined();
+    appendFileSync(join(running.folder, "enough"), "");
     await old.ended();
-    expect(old.text).toBe(`${Array.from({ length: 40 }, (_, i) => i).join(" ")} done`);
+    const ticks = old.text.split(" ").length - 1;
+    expect(old.text).toBe(`${Array.from({ length: ticks }, (_, i) => i).join(" ")} done`);
     await only(running, "http worker", http ?? [], 2);
     await only(running, "dirty worker", dirty ?? [], 1);
     expect(running.pids("dirty arbiter")).toEqual(arbiter);
@@ -247,9 +250,9 @@ describe("a new generation that cannot serve is given up, and the old one goes o
   });
 
   test("a model that takes longer than dirtyInitTimeout", async () => {
-    const running = await server({ ...SETTINGS, dirtyInitTimeout: 0.8 });
-    appendFileSync(join(running.folder, "slow"), "");
-    await givenUp(running, /given up[^\n]*a dirty worker was not ready after 0.8 s/);
+    const running = await server({ ...SETTINGS, dirtyInitTimeout: 2 });
+    appendFileSync(join(running.folder, "slow"), "60000");
+    await givenUp(running, /given up[^\n]*a dirty worker was not ready after 2 s/);
   });
 
   test("a new app that cannot be imported, also where many dirty workers try it", async () => {
@@ -307,7 +310,7 @@ describe("a new generation that cannot serve is given up, and the old one goes o
 
   test("a second SIGHUP while the first still starts counts instead of it", async () => {
     const running = await server();
-    appendFileSync(join(running.folder, "slow"), "");
+    appendFileSync(join(running.folder, "slow"), "1500");
     write(running, { "main.mjs": main("2"), "app.mjs": app("2") });
     running.signal("SIGHUP");
     await eventually("the new model loads", () => starts(running).length === 2);
@@ -321,7 +324,7 @@ describe("a new generation that cannot serve is given up, and the old one goes o
 
   test("a stop in the middle of a reload leaves nothing behind", async () => {
     const running = await server();
-    appendFileSync(join(running.folder, "slow"), "");
+    appendFileSync(join(running.folder, "slow"), "1500");
     running.signal("SIGHUP");
     await eventually("the new model loads", () => starts(running).length === 2);
     running.signal("SIGTERM");
@@ -341,15 +344,16 @@ describe("an app that the new config does not have", () => {
   test("still answers the old HTTP workers, and what waits when the last of them has gone gets DirtyAppNotFoundError", async () => {
     const running = await server({
       ...SETTINGS,
-      gracefulTimeout: 10,
+      gracefulTimeout: 60,
       dirtyApps: ["./app.mjs:Model", "./app.mjs:Old"],
     });
     // An old page asks for it only after the reload.
-    const late = await open(running.target, "/later/Old/hold/3000/10");
+    const late = await open(running.target, "/later/Old/hold/10");
     write(running, { "tsunicorn.config.mjs": config(SETTINGS), "app.mjs": app("2"), "main.mjs": main("2") });
     running.signal("SIGHUP");
     await running.logged("reloaded in ");
     expect(late.endedAt).toBeUndefined();
+    appendFileSync(join(running.folder, "enough"), "");
     await late.ended();
     expect(late.text).toBe('"1"');
     await only(

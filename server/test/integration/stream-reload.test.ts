@@ -100,7 +100,7 @@ describe("after a reload", () => {
   });
 
   test("the old dirty worker keeps an end that nobody has read, for whoever comes back in time", async () => {
-    const running = await server("--stream-grace", "4");
+    const running = await server("--stream-grace", "10");
     const id = await cutOff(running, 10, 20);
     const old = await reload(running);
     const began = Date.now();
@@ -109,7 +109,8 @@ describe("after a reload", () => {
     expect(isAlive(old)).toBe(true);
     expect(await read(running, id, 3)).toBe(text(10, 3));
     await eventually("the worker ends", () => !isAlive(old));
-    expect(Date.now() - began).toBeLessThan(3500);
+    // Well within that grace: it waits for nobody any more.
+    expect(Date.now() - began).toBeLessThan(7000);
   });
 
   test("and when nobody comes back in time, the stream is gone, and the worker too", async () => {
@@ -127,14 +128,14 @@ describe("after a reload", () => {
     const old = await reload(running);
     const began = Date.now();
     await eventually("the worker ends", () => !isAlive(old));
-    expect(Date.now() - began).toBeLessThan(4000);
+    expect(Date.now() - began).toBeLessThan(7000);
     expect(await read(running, id, 3)).toBe("failed: DIRTY_STREAM_GONE");
   });
 
   test("a run that dirtyGracefulTimeout cuts goes on in the new generation where somebody reads it, else it is gone", async () => {
-    const running = await server("--dirty-graceful-timeout", "1");
-    const [alone, watched] = [await cutOff(running, 300, 20), newId()];
-    await (await begin(running, watched, 200, 20)).leave();
+    const running = await server("--dirty-graceful-timeout", "2");
+    const [alone, watched] = [await cutOff(running, 1000, 20), newId()];
+    (await begin(running, watched, 200, 20)).leave();
     const old = await reload(running);
     const reader = await open(running.target, `/read/${watched}/0`);
     await reader.has("2 ");
@@ -147,7 +148,7 @@ describe("after a reload", () => {
 });
 
 test("a stop does not wait for readers that cannot come back", async () => {
-  const running = await server("--graceful-timeout", "5");
+  const running = await server("--graceful-timeout", "20");
   await cutOff(running, 10, 20);
   const old = await reload(running);
   await cutOff(running, 10, 20);
@@ -155,7 +156,7 @@ test("a stop does not wait for readers that cannot come back", async () => {
   const began = Date.now();
   running.signal("SIGTERM");
   expect(await running.exited()).toEqual({ code: 0, signal: null });
-  expect(Date.now() - began).toBeLessThan(4000);
+  expect(Date.now() - began).toBeLessThan(7000);
 });
 
 describe("a quick stop ends at once what a graceful one waits for, and in good order", () => {
@@ -170,7 +171,8 @@ describe("a quick stop ends at once what a graceful one waits for, and in good o
   async function endsAtOnce(running: EchoServer): Promise<void> {
     const began = Date.now();
     expect(await running.exited()).toEqual({ code: 0, signal: null });
-    expect(Date.now() - began).toBeLessThan(2000);
+    // It is killed after three seconds otherwise.
+    expect(Date.now() - began).toBeLessThan(2800);
     expect(readFileSync(join(running.folder, "closed.log"), "utf8").trim().split("\n")).toHaveLength(1);
   }
 
