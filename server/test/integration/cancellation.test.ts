@@ -105,6 +105,29 @@ describe("a client that leaves", () => {
     });
   });
 
+  test.each<[string, (client: RawConnection) => void]>([
+    ["closes its connection", (client) => client.leave()],
+    ["only half-closes its connection", (client) => client.end()],
+  ])("that takes nothing of its answer and %s stops the generator within 100 ms", async (_how, leave) => {
+    const median = await medianStop(async () => {
+      const id = server.newId();
+      const raw = await RawConnection.to(server.target);
+      raw.pause();
+      raw.send(rawRequest(id, "flood", [1_000_000, 1000], "stream", "Many"));
+      let last = -1;
+      let since = 0;
+      await eventually("the generator stands", async () => {
+        const { result } = await server.call({ app: "Many", action: "yielded", args: [id] });
+        if (result !== last) since = Date.now();
+        last = Number(result);
+        return last > 0 && Date.now() - since > 200;
+      });
+      leave(raw);
+      return { id, leftAt: Date.now() };
+    });
+    expect(median).toBeLessThan(WITHIN_MS);
+  });
+
   test("while it is queued is never served, and holds up nobody", async () => {
     const first = server.newId();
     const busy = server.call({ app: "One", action: "job", args: [800], id: first });
@@ -208,6 +231,17 @@ test("a hundred clients that come and leave at once leave nothing running", asyn
       );
     }),
   );
+});
+
+test("an HTTP worker that is killed has its runs cancelled within 100 ms", async () => {
+  const median = await medianStop(async () => {
+    const id = server.newId();
+    const stream = await server.stream({ app: "Many", action: "ticks", args: [10_000, 20], id });
+    await stream.has(3);
+    for (const worker of server.running.pids("http worker")) process.kill(worker, "SIGKILL");
+    return { id, leftAt: Date.now() };
+  });
+  expect(median).toBeLessThan(WITHIN_MS);
 });
 
 /** A call as bytes, for clients that leave before there is an answer. */
