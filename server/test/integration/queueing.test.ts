@@ -24,12 +24,15 @@ async function queueUp(
 }
 
 describe("one worker with a queue for two", () => {
+  /** A job that is busy for longer than it takes to queue others up behind it, and for less than they may wait. */
+  const BUSY_MS = 1500;
+  const QUEUE_TIMEOUT_MS = 2500;
   let server: JobServer;
 
   beforeAll(async () => {
     server = await JobServer.start(
       ["One", "Many", "Four"],
-      ["--dirty-queue-size", "2", "--dirty-queue-timeout", "1"],
+      ["--dirty-queue-size", "2", "--dirty-queue-timeout", String(QUEUE_TIMEOUT_MS / 1000)],
     );
   });
 
@@ -38,10 +41,10 @@ describe("one worker with a queue for two", () => {
   });
 
   test("a request beyond the queue is refused at once, with a time to come back", async () => {
-    const { outcomes } = await queueUp(server, 3, 10, 600);
+    const { outcomes } = await queueUp(server, 3, 10, BUSY_MS);
     const refused = await server.call({ app: "One", action: "job", args: [1] });
     expect(refused.error).toMatchObject({ name: "DirtyQueueFullError", code: "DIRTY_QUEUE_FULL" });
-    expect(refused.ms).toBeLessThan(250);
+    expect(refused.ms).toBeLessThan(500);
     expect(refused.error?.retryAfter).toBeGreaterThanOrEqual(1);
     expect(refused.error?.retryAfter).toBeLessThanOrEqual(30);
     expect(Number.isInteger(refused.error?.retryAfter)).toBe(true);
@@ -49,11 +52,11 @@ describe("one worker with a queue for two", () => {
   });
 
   test("a request that waits too long is told so, with a time to come back, and never runs", async () => {
-    const { ids, outcomes } = await queueUp(server, 2, 10, 1600);
+    const { ids, outcomes } = await queueUp(server, 2, 10, QUEUE_TIMEOUT_MS + BUSY_MS);
     const late = await outcomes[1];
     expect(late?.error).toMatchObject({ name: "DirtyQueueTimeoutError", code: "DIRTY_QUEUE_TIMEOUT" });
-    expect(late?.ms).toBeGreaterThanOrEqual(990);
-    expect(late?.ms).toBeLessThan(1500);
+    expect(late?.ms).toBeGreaterThanOrEqual(QUEUE_TIMEOUT_MS - 10);
+    expect(late?.ms).toBeLessThan(QUEUE_TIMEOUT_MS + 1000);
     expect(late?.error?.retryAfter).toBeGreaterThanOrEqual(1);
     expect(late?.error?.retryAfter).toBeLessThanOrEqual(30);
     expect((await outcomes[0])?.error).toBeUndefined();
@@ -62,21 +65,23 @@ describe("one worker with a queue for two", () => {
   });
 
   test("another app of the same worker is not held up", async () => {
-    const { outcomes } = await queueUp(server, 3, 10, 700);
+    const { outcomes } = await queueUp(server, 3, 10, BUSY_MS);
     const other = await server.call({ app: "Many", action: "add", args: [1, 1] });
     expect(other).toMatchObject({ result: 2 });
-    expect(other.ms).toBeLessThan(250);
+    expect(other.ms).toBeLessThan(500);
     await Promise.all(outcomes);
   });
 
   test("four jobs of 1 s run at once where the app says 4", async () => {
-    const began = Date.now();
+    const ids = Array.from({ length: 4 }, () => server.newId());
     const outcomes = await Promise.all(
-      [1, 2, 3, 4].map(() => server.call({ app: "Four", action: "job", args: [1000] })),
+      ids.map((id) => server.call({ app: "Four", action: "job", args: [1000], id })),
     );
     for (const { error } of outcomes) expect(error).toBeUndefined();
-    expect(Date.now() - began).toBeGreaterThanOrEqual(990);
-    expect(Date.now() - began).toBeLessThan(1800);
+    const times = (what: string) =>
+      server.notes().flatMap((note) => (note.what === what && ids.includes(note.id) ? [note.at] : []));
+    expect(Math.max(...times("began"))).toBeLessThan(Math.min(...times("settled")));
+    expect(Math.max(...times("settled")) - Math.min(...times("began"))).toBeLessThan(2000);
   });
 
   test("a fifth one waits for one of the four", async () => {
@@ -130,7 +135,7 @@ describe("one worker and its queue", () => {
     process.kill(pid, "SIGKILL");
     const first = await outcomes[0];
     expect(first?.error).toMatchObject({ name: "DirtyWorkerError", code: "DIRTY_WORKER" });
-    expect((first?.endedAt ?? Number.NaN) - killedAt).toBeLessThan(500);
+    expect((first?.endedAt ?? Number.NaN) - killedAt).toBeLessThan(1000);
     // The four are served by the replacement, one after the other.
     for (const [index, outcome] of (await Promise.all(outcomes)).entries()) {
       if (index > 0) expect(outcome.result).toBe(ids[index]);
@@ -151,21 +156,20 @@ describe("two workers", () => {
   });
 
   test("a trivial call does not wait behind a long one while the other worker is idle", async () => {
-    const long = server.newId();
-    const busy = server.call({ app: "One", action: "job", args: [1500], id: long });
-    await server.noted(long, "began");
+    const busy = await server.stream({ app: "One", action: "ticks", args: [100_000, 20] });
+    await busy.has(1);
     for (let count = 0; count < 20; count++) {
       const { ms, result } = await server.call({ app: "One", action: "add", args: [1, 1] });
       expect(result).toBe(2);
-      expect(ms).toBeLessThan(500);
+      expect(ms).toBeLessThan(1000);
     }
-    expect(server.notes(long)).toHaveLength(1);
-    await busy;
+    expect(busy.http.endedAt).toBeUndefined();
+    busy.leave();
   });
 
   test("share what comes at once", async () => {
     const ids = Array.from({ length: 8 }, () => server.newId());
-    await Promise.all(ids.map((id) => server.call({ app: "Many", action: "job", args: [300], id })));
+    await Promise.all(ids.map((id) => server.call({ app: "Many", action: "job", args: [1000], id })));
     const pids = ids.map((id) => server.notes(id)[0]?.pid);
     expect(new Set(pids).size).toBe(2);
     expect(pids.filter((pid) => pid === pids[0])).toHaveLength(4);

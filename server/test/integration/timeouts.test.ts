@@ -8,6 +8,8 @@ const TIMEOUT = 2;
 const GRACE = 0.5;
 /** ms after a run's deadline and grace within which its worker is gone. */
 const REPLACED_MS = 1500;
+/** ms by which a busy machine may tell a caller late. Less than what else would end its wait. */
+const LATE_MS = 1000;
 
 let server: JobServer;
 
@@ -60,7 +62,7 @@ describe("a run that hangs", () => {
     const outcome = await server.call({ app: "Many", action: "work", args: [60_000], timeout: 0.5, id });
     expect(outcome.error).toMatchObject({ name: "DirtyTimeoutError", code: "DIRTY_TIMEOUT" });
     expect(outcome.ms).toBeGreaterThanOrEqual(495);
-    expect(outcome.ms).toBeLessThan(1000);
+    expect(outcome.ms).toBeLessThan(500 + LATE_MS);
     expect((await server.noted(id, "settled")).aborted).toBe(true);
     await stays(GRACE * 1000 + REPLACED_MS, () => isAlive(pid));
     expect(await worker()).toBe(pid);
@@ -70,7 +72,7 @@ describe("a run that hangs", () => {
     const outcome = await server.call({ app: "Many", action: "work", args: [60_000], timeout: 99 });
     expect(outcome.error?.code).toBe("DIRTY_TIMEOUT");
     expect(outcome.ms).toBeGreaterThanOrEqual(TIMEOUT * 1000 - 5);
-    expect(outcome.ms).toBeLessThan(TIMEOUT * 1000 + 500);
+    expect(outcome.ms).toBeLessThan(TIMEOUT * 1000 + LATE_MS);
   });
 
   test("in mid-stream ends the stream with the error, never in silence", async () => {
@@ -85,11 +87,11 @@ describe("a run that hangs", () => {
     const other = await server.stream({ app: "Many", action: "ticks", args: [10_000, 20] });
     const outcome = await server.call({ app: "Many", action: "deaf", timeout: 0.3 });
     expect(outcome.error?.code).toBe("DIRTY_TIMEOUT");
-    expect(outcome.ms).toBeLessThan(800);
+    expect(outcome.ms).toBeLessThan(300 + LATE_MS);
     await replaced(pid);
     const lost = await other.over();
     expect(lost.error).toMatchObject({ name: "DirtyWorkerError", code: "DIRTY_WORKER" });
-    expect(lost.endedAt - began).toBeLessThan(300 + GRACE * 1000 + REPLACED_MS);
+    expect(lost.endedAt - began).toBeLessThan(300 + GRACE * 1000 + REPLACED_MS + LATE_MS);
     expect(lost.endedAt - began).toBeGreaterThan(300 + GRACE * 1000);
     expect(other.chunks.length).toBeGreaterThan(5);
   });
@@ -106,9 +108,9 @@ describe("a worker that cannot tell", () => {
     ]);
     expect(spins.error?.code).toBe("DIRTY_TIMEOUT");
     expect(spins.ms).toBeGreaterThanOrEqual(495);
-    expect(spins.ms).toBeLessThan(1000);
+    expect(spins.ms).toBeLessThan(500 + LATE_MS);
     // It was served before the loop began, or shares its worker's fate at its own deadline.
-    if (waits.error !== undefined) expect(waits.ms).toBeLessThan(1200);
+    if (waits.error !== undefined) expect(waits.ms).toBeLessThan(700 + LATE_MS);
     await replaced(pid);
   });
 
@@ -122,7 +124,7 @@ describe("a worker that cannot tell", () => {
     const outcome = await working;
     expect(outcome.error?.code).toBe("DIRTY_TIMEOUT");
     expect(outcome.ms).toBeGreaterThanOrEqual(995);
-    expect(outcome.ms).toBeLessThan(1500);
+    expect(outcome.ms).toBeLessThan(1000 + LATE_MS);
     await replaced(pid);
     // Its deadline may come before its worker's end; it is told by the one that is first.
     expect((await other.over()).error?.code).toMatch(/^DIRTY_(WORKER|TIMEOUT)$/);
@@ -165,7 +167,7 @@ describe("after timeouts", () => {
 
   test("the time in the queue is not the run's: each has its own whole time", async () => {
     const outcomes = await Promise.all(
-      [0, 1, 2].map(() => server.call({ app: "One", action: "work", args: [600], timeout: 0.9 })),
+      [0, 1, 2].map(() => server.call({ app: "One", action: "work", args: [600], timeout: 1.5 })),
     );
     expect(outcomes.map(({ error }) => error)).toEqual([undefined, undefined, undefined]);
     expect(Math.max(...outcomes.map(({ ms }) => ms))).toBeGreaterThan(1700);
