@@ -273,8 +273,8 @@ describe("a client in Python", () => {
           .find(({ what }) => what === "settled"),
       );
       expect(settled.aborted).toBe(true);
-      // The client's own end takes some of it: it has to read its next step first.
-      expect(settled.at - leftAt).toBeLessThan(300);
+      // The client's own end takes much of it: it has to read its next step first.
+      expect(settled.at - leftAt).toBeLessThan(1000);
       expect(server.notes().slice(before)).toHaveLength(2);
     }
   });

@@ -14,6 +14,8 @@ const REQUEST_TIMEOUT_MS = 2000;
 const KEEPALIVE_MS = 1000;
 /** The server looks each second for connections that are over their time. */
 const CHECK_MS = 1000;
+/** How late a busy machine may be. */
+const LATE_MS = 4000;
 
 const start = echoServers(afterAll);
 let server: EchoServer;
@@ -186,7 +188,7 @@ describe("bad input", () => {
       });
       expect(connection.text).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/);
       expect(Date.now() - began).toBeGreaterThanOrEqual(HEADERS_TIMEOUT_MS - 50);
-      expect(Date.now() - began).toBeLessThan(HEADERS_TIMEOUT_MS + CHECK_MS + 1000);
+      expect(Date.now() - began).toBeLessThan(HEADERS_TIMEOUT_MS + CHECK_MS + LATE_MS);
       expect(served).toBeGreaterThan(5);
     } finally {
       clearInterval(drip);
@@ -202,7 +204,7 @@ describe("bad input", () => {
     try {
       await connection.has(/^HTTP\/1\.1 408 Request Timeout\r\n/);
       expect(Date.now() - began).toBeGreaterThanOrEqual(REQUEST_TIMEOUT_MS - 50);
-      expect(Date.now() - began).toBeLessThan(REQUEST_TIMEOUT_MS + CHECK_MS + 1000);
+      expect(Date.now() - began).toBeLessThan(REQUEST_TIMEOUT_MS + CHECK_MS + LATE_MS);
       await eventually("the server has let go of the connection", () => !holds(connection), 4000);
     } finally {
       clearInterval(drip);
@@ -212,7 +214,7 @@ describe("bad input", () => {
 
   test("a connection that never says anything is closed", async () => {
     const connection = await RawConnection.to(target);
-    await connection.closed(HEADERS_TIMEOUT_MS + CHECK_MS + 1500);
+    await connection.closed(HEADERS_TIMEOUT_MS + CHECK_MS + LATE_MS);
     connection.leave();
   });
 
@@ -308,11 +310,13 @@ describe("connections", () => {
 
   test("one serves many requests, and is closed when it was idle for the keep-alive", async () => {
     const connection = await RawConnection.to(target);
+    // Before its answer: a test that sees that late would find the time too short.
+    let idleSince = 0;
     for (let i = 1; i <= 3; i++) {
+      idleSince = Date.now();
       connection.send(GET);
       await eventually("it is answered", () => connection.text.match(/HTTP\/1\.1 200 OK/g)?.length === i);
     }
-    const idleSince = Date.now();
     expect(connection.text).toContain("Keep-Alive: timeout=1");
     await connection.closed();
     expect(Date.now() - idleSince).toBeGreaterThanOrEqual(KEEPALIVE_MS - 50);
@@ -344,7 +348,7 @@ describe("connections", () => {
     connection.send(
       "GET /pid HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",
     );
-    await connection.has(/^HTTP\/1\.1 200 OK/, 3000);
+    await connection.has(/^HTTP\/1\.1 200 OK/);
     connection.leave();
   });
 
