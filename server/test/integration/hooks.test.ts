@@ -182,7 +182,7 @@ describe("onStarting", () => {
     await eventually("the hook runs", () => existsSync(join(server.folder, "hooks.log")));
     expect(server.pids("http worker")).toEqual([]);
     server.signal("SIGTERM");
-    expect(await server.exited(4000)).toEqual({ code: 0, signal: null });
+    expect(await server.exited()).toEqual({ code: 0, signal: null });
   });
 });
 

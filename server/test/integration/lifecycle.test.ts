@@ -9,6 +9,9 @@ import { ask, open, RawConnection } from "./http-tools.ts";
 
 const start = echoServers();
 
+/** A stop that waits for nobody takes some tenths of a second, on a busy machine more; one that waits, ten seconds or more. */
+const AT_ONCE_MS = 5000;
+
 /** What went wrong, as the log has it. */
 function troubles(server: EchoServer): string[] {
   return server
@@ -86,7 +89,7 @@ describe("SIGTERM", () => {
     const began = Date.now();
     server.signal("SIGTERM");
     expect(await server.exited()).toEqual({ code: 0, signal: null });
-    expect(Date.now() - began).toBeLessThan(1500);
+    expect(Date.now() - began).toBeLessThan(AT_ONCE_MS);
     const closed = events(server.folder).filter(({ what }) => what === "close");
     expect(closed.map(({ label }) => label).sort()).toEqual(["Echo", "Single"]);
   });
@@ -99,7 +102,7 @@ describe("SIGTERM", () => {
     const began = Date.now();
     server.signal("SIGTERM");
     expect(await server.exited()).toEqual({ code: 0, signal: null });
-    expect(Date.now() - began).toBeLessThan(2000);
+    expect(Date.now() - began).toBeLessThan(AT_ONCE_MS);
     await silent.closed();
     agent.destroy();
   });
@@ -113,7 +116,7 @@ describe("SIGTERM", () => {
     const { body, complete, headers } = await pending;
     expect({ body, complete }).toEqual({ body: "waited", complete: true });
     expect(headers.connection).toBe("close");
-    expect((await server.exited(3000)).code).toBe(0);
+    expect((await server.exited()).code).toBe(0);
     agent.destroy();
   });
 
@@ -126,7 +129,7 @@ describe("SIGTERM", () => {
     expect(endless.endedAt).toBeGreaterThanOrEqual(began + 900);
     expect(endless.complete).toBe(false);
     expect(await server.exited()).toEqual({ code: 0, signal: null });
-    expect(Date.now() - began).toBeLessThan(4000);
+    expect(Date.now() - began).toBeLessThan(AT_ONCE_MS);
   });
 
   test("a second SIGTERM changes nothing", async () => {
@@ -153,7 +156,7 @@ describe("SIGTERM", () => {
     const began = Date.now();
     server.signal("SIGTERM");
     expect(await server.exited()).toEqual({ code: 0, signal: null });
-    expect(Date.now() - began).toBeLessThan(2500);
+    expect(Date.now() - began).toBeLessThan(AT_ONCE_MS);
   });
 });
 
@@ -165,7 +168,7 @@ describe.each(["SIGINT", "SIGQUIT"] as const)("%s", (signal) => {
     const began = Date.now();
     server.signal(signal);
     expect(await server.exited()).toEqual({ code: 0, signal: null });
-    expect(Date.now() - began).toBeLessThan(3500);
+    expect(Date.now() - began).toBeLessThan(AT_ONCE_MS);
     await endless.ended();
     expect(endless.complete).toBe(false);
     await queued.ended();
@@ -185,7 +188,8 @@ test("a second SIGINT, more than half a second later, ends at once what the firs
   const began = Date.now();
   server.signal("SIGINT");
   expect(await server.exited()).toEqual({ code: 0, signal: null });
-  expect(Date.now() - began).toBeLessThan(700);
+  // The first one alone would wait for three seconds before it kills.
+  expect(Date.now() - began).toBeLessThan(2000);
   await spinning;
 });
 
@@ -197,13 +201,13 @@ test("SIGINT after SIGTERM ends what was draining", async () => {
   const began = Date.now();
   server.signal("SIGINT");
   expect(await server.exited()).toEqual({ code: 0, signal: null });
-  expect(Date.now() - began).toBeLessThan(3500);
+  expect(Date.now() - began).toBeLessThan(AT_ONCE_MS);
   await endless.ended();
 });
 
 test("Ctrl-C, which the terminal sends to the whole process group and npm passes on, is one orderly stop", async () => {
   const server = await start([], { ownGroup: true });
-  const running = await stream(server.target, "Echo.ticks", [4, 100, "running"]);
+  const running = await stream(server.target, "Echo.ticks", [4, 50, "running"]);
   process.kill(-server.pid, "SIGINT");
   await server.logged("stopping at once");
   server.signal("SIGINT");
@@ -220,7 +224,7 @@ test("Ctrl-C, which the terminal sends to the whole process group and npm passes
 test("SIGTTIN adds an HTTP worker and SIGTTOU takes one away, which finishes its streams; one always stays", async () => {
   const server = await start();
   const [first = 0] = server.pids("http worker");
-  const running = await stream(server.target, "Echo.ticks", [15, 100]);
+  const running = await stream(server.target, "Echo.ticks", [40, 100]);
   server.signal("SIGTTIN");
   await server.logged("2 HTTP workers from now on");
   await eventually("there are two", () => server.log().match(/http worker \d+ is ready/g)?.length === 2);
@@ -233,7 +237,7 @@ test("SIGTTIN adds an HTTP worker and SIGTTOU takes one away, which finishes its
     async () => Number((await ask(server.target, "/pid")).body) !== first,
   );
   await running.ended();
-  expect(running.text).toMatch(/14 done$/);
+  expect(running.text).toMatch(/39 done$/);
   await eventually("the old one has ended", () => !isAlive(first));
   server.signal("SIGTTOU");
   await eventually("it was heard", () => server.log().match(/1 HTTP workers from now on/g)?.length === 2);

@@ -8,7 +8,8 @@ import { eventually, isAlive } from "./harness.ts";
 /** Code that never comes to its end, and says that it was begun. */
 const SPINS = (label: string) =>
   `import { appendFileSync } from "node:fs"; appendFileSync("spins.log", ${JSON.stringify(`${label}\n`)}); for (;;);`;
-const FLAGS = ["--graceful-timeout", "1", "--dirty-graceful-timeout", "1"];
+const GRACE_MS = 2000;
+const FLAGS = ["--graceful-timeout", "2", "--dirty-graceful-timeout", "2"];
 
 let fleet: Fleet;
 let http: FleetProcess;
@@ -42,8 +43,8 @@ describe("workers that spin while they load", () => {
     fleet.arbiter.tell({ type: "children", pids: [fleet.arbiter, http, dirty].map(({ pid }) => pid) });
     const goneAt = arbiterIsGone();
     await eventually("all have ended", () => [fleet.arbiter, http, dirty].every(({ pid }) => !isAlive(pid)));
-    expect(Date.now() - goneAt).toBeGreaterThanOrEqual(990);
-    expect(Date.now() - goneAt).toBeLessThan(3000);
+    expect(Date.now() - goneAt).toBeGreaterThanOrEqual(GRACE_MS - 10);
+    expect(Date.now() - goneAt).toBeLessThan(GRACE_MS + 4000);
     expect(existsSync(fleet.folder)).toBe(false);
   });
 
@@ -52,7 +53,7 @@ describe("workers that spin while they load", () => {
     const goneAt = arbiterIsGone();
     for (const one of [http, dirty]) await one.kill();
     await eventually("the dirty arbiter has ended", () => !isAlive(fleet.arbiter.pid));
-    expect(Date.now() - goneAt).toBeLessThan(900);
+    expect(Date.now() - goneAt).toBeLessThan(GRACE_MS - 100);
   });
 });
 

@@ -68,7 +68,7 @@ describe("apps with workers of their own", () => {
   });
 
   test("do not notice that another's worker is killed, and that one is replaced", async () => {
-    const stream = await server.stream({ app: "Many", action: "ticks", args: [60, 20] });
+    const stream = await server.stream({ app: "Many", action: "ticks", args: [250, 20] });
     const lost = await server.stream({ app: "One", action: "ticks", args: [600, 20] });
     await stream.has(3);
     await lost.has(3);
@@ -76,7 +76,7 @@ describe("apps with workers of their own", () => {
     process.kill(one, "SIGKILL");
     expect((await lost.over()).error?.name).toBe("DirtyWorkerError");
     expect(stream.outcome).toBeUndefined();
-    await whole(stream, 60);
+    await whole(stream, 250);
     await count({ One: 1, Four: 2, Many: 1 });
     expect(await pidOf("Many")).toBe(many);
     expect(await pidOf("One")).not.toBe(one);

@@ -180,7 +180,7 @@ describe("a client that leaves", () => {
 
   test("while it is queued is never served, and holds up nobody", async () => {
     const first = server.newId();
-    const busy = server.call(inPython("One", { action: "job", args: [500], id: first }));
+    const busy = server.call(inPython("One", { action: "job", args: [1500], id: first }));
     await server.noted(first, "began");
     const id = server.newId();
     const queued = server.call({
@@ -212,9 +212,9 @@ test("an app that runs one job at a time queues the others, and serves them in t
 
 test("workers of the class says how many processes run the app", async () => {
   const jobs = await Promise.all(
-    [1, 2].map(() => server.call(inPython("Two", { action: "job", args: [300] }))),
+    [1, 2].map(() => server.call(inPython("Two", { action: "job", args: [1000] }))),
   );
-  expect(jobs.every(({ ms }) => ms < 600)).toBe(true);
+  expect(jobs.every(({ ms }) => ms < 2000)).toBe(true);
   const pids = new Set(
     server
       .notes()
@@ -322,6 +322,6 @@ test("runs that compute hold up nobody else's", async () => {
   await Promise.all(ids.map((id) => server.noted(id, "began")));
   const began = Date.now();
   expect(await call("Many", "add", 1, 2)).toMatchObject({ result: 3 });
-  expect(Date.now() - began).toBeLessThan(500);
+  expect(Date.now() - began).toBeLessThan(1200);
   expect(await Promise.all(spinning)).toMatchObject([{ result: 1500 }, { result: 1500 }]);
 });

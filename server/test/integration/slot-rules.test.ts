@@ -70,7 +70,7 @@ test("a client that loses the dirty arbiter and lives is told at once that its r
   asking.destroy();
   const { dict } = await running.next(MSG.ERROR);
   expect(dict).toMatchObject({ error: { error_type: "DirtyWorkerError" } });
-  expect(Date.now() - leftAt).toBeLessThan(500);
+  expect(Date.now() - leftAt).toBeLessThan(1000);
   // Its slot is free again.
   expect(await outcome(fleet.client.execute(SPEC, "add", 1, 2))).toEqual({ value: 3 });
 });
@@ -80,7 +80,7 @@ describe("a worker answers NACK", () => {
     await open();
     const values: unknown[] = [];
     const stream = (async () => {
-      for await (const value of fleet.client.stream(SPEC, "ticks", 40, 10)) values.push(value);
+      for await (const value of fleet.client.stream(SPEC, "ticks", 120, 10)) values.push(value);
     })();
     await until(
       () => "the only place is taken",
@@ -89,9 +89,9 @@ describe("a worker answers NACK", () => {
     const cheat = await fleet.friend(fleet.socketOf(fleet.workers[0]));
     run(cheat, 1, slotId(fleet.arbiter.id, 1_000_000), "add", [1, 1]);
     await cheat.next(MSG.NACK);
-    expect(values.length).toBeLessThan(40);
+    expect(values.length).toBeLessThan(120);
     await stream;
-    expect(values).toEqual(Array.from({ length: 40 }, (_, n) => n));
+    expect(values).toEqual(Array.from({ length: 120 }, (_, n) => n));
   });
 
   test("to a slot that nobody used for 2 s, which goes to the next in the queue meanwhile", async () => {
@@ -102,7 +102,7 @@ describe("a worker answers NACK", () => {
     const next = outcome(fleet.client.execute(SPEC, "add", 1, 2));
     expect(await next).toEqual({ value: 3 });
     expect(Date.now() - at).toBeGreaterThanOrEqual(1990);
-    expect(Date.now() - at).toBeLessThan(3500);
+    expect(Date.now() - at).toBeLessThan(4500);
     const worker = await fleet.friend(String(dict["socket"]));
     run(worker, 1, Number(dict["slot"]), "add", [1, 2]);
     await worker.next(MSG.NACK);
@@ -268,7 +268,7 @@ describe("a silent worker", () => {
 
 describe("a dirty arbiter that was stopped for a while", () => {
   test("kills nobody for a run that ended meanwhile, and drops nobody's slot", async () => {
-    await open({ concurrency: 2, flags: ["--dirty-timeout", "0.5", "--dirty-abort-grace", "0.1"] });
+    await open({ concurrency: 2, flags: ["--dirty-timeout", "1", "--dirty-abort-grace", "0.1"] });
     const stream = collect(fleet.client.stream(SPEC, "ticks", 15, 20));
     const held = await fleet.friend(fleet.path);
     place(held, 1);
@@ -277,7 +277,7 @@ describe("a dirty arbiter that was stopped for a while", () => {
     const stoppedAt = Date.now();
     expect(await stream).toEqual({ values: Array.from({ length: 15 }, (_, n) => n) });
     // Longer than the run's time, its grace and the margin on top of them.
-    await eventually("its time is long over", () => Date.now() - stoppedAt > 1800);
+    await eventually("its time is long over", () => Date.now() - stoppedAt > 2400);
     fleet.arbiter.process.kill("SIGCONT");
     held.send([MSG.CANCEL, 1]);
     expect(await outcome(fleet.client.execute(SPEC, "add", 1, 1))).toEqual({ value: 2 });

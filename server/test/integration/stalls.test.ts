@@ -125,7 +125,7 @@ async function standing(server: EchoServer, count: number): Promise<Record<strin
       }
       return Object.keys(now).length === count && Date.now() - since > 400 ? now : undefined;
     },
-    20_000,
+    40_000,
   );
 }
 
@@ -189,8 +189,8 @@ describe.each([
 });
 
 test("a hundred clients that never read: memory stays flat, others are served, and all are cut and logged once", async () => {
-  const server = await serve(LISTENER, "--stall-timeout", "6");
-  const other = await open(server.target, "/ticks?n=400");
+  const server = await serve(LISTENER, "--stall-timeout", "12");
+  const other = await open(server.target, "/ticks?n=800");
   const names = Array.from({ length: 100 }, (_, n) => `client-${100 + n}`);
   const before = resident(server);
   const clients = await Promise.all(names.map((name) => stall(server, name)));
@@ -205,7 +205,7 @@ test("a hundred clients that never read: memory stays flat, others are served, a
   expect(resident(server) - full).toBeLessThan(15);
   expect(await yielded(server)).toEqual(stood);
 
-  await eventually("all runs have ended", () => labels(server, "ended").length === 100, 20_000);
+  await eventually("all runs have ended", () => labels(server, "ended").length === 100, 40_000);
   expect(labels(server, "cancelled")).toEqual(names);
   expect(
     cuts(server)
@@ -214,7 +214,7 @@ test("a hundred clients that never read: memory stays flat, others are served, a
   ).toEqual(names);
   expect(cuts(server).every(({ level }) => level === "info")).toBe(true);
   await other.ended();
-  expect(other.text).toMatch(/^0 1 2 .* 398 399 done$/);
+  expect(other.text).toMatch(/^0 1 2 .* 798 799 done$/);
   for (const client of clients) client.leave();
 });
 

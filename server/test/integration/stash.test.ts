@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { type EchoServer, echoServers } from "./echo-app.ts";
-import { eventually, isAlive, startServer, temporaryFolder } from "./harness.ts";
+import { eventually, isAlive } from "./harness.ts";
 import { ask } from "./http-tools.ts";
 
 const PYTHON = process.env["PYTHON"] ?? "python3";
@@ -330,15 +330,12 @@ test("the log lies in the private folder, and goes with it", async () => {
 });
 
 test("dirty workers whose apps have called each other do not wait for each other when the arbiter is killed", async () => {
-  const temp = temporaryFolder(FILES);
-  const server = await startServer({ args: [...ARGS, "--dirty-workers", "2", "--workers", "1"], cwd: temp });
-  const target = { port: server.port };
+  const server = await start(["--dirty-workers", "2", "--workers", "1"]);
   for (let n = 0; n < 10; n++) {
-    await ask(target, "/call/App/askOther");
-    await ask(target, "/call/Other/askApp");
+    await ask(server.target, "/call/App/askOther");
+    await ask(server.target, "/call/Other/askApp");
   }
   const children = [...server.pids("http worker"), ...server.pids("dirty")];
   server.process.kill("SIGKILL");
   await eventually("all have gone", () => children.every((pid) => !isAlive(pid)), 8_000);
-  await server.stop();
 });
