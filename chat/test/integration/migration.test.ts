@@ -6,7 +6,7 @@ import { textOf } from "./http-client.ts";
 import { askResumable, idOf, numberedEvents, PatientReader, readOn, send } from "./resuming-client.ts";
 import { type Chat, startChat } from "./start-chat.ts";
 
-const TOKENS = 300;
+const TOKENS = 200;
 
 let chat: Chat;
 

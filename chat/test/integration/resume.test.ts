@@ -134,7 +134,7 @@ describe("a resumable answer", () => {
     expect(text).toBe("");
     expect(headers.get("content-type")).toBeNull();
     for (const reader of [first, second]) {
-      await reader.ended(1000);
+      await reader.ended();
       expect(reader.complete).toBe(true);
       expect(reader.text).toMatch(
         /\n\ndata: {"error":{"type":"cancelled","message":"The answer was cancelled\."}}\n\n$/,
