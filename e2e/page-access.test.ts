@@ -75,8 +75,9 @@ describe("the chat page by ear and by keys", () => {
     await keyboard.press("Enter");
     await waitFor("the menu", async () => (await focused()) === "Rename");
     await keyboard.press("ArrowDown");
+    await waitFor("the next entry", async () => (await focused()) !== "Rename");
     await keyboard.press("ArrowDown");
-    expect(await focused()).toBe("Delete");
+    await waitFor("the last entry", async () => (await focused()) === "Delete");
     await keyboard.press("Enter");
     await page.page.getByRole("dialog", { name: "Delete conversation" }).waitFor();
     await keyboard.press("Escape");

@@ -48,8 +48,8 @@ describe("an answer of the chat page that is interrupted", () => {
   /** What the browser says of requests that find nobody. */
   const LOST = /net::ERR|Failed to load resource/;
 
-  const beginLong = async (page: ChatPage): Promise<void> => {
-    await page.send("long");
+  const beginLong = async (page: ChatPage, prompt = "long"): Promise<void> => {
+    await page.send(prompt);
     await page.says("Sentence 5 says");
   };
 
@@ -57,7 +57,7 @@ describe("an answer of the chat page that is interrupted", () => {
 
   it("is whole after a reload of the page, and is kept so", async () => {
     const page = await suite.open();
-    await beginLong(page);
+    await beginLong(page, "long, and slowly");
     await page.page.reload();
     await page.says("Sentence 12 says");
     expect(await isInProgress(page)).toBe(true);

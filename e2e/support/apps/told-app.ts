@@ -5,12 +5,15 @@ import { BEGINNING, LONG, SHOWCASE } from "../texts.ts";
 
 const WORD_MS = 4;
 /** Slow enough for a test to do something in the middle. */
-const SLOW_WORD_MS = 6;
+const LONG_WORD_MS = 6;
+/** And to load the page anew meanwhile. */
+const SLOW_WORD_MS = 16;
 
 /**
  * A model that does what its prompt tells it, by the first word: `show` and `long` recite texts, `hold` begins and
  * then waits until it is stopped, `fail` begins and then throws. To any other prompt it says what it was asked, and
- * how often it was asked anything. It logs each run that was cut short.
+ * how often it was asked anything. It takes its time where the prompt ends with "slowly". It logs each run that was cut
+ * short.
  */
 export class ToldApp extends DirtyApp {
   static override concurrency = 100;
@@ -24,9 +27,10 @@ export class ToldApp extends DirtyApp {
     try {
       const command = /^\w+/.exec(prompt)?.[0].toLowerCase() ?? "";
       const left = this.#textFor(command, prompt).slice(emitted.join("").length);
+      const pause = prompt.endsWith("slowly") ? SLOW_WORD_MS : command === "long" ? LONG_WORD_MS : WORD_MS;
       for (const word of left.match(/\s*\S+|\s+$/g) ?? []) {
         yield word;
-        await sleep(command === "long" ? SLOW_WORD_MS : WORD_MS, undefined, { signal });
+        await sleep(pause, undefined, { signal });
       }
       if (command === "hold") await once(signal, "abort");
       if (command === "fail") throw new Error("the model was told to fail");
