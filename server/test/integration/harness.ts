@@ -7,8 +7,10 @@ import { freePort } from "./free-port.ts";
 
 const BIN = fileURLToPath(new URL("../../bin/tsunicorn.mjs", import.meta.url));
 const INDEX = new URL("../../dist/index.js", import.meta.url).href;
-const START_MS = 20_000;
-const STOP_MS = 10_000;
+// On a busy machine all takes ten times longer.
+const START_MS = 40_000;
+const STOP_MS = 20_000;
+const SOON_MS = 20_000;
 
 /** How a test starts the server. */
 export interface StartOptions {
@@ -68,7 +70,7 @@ export function removeFolder(folder: string): void {
 export async function eventually<T>(
   what: string,
   condition: () => T | Promise<T>,
-  ms = 10_000,
+  ms = SOON_MS,
 ): Promise<NonNullable<T>> {
   const until = Date.now() + ms;
   for (;;) {
