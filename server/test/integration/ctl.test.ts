@@ -1,6 +1,6 @@
 /** `tsunicorn ctl`, against real servers, as an operator uses it. */
 import { spawn } from "node:child_process";
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -308,15 +308,17 @@ describe("dirty", () => {
 describe("shutdown", () => {
   test("lets requests in progress finish", async () => {
     const server = await start();
-    const running = await stream(server.target, "Single.ticks", [35, 100]);
+    const running = await stream(server.target, "Single.ticks", [100_000, 20, "running"]);
     expect((await ctl(server, "shutdown")).out).toBe("The server stops; requests in progress may finish.\n");
     expect(await ctlJson(server, "show", "stats")).toMatchObject({ state: "stopping" });
     expect(await ctl(server, "worker", "add")).toMatchObject({
       code: 1,
       error: "tsunicorn ctl: The server is stopping.\n",
     });
+    expect(running.endedAt).toBeUndefined();
+    writeFileSync(join(server.folder, "enough running"), "");
     await running.ended();
-    expect(running.text).toMatch(/34 done$/);
+    expect(running.text).toMatch(/^0 (\d+ )*done$/);
     expect(await server.exited()).toEqual({ code: 0, signal: null });
   });
 

@@ -10,7 +10,7 @@ import {
 } from "./harness.ts";
 import { ask, open, type RequestOptions, type Stream, type Target } from "./http-tools.ts";
 
-/** A dirty app that tells a file of its folder what happens to its runs. */
+/** A dirty app that tells a file of its folder what happens to its runs. Streams end well once there is a file `enough LABEL`. */
 const APP = `
 import { appendFileSync, existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -41,7 +41,7 @@ class Base extends DirtyApp {
     note("began", label);
     const { signal } = this.request;
     signal.addEventListener("abort", () => note("cancelled", label));
-    for (let i = 0; i < n && !signal.aborted; i++) {
+    for (let i = 0; i < n && !signal.aborted && !existsSync("enough " + label); i++) {
       if (i > 0) await sleep(ms);
       yield i + " ";
     }
