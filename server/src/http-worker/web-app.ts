@@ -1,7 +1,8 @@
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
+import { type IncomingMessage, type RequestListener, type Server, ServerResponse } from "node:http";
 import { resolveAppFile } from "../config/app-spec.ts";
 import { loadModule } from "../process/load-module.ts";
 import { getLogger } from "../process/logger.ts";
+import { JoinedResponse } from "./joined-response.ts";
 
 /** The user's web app, whatever it was written with. */
 export interface WebApp {
@@ -87,7 +88,37 @@ async function fromFetch(app: FetchLike): Promise<WebApp> {
 }
 
 function fromListener(listener: RequestListener): WebApp {
-  return { handle: listener, attach: () => {}, close: async () => {} };
+  joinWritesOf(listener);
+  return {
+    handle: (request, response) => {
+      const served: unknown = listener(request, response);
+      if (served instanceof Promise) served.catch((error: unknown) => giveUp(error, request, response));
+    },
+    attach: () => {},
+    close: async () => {},
+  };
+}
+
+// Express gives each response a prototype of its own, behind which ours would be gone, and with it the joined writes.
+function joinWritesOf(listener: object): void {
+  let prototype: unknown = Reflect.get(listener, "response");
+  while (prototype instanceof ServerResponse) {
+    const above: unknown = Object.getPrototypeOf(prototype);
+    if (above === ServerResponse.prototype) Object.setPrototypeOf(prototype, JoinedResponse.prototype);
+    prototype = above;
+  }
+}
+
+// Nobody else would answer: a client would wait for the rest until it gave up.
+function giveUp(error: unknown, request: IncomingMessage, response: ServerResponse): void {
+  const requestId = request.headers["x-request-id"];
+  if (response.destroyed || response.writableFinished) {
+    getLogger().debug({ err: error, requestId }, "the app failed after the end of its response");
+    return;
+  }
+  getLogger().error({ err: error, requestId }, "the app's listener failed");
+  if (response.headersSent) response.destroy();
+  else response.writeHead(500).end();
 }
 
 function isFastify(value: unknown): value is FastifyLike {

@@ -7,6 +7,7 @@ import { ask, open, RawConnection } from "./http-tools.ts";
 const start = echoServers();
 
 const FASTIFY = JSON.stringify(import.meta.resolve("fastify"));
+const EXPRESS = JSON.stringify(import.meta.resolve("express"));
 
 /** The same app, written three ways: /stream streams a dirty app's tokens, POST /text answers with what it was sent. */
 const APPS: Record<string, string> = {
@@ -187,6 +188,59 @@ test("an app with fetch makes a new Request of the one that it got, as Hono's mi
   const server = await start([], { args: ["main.mjs"], files: { "main.mjs": main } });
   const asked = { method: "POST", headers: { "x-mine": "1" }, body: "hello" };
   expect((await ask(server.target, "/", asked)).body).toBe("POST 1 HELLO");
+});
+
+test("what Express writes in one turn leaves as one chunk too", async () => {
+  const main = `
+    import express from ${EXPRESS};
+    const app = express();
+    const part = express.Router();
+    part.get("/words", (request, response) => {
+      response.write("first ");
+      setImmediate(() => {
+        for (let i = 0; i < 100; i++) response.write("word ");
+        response.end();
+      });
+    });
+    app.use(express().use(part));
+    export default app;`;
+  const server = await start([], { args: ["main.mjs"], files: { "main.mjs": main } });
+  const connection = await RawConnection.to(server.target);
+  connection.send("GET /words HTTP/1.1\r\nHost: x\r\n\r\n");
+  await connection.has("\r\n0\r\n\r\n");
+  expect(connection.text.split("\r\n\r\n")[1]).toBe(`6\r\nfirst \r\n1f4\r\n${"word ".repeat(100)}\r\n0`);
+  connection.leave();
+});
+
+test("an async listener that fails answers 500, or cuts its answer off, and keeps the reason in the log", async () => {
+  const main = `
+    export default async function serve(request, response) {
+      if (request.url === "/late") response.write("so far");
+      if (request.url === "/left") {
+        response.write("so far");
+        await new Promise((resolve) => response.on("close", resolve));
+        console.log("has left");
+      }
+      throw new Error("secret reason of " + request.url);
+    }`;
+  const server = await start([], { args: ["main.mjs"], files: { "main.mjs": main } });
+  expect(await ask(server.target, "/early")).toMatchObject({ status: 500, body: "", complete: true });
+  const late = await open(server.target, "/late");
+  await late.ended();
+  expect([late.text, late.complete]).toEqual(["so far", false]);
+  await eventually("the log has the reasons", () =>
+    ["/early", "/late"].every((url) => server.log().includes(`secret reason of ${url}`)),
+  );
+
+  const left = await open(server.target, "/left");
+  await left.has("so far");
+  left.leave();
+  await eventually("the app noticed", () => server.log().includes("has left"));
+  expect((await ask(server.target, "/again")).status).toBe(500);
+  await eventually("the log has the last reason", () => server.log().includes("secret reason of /again"));
+  // Whoever left gets no answer, so nothing went wrong.
+  expect(server.log()).not.toContain("secret reason of /left");
+  expect(server.log()).not.toContain("nobody handled it");
 });
 
 describe("TypeScript", () => {
