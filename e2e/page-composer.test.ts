@@ -86,6 +86,24 @@ describe("writing on the chat page", () => {
     expect(await page.questions.count()).toBe(2);
   });
 
+  it("stays with the version whose answer comes until that has ended, so that nothing ends it unseen", async () => {
+    const page = await suite.open();
+    await page.ask("what is red?");
+    await page.question.getByRole("button", { name: "Edit this message" }).click();
+    const field = page.page.getByRole("textbox", { name: "Edit your message" });
+    await field.fill("hold the second version");
+    await field.press("Enter");
+    await page.says(BEGINNING);
+    const previous = page.question.getByRole("button", { name: "Previous version" });
+    expect(await previous.isDisabled()).toBe(true);
+    await page.stopButton.click();
+    await page.ended();
+    await previous.click();
+    await page.says("You said “what is red?”");
+    await page.ask("and green?");
+    expect(await page.questions.count()).toBe(2);
+  });
+
   it("leaves a question as it was when editing is given up", async () => {
     const page = await suite.open();
     await page.ask("what is red?");
