@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { barriers } from "./support/barriers.ts";
 import { type ChatPage, DESKTOP, PHONE } from "./support/chat-page.ts";
 import { pageSuite } from "./support/page-suite.ts";
 import { BEGINNING, SHOWCASE } from "./support/texts.ts";
@@ -19,6 +20,31 @@ function keepStoreBusy(): Promise<void> {
         };
       };
       goOn();
+    };
+  });
+}
+
+/** In a page: keeps so many conversations, the newest of them the first. */
+function fillStore(count: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const opening = indexedDB.open("tsunicorn-chat");
+    opening.onerror = () => reject(opening.error);
+    opening.onsuccess = () => {
+      const transaction = opening.result.transaction("conversations", "readwrite");
+      for (let number = 1; number <= count; number++) {
+        const at = Date.now() - number * 60_000;
+        const row = {
+          id: `old-${number}`,
+          title: `Conversation ${number}`,
+          createdAt: at,
+          lastMessageAt: at,
+        };
+        transaction.objectStore("conversations").put(row);
+      }
+      transaction.oncomplete = () => {
+        opening.result.close();
+        resolve();
+      };
     };
   });
 }
@@ -75,6 +101,41 @@ describe("conversations of the chat page", () => {
     await page.says("You said “the third question”");
     expect(await page.questions.count()).toBe(2);
     expect(await titles(page)).toEqual(["the second question", "the first question"]);
+  });
+
+  it("give the page their title, so that tabs can be told apart", async () => {
+    const page = await openTwo();
+    const titled = (title: string) => waitFor(title, async () => (await page.page.title()) === title);
+    await titled("the second question · Tsunicorn chat");
+    await page.conversation("the first question").click();
+    await titled("the first question · Tsunicorn chat");
+    await newChat(page);
+    await titled("Tsunicorn chat");
+  });
+
+  it("are fifty at first, and more when asked for", async () => {
+    const page = await suite.open();
+    await page.page.evaluate(fillStore, 60);
+    await page.page.reload();
+    const older = page.conversations.getByRole("button", { name: "Show older ones" });
+    await older.waitFor();
+    expect(await page.conversation("Conversation 50").count()).toBe(1);
+    expect(await page.conversation("Conversation 51").count()).toBe(0);
+    expect(await barriers(page)).toEqual([]);
+    await older.click();
+    await page.conversation("Conversation 60").waitFor();
+    expect(await older.count()).toBe(0);
+    expect(await barriers(page)).toEqual([]);
+  });
+
+  it("stay hidden after a reload where people hid them", async () => {
+    const page = await openTwo();
+    await page.page.getByRole("button", { name: "Hide the sidebar" }).click();
+    await page.page.reload();
+    await page.says("You said “the second question”");
+    expect(await page.conversations.count()).toBe(0);
+    await page.page.getByRole("button", { name: "Show the sidebar" }).click();
+    await page.conversation("the first question").waitFor();
   });
 
   it("are steps that Back and Forward go over", async () => {

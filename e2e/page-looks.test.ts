@@ -1,5 +1,5 @@
-import { AxeBuilder } from "@axe-core/playwright";
 import { describe, expect, it } from "vitest";
+import { barriers } from "./support/barriers.ts";
 import { type ChatPage, DESKTOP, PHONE } from "./support/chat-page.ts";
 import { pageSuite } from "./support/page-suite.ts";
 import { BEGINNING } from "./support/texts.ts";
@@ -29,17 +29,6 @@ async function expectToFit(page: ChatPage, where: string): Promise<void> {
   expect(top, where).toBeGreaterThan((size?.height ?? 0) / 2);
   expect(right, where).toBeLessThanOrEqual(size?.width ?? 0);
   expect(bottom, where).toBeLessThanOrEqual(size?.height ?? 0);
-}
-
-/** What axe finds that keeps people out, in words. */
-async function barriers(page: ChatPage): Promise<string[]> {
-  const { violations } = await new AxeBuilder({ page: page.page })
-    .setLegacyMode(true)
-    .options({ resultTypes: ["violations"], preload: false })
-    .analyze();
-  return violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`));
 }
 
 describe("the look of the chat page", () => {
@@ -97,6 +86,13 @@ describe("the look of the chat page", () => {
       return red + green + blue < 3 * 128 ? "dark" : "light";
     });
 
+  /** The colour that the browser gives its own bars around the page. */
+  const barColour = (page: ChatPage) =>
+    page.page.evaluate(() => {
+      const metas = [...document.querySelectorAll<HTMLMetaElement>("meta[name=theme-color]")];
+      return metas.find(({ media }) => matchMedia(media).matches)?.content;
+    });
+
   it("is light or dark as the system says, at once when that changes", async () => {
     const page = await suite.open({ ...DESKTOP, colorScheme: "dark" });
     expect(await background(page)).toBe("dark");
@@ -107,17 +103,23 @@ describe("the look of the chat page", () => {
   it("is light or dark as people choose by hand, also after a reload", async () => {
     const page = await suite.open({ ...DESKTOP, colorScheme: "light" });
     const choose = (name: string) => page.page.getByRole("radio", { name }).check({ force: true });
+    const light = await barColour(page);
     await choose("Dark");
     expect(await background(page)).toBe("dark");
+    const dark = await barColour(page);
+    expect(dark).not.toBe(light);
     await page.page.reload();
     await page.prompt.waitFor();
     expect(await background(page)).toBe("dark");
+    expect(await barColour(page)).toBe(dark);
     expect(await page.page.getByRole("radio", { name: "Dark" }).isChecked()).toBe(true);
     await page.page.emulateMedia({ colorScheme: "dark" });
     await choose("Light");
     expect(await background(page)).toBe("light");
+    expect(await barColour(page)).toBe(light);
     await choose("As the system");
     expect(await background(page)).toBe("dark");
+    expect(await barColour(page)).toBe(dark);
   });
 
   it("follows the end of an answer, unless somebody reads further up", async () => {

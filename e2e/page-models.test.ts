@@ -42,11 +42,14 @@ describe("a chat page with several models", () => {
     const third = await page.another(suite.chat.url);
     await third.send("three");
     await third.says("Place 2 in the queue");
+    const spoken = third.page.locator("[aria-live=polite]");
+    await spoken.getByText("Place 2 in the queue").waitFor();
 
     await page.stopButton.click();
     await second.says(BEGINNING);
     expect(await second.answer.getByText("Next in the queue").count()).toBe(0);
     await third.says("Next in the queue");
+    await spoken.getByText("Next in the queue").waitFor();
     // Whoever leaves the queue makes room, too.
     await second.stopButton.click();
     await third.says("You said “three”");

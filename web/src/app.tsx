@@ -1,10 +1,12 @@
 import { AssistantRuntimeProvider, ThreadListPrimitive } from "@assistant-ui/react";
 import { type JSX, useState } from "react";
+import { setPreferences, usePreferences } from "./preferences.ts";
 import { useChatRuntime } from "./runtime/use-chat-runtime.ts";
 import { Sidebar } from "./sidebar/sidebar.tsx";
 import { Thread } from "./thread/thread.tsx";
 import { Dialog } from "./ui/dialog.tsx";
 import { Icon } from "./ui/icons.tsx";
+import { PageTitle } from "./ui/page-title.tsx";
 import { ServerBanner } from "./ui/server-banner.tsx";
 import { NARROW, useMedia } from "./ui/use-media.ts";
 
@@ -12,13 +14,15 @@ import { NARROW, useMedia } from "./ui/use-media.ts";
 export function App(): JSX.Element {
   const runtime = useChatRuntime();
   const narrow = useMedia(NARROW);
-  const [shown, setShown] = useState(true);
+  const { sidebar } = usePreferences();
+  const setShown = (shown: boolean): void => setPreferences({ sidebar: shown });
   const [drawer, setDrawer] = useState(false);
   const closeDrawer = (): void => setDrawer(false);
-  const beside = shown && !narrow;
+  const beside = sidebar && !narrow;
 
   return (
     <AssistantRuntimeProvider runtime={runtime}>
+      <PageTitle />
       <a className="skip" href="#prompt">
         Skip to the message
       </a>

@@ -7,10 +7,12 @@ export interface Preferences {
   /** The model to ask; undefined for the server's default. */
   readonly model?: string | undefined;
   readonly theme: "system" | "light" | "dark";
+  /** Whether the conversations stand beside the one that is open, where there is room for them. */
+  readonly sidebar: boolean;
 }
 
 const KEY = "tsunicorn-preferences";
-const DEFAULTS: Preferences = { thinking: false, theme: "system" };
+const DEFAULTS: Preferences = { thinking: false, theme: "system", sidebar: true };
 const THEMES = ["system", "light", "dark"] as const;
 
 const listeners = new Set<() => void>();
@@ -58,10 +60,11 @@ export function readPreferences(stored: string | null): Preferences {
     return DEFAULTS;
   }
   if (typeof value !== "object" || value === null) return DEFAULTS;
-  const { thinking, model, theme }: Partial<Record<keyof Preferences, unknown>> = value;
+  const { thinking, model, theme, sidebar }: Partial<Record<keyof Preferences, unknown>> = value;
   return {
     thinking: thinking === true,
     theme: THEMES.find((one) => one === theme) ?? DEFAULTS.theme,
+    sidebar: sidebar !== false,
     ...(typeof model === "string" && { model }),
   };
 }

@@ -2,6 +2,7 @@ import { useAui, useAuiState } from "@assistant-ui/react";
 import { type JSX, useEffect, useState } from "react";
 import { readFacts } from "../runtime/answer-facts.ts";
 import { textOf } from "./message-text.ts";
+import { placeWords } from "./queue-place.tsx";
 import { nextSentences } from "./sentences.ts";
 
 const EVERY_MS = 2000;
@@ -9,8 +10,8 @@ const EVERY_MS = 2000;
 const KEPT = 3;
 
 /**
- * Tells a screen reader of an answer as it comes: whole sentences, together, at most every two seconds, and how it
- * ended. The text on the page itself is not live, or every token would be read.
+ * Tells a screen reader of an answer as it comes: whole sentences, together, at most every two seconds, where
+ * it waits, and how it ended. The text on the page itself is not live, or every token would be read.
  */
 export function Announcer(): JSX.Element {
   const aui = useAui();
@@ -20,6 +21,7 @@ export function Announcer(): JSX.Element {
   useEffect(() => {
     if (answerId === undefined) return;
     let end = 0;
+    let place = "";
     const answer = () => aui.thread.getState().messages.find(({ id }) => id === answerId);
     const announce = (words: string): void => {
       if (words === "") return;
@@ -30,7 +32,13 @@ export function Announcer(): JSX.Element {
       end = spoken.end;
       return spoken.words;
     };
-    const timer = setInterval(() => announce(next(false)), EVERY_MS);
+    const newPlace = (): string => {
+      const before = place;
+      const last = answer();
+      place = last === undefined ? "" : placeWords(readFacts(last.metadata.custom));
+      return place === before ? "" : place;
+    };
+    const timer = setInterval(() => announce(next(false) || newPlace()), EVERY_MS);
     return () => {
       clearInterval(timer);
       // Gone from the thread when another conversation was opened: then nothing more is said of it.
