@@ -1,7 +1,8 @@
 import type { Locator } from "playwright-core";
 import { describe, expect, it } from "vitest";
-import type { ChatPage } from "./support/chat-page.ts";
+import { type ChatPage, DESKTOP } from "./support/chat-page.ts";
 import { pageSuite } from "./support/page-suite.ts";
+import { startProxy } from "./support/proxy.ts";
 import { BEGINNING } from "./support/texts.ts";
 import { waitFor } from "./support/wait.ts";
 
@@ -38,6 +39,25 @@ describe("writing on the chat page", () => {
     await page.page.reload();
     await page.says(/^Stopped/, page.answers.first());
     expect(await page.answers.count()).toBe(2);
+  });
+
+  it("stops an answer once, though the server's word of that is lost and the browser asks again by itself", async () => {
+    let asked = 0;
+    const proxy = await startProxy(suite.chat.url, {
+      loses: (method) => method === "DELETE" && ++asked === 1,
+    });
+    try {
+      const page = await suite.open(DESKTOP, proxy.url);
+      await page.send("hold until the word is lost");
+      await page.says(BEGINNING);
+      page.expectComplaints(/ERR_EMPTY_RESPONSE/);
+      await page.stopButton.click();
+      await page.says(/^Stopped/);
+      await stopped("hold until the word is lost");
+      await waitFor("the second request", () => asked === 2);
+    } finally {
+      await proxy.stop();
+    }
   });
 
   it("stops an answer that has not begun to come", async () => {

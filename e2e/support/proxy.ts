@@ -17,12 +17,14 @@ export interface ProxyOptions {
   readonly rewrite?: (body: string) => string;
   /** The path below which it shows the chat, such as `/tools/chat`; default: none. */
   readonly below?: string;
+  /** Which responses are lost on the way, with their connections. */
+  readonly loses?: (method: string | undefined) => boolean;
 }
 
 /** Starts a proxy in front of a chat. */
 export async function startProxy(
   target: string,
-  { rewrite = (body) => body, below = "" }: ProxyOptions = {},
+  { rewrite = (body) => body, below = "", loses = () => false }: ProxyOptions = {},
 ): Promise<BrittleProxy> {
   const { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();
@@ -36,6 +38,7 @@ export async function startProxy(
     if (!url.startsWith(`${below}/`)) return void outgoing.writeHead(404).end();
     const path = url.slice(below.length);
     const asked = request({ hostname, port, method, path, headers }, (answer) => {
+      if (loses(method)) return void outgoing.destroy();
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.on("error", () => outgoing.destroy()).pipe(outgoing);
     });
