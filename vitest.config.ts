@@ -13,6 +13,7 @@ const MEASURE = [
   "chat/test/integration/v1/http.test.ts",
   "e2e/page-speed.test.ts",
   "server/test/integration/cancellation.test.ts",
+  "server/test/integration/gunicorn.test.ts",
   "server/test/integration/python.test.ts",
 ];
 
