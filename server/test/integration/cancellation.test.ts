@@ -35,7 +35,7 @@ async function medianStop(leave: () => Promise<{ id: string; leftAt: number }>):
 async function nextIsServed(): Promise<void> {
   const began = Date.now();
   expect(await server.call({ app: "One", action: "add", args: [1, 2] })).toMatchObject({ result: 3 });
-  expect(Date.now() - began).toBeLessThan(1000);
+  expect(Date.now() - began).toBeLessThan(3000);
 }
 
 describe("a client that leaves", () => {
