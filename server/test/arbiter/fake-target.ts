@@ -33,6 +33,7 @@ export class FakeTarget implements ControlTarget {
   /** Resolves what `reload` waits for. */
   reloading: Promise<string> = Promise.resolve("generation 2 serves");
   fleet: FleetSnapshot;
+  private readonly madeAt = Date.now();
 
   constructor(changes: Partial<Settings> = {}) {
     this.fleet = {
@@ -57,8 +58,19 @@ export class FakeTarget implements ControlTarget {
     };
   }
 
+  /** However late it is asked for: nothing in it grows older meanwhile. */
   snapshot(): FleetSnapshot {
-    return this.fleet;
+    const late = Date.now() - this.madeAt;
+    const { startedAt, children } = this.fleet;
+    return {
+      ...this.fleet,
+      startedAt: startedAt + late,
+      children: children.map((one) => ({
+        ...one,
+        startedAt: one.startedAt + late,
+        heardAt: one.heardAt + late,
+      })),
+    };
   }
 
   scale(kind: Kind, by: number, app?: string): number {

@@ -92,6 +92,9 @@ describe("what is sent", () => {
           }, 5);
         }),
     );
+    // However slowly they were set, they are all due in the same turn.
+    const due = performance.now() + 10;
+    while (performance.now() < due);
     await Promise.all(sent);
     await turn();
     expect(write).toHaveBeenCalledTimes(1);
