@@ -20,7 +20,7 @@ export const SHAPES: Readonly<Record<string, readonly string[]>> = {
     (n) => `| ${n} | worker ${n} | **keeps** its model |\n`,
   ),
   list: untilLong("", (n) => `- point ${n} says that a *worker* keeps its model\n`),
-  steps: untilLong("", (n) => `${n + 1}. do step ${n}\n   - and look at \`log ${n}\`\n`),
+  steps: untilLong("", (n) => `${n + 1}. do step ${n}\n    - and look at \`log ${n}\`\n`),
   code: untilLong("```ts\n", (n) => `const worker${n} = start("model ${n}"); // ${n} of many\n`),
   paragraph: untilLong(
     "",

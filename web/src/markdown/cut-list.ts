@@ -3,7 +3,7 @@ import { type LongBlock, linesOf, piecesOf } from "./pieces.ts";
 const ITEM = /^([-*+]|(\d{1,9})([.)]))( +)(?=\S)/;
 const RULE = /^([-*_])(?:[ \t]*\1){2,}[ \t]*$/;
 /** A line that goes on with the words before it, though it is not indented: it is the beginning of nothing else. */
-const WORDS = /^ *["'“‘(]?\p{L}/u;
+const WORDS = /^ {4}|^ *["'“‘(]?\p{L}/u;
 const FENCE = /^ *(?:`{3}|~{3})/;
 
 /** Cuts a list between its outermost items. @returns undefined where the block is more than a list, or may be none */
@@ -24,8 +24,9 @@ export function cutList(block: string, longest: number): LongBlock | undefined {
     }
     before = text;
   }
-  const start = first[2] === undefined ? {} : { start: Number(first[2]) };
-  return { kind: "list", head: "", pieces: piecesOf(block, places, longest), end: "", ...start };
+  const start = Number(first[2]);
+  const numbers = first[2] === undefined ? {} : { start, last: start + places.length - 1 };
+  return { kind: "list", head: "", pieces: piecesOf(block, places, longest), end: "", ...numbers };
 }
 
 /** Whether a line is part of an item whose text is indented by so much. */

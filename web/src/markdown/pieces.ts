@@ -10,8 +10,9 @@ export interface LongBlock {
   readonly pieces: readonly string[];
   /** A code's closing fence, and white space behind it. */
   readonly end: string;
-  /** The number of a numbered list's first item. */
+  /** The numbers of a numbered list's first and last item. */
   readonly start?: number;
+  readonly last?: number;
   /** What stands behind a code's opening fence. */
   readonly language?: string;
 }

@@ -42,7 +42,7 @@ export const AnswerBlock = memo(function AnswerBlock(props: BlockProps & { longe
 });
 
 function Long({ block, long }: { block: BlockProps; long: LongBlock }): JSX.Element {
-  const { kind, head, pieces, start, language = "" } = long;
+  const { kind, head, pieces, start, last = 0, language = "" } = long;
   const parse = (piece: string, index: number, components: Components): JSX.Element => (
     <Block
       {...block}
@@ -64,7 +64,11 @@ function Long({ block, long }: { block: BlockProps; long: LongBlock }): JSX.Elem
   if (kind === "list") {
     const items = pieces.map((piece, index) => parse(piece, index, ITEMS));
     if (start === undefined) return <ul>{items}</ul>;
-    return start === 1 ? <ol>{items}</ol> : <ol start={start}>{items}</ol>;
+    return (
+      <ol start={start === 1 ? undefined : start} className={last < 1000 ? undefined : "thousands"}>
+        {items}
+      </ol>
+    );
   }
   // The parser leaves out the space at the end of a piece, which is one between words.
   const space = (piece: string, index: number): string =>
