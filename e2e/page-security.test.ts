@@ -58,7 +58,7 @@ describe("the chat page and a hostile model", () => {
     // What was meant to run is there to be read.
     const shown = await page.answer.innerText();
     for (const attack of ATTACKS) expect(shown).toContain(attack);
-    expect(await page.page.title()).toBe("Tsunicorn chat");
+    expect(await page.page.title()).toBe(`attack in ${pace} · Tsunicorn chat`);
     expect(await page.page.evaluate(() => Reflect.get(window, "pwned"))).toBeUndefined();
 
     expect(opened).toEqual([]);
