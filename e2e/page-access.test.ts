@@ -66,7 +66,7 @@ describe("the chat page by ear and by keys", () => {
     await keyboard.press("Enter");
     await page.answer.getByText("2 / 2").waitFor();
     await page.ended();
-    await page.page.reload();
+    await page.reload();
     await page.prompt.waitFor();
     await page.page.getByRole("link", { name: "Skip to the message" }).focus();
     await tabTo("New chat");

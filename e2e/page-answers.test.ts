@@ -75,7 +75,7 @@ describe("answers of the chat page", () => {
     // What was thought is no part of the answer.
     expect(await page.copied()).toBe(await ask(suite.chat.url, "hello"));
 
-    await page.page.reload();
+    await page.reload();
     expect(await box.isChecked()).toBe(true);
     await page.page.getByText("Thinking", { exact: true }).click();
     await page.ask("hello again");
@@ -103,7 +103,7 @@ describe("the chat page below a path of a proxy", () => {
       const page = await suite.open(undefined, `${proxy.url}/`);
       await page.ask("show");
       await page.answer.getByRole("table").waitFor();
-      await page.page.reload();
+      await page.reload();
       await page.answer.getByRole("table").waitFor();
       await page.page.getByRole("link", { name: "API docs" }).click();
       await page.page.waitForURL("**/tools/chat/docs**");

@@ -36,7 +36,7 @@ describe("writing on the chat page", () => {
 
     await page.ask("next");
     await page.says("You said “next”");
-    await page.page.reload();
+    await page.reload();
     await page.says(/^Stopped/, page.answers.first());
     expect(await page.answers.count()).toBe(2);
   });
@@ -81,7 +81,7 @@ describe("writing on the chat page", () => {
     expect(await page.answers.count()).toBe(1);
     await page.answer.getByRole("button", { name: "Previous version" }).click();
     expect(await page.copied()).toBe(first);
-    await page.page.reload();
+    await page.reload();
     await page.answer.getByText("1 / 2").waitFor();
     expect(await page.copied()).toBe(first);
     await page.answer.getByRole("button", { name: "Next version" }).click();

@@ -81,7 +81,7 @@ describe("conversations of the chat page", () => {
     await page.conversation("the first question").click();
     await page.says("You said “the first question”");
     expect(await page.questions.count()).toBe(1);
-    await page.page.reload();
+    await page.reload();
     await page.says("You said “the first question”");
     expect(await page.conversation("the first question").getAttribute("aria-current")).toBe("page");
     await page.conversation("the second question").click();
@@ -159,7 +159,7 @@ describe("conversations of the chat page", () => {
     await field.fill("  About firsts  ");
     await field.press("Enter");
     await page.conversation("About firsts").waitFor();
-    await page.page.reload();
+    await page.reload();
     await page.conversation("About firsts").click();
     await page.says("You said “the first question”");
     await page.ask("one more");
@@ -177,7 +177,7 @@ describe("conversations of the chat page", () => {
     await dialog.getByRole("button", { name: "Delete" }).click();
     await page.conversation("the second question").waitFor({ state: "detached" });
     await waitFor("an empty page", async () => (await page.questions.count()) === 0);
-    await page.page.reload();
+    await page.reload();
     await page.conversation("the first question").waitFor();
     expect(await titles(page)).toEqual(["the first question"]);
   });
@@ -193,7 +193,7 @@ describe("conversations of the chat page", () => {
     );
     // What had been said of it was still on its way to the store: it brings nothing back.
     await page.ask("a question of a new conversation");
-    await page.page.reload();
+    await page.reload();
     await page.conversation("a question of a new conversation").waitFor();
     expect(await titles(page)).toEqual(["a question of a new conversation"]);
   });

@@ -76,7 +76,7 @@ describe("what goes wrong on the chat page", () => {
     await page.answer.getByText("2 / 2").waitFor();
     await page.ended();
     await page.says("The model failed to answer.");
-    await page.page.reload();
+    await page.reload();
     await page.says("The model failed to answer.");
     await page.ask("and now?");
     await page.says("You said “and now?”");

@@ -25,7 +25,7 @@ describe("a chat page with several models", () => {
     expect(await asked("one")).toBeUndefined();
     await choice(page).selectOption("told");
     expect(await asked("two")).toBe("told");
-    await page.page.reload();
+    await page.reload();
     await choice(page).waitFor();
     expect(await choice(page).inputValue()).toBe("told");
     expect(await asked("three")).toBe("told");

@@ -157,7 +157,7 @@ describe("a server that cannot continue answers", () => {
     const [response] = await Promise.all([page.page.waitForResponse("**/chat"), page.send("long")]);
     expect(response.headers()["x-stream-id"]).toBeUndefined();
     await expectWholeOnce(page);
-    await page.page.reload();
+    await page.reload();
     await expectWholeOnce(page);
   });
 

@@ -20,6 +20,23 @@ function reportViolations(): void {
 
 const STREAM = /\/chat\/streams\/str_/;
 
+/** In a page: resolves when all that was to be written to its store before is there. */
+function storeRests(): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const opening = indexedDB.open("tsunicorn-chat");
+    opening.onerror = () => reject(opening.error);
+    opening.onsuccess = () => {
+      // Transactions that write to the same tables run one after the other.
+      const last = opening.result.transaction([...opening.result.objectStoreNames], "readwrite");
+      last.onabort = () => reject(last.error);
+      last.oncomplete = () => {
+        opening.result.close();
+        resolve();
+      };
+    };
+  });
+}
+
 /** The chat page in a browser, found and used as a person does: by roles and names. */
 export class ChatPage {
   readonly page: Page;
@@ -144,6 +161,15 @@ export class ChatPage {
     return this.#messages
       .locator("> *")
       .filter({ has: this.page.getByRole("heading", { name: who, exact: true, level: 2 }) });
+  }
+
+  /**
+   * Loads the page anew, once it has written what it shows: that is on its way to the store a moment longer. Tests of what
+   * becomes of an answer that still comes do not wait for that.
+   */
+  async reload(): Promise<void> {
+    await this.page.evaluate(storeRests);
+    await this.page.reload();
   }
 
   /** Writes a question and sends it with Enter. */
