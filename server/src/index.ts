@@ -14,9 +14,9 @@ export {
   type StashEntryOptions,
   type StashInfo,
   type StashTable,
-  type StashTableOptions,
   stash,
 } from "./dirty/stash.ts";
+export type { StashTableOptions } from "./dirty/stash-table-options.ts";
 export { dirty } from "./dirty/typed-client.ts";
 export type { DirtyActions, DirtyAppClient, DirtyResult, DirtyStream } from "./dirty/types.ts";
 export { getLogger } from "./process/logger.ts";

@@ -9,7 +9,7 @@ import { CTL_FLAGS, readCtlTask } from "./ctl-options.ts";
 import { renderResult } from "./ctl-render.ts";
 import { row } from "./ctl-rows.ts";
 import { renderTable } from "./ctl-table.ts";
-import type { Surroundings } from "./run.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 /** ms that an answer may take. */
 const ANSWER_MS = 30_000;

@@ -1,23 +1,9 @@
 import { ConfigError } from "../config/errors.ts";
-import type { LoadedConfig } from "../config/load.ts";
 import { loadConfigApart } from "../config/load-apart.ts";
 import { packageVersion } from "../process/version.ts";
 import { checkAppFiles } from "./check-config.ts";
 import { readTask } from "./flags.ts";
-
-/** What the command needs of the process that it runs in. */
-export interface Surroundings {
-  readonly env: NodeJS.ProcessEnv;
-  readonly cwd: string;
-  readonly writeOut: (text: string) => void;
-  readonly writeError: (text: string) => void;
-  /** Width of the terminal; default: 100. */
-  readonly columns?: number;
-  /** The folder of temporary files; default: the system's. */
-  readonly temporary?: string;
-  /** Loads the settings; default: `loadConfigApart`. */
-  readonly load?: (argv: readonly string[], env: NodeJS.ProcessEnv, cwd: string) => Promise<LoadedConfig>;
-}
+import type { Surroundings } from "./surroundings.ts";
 
 /**
  * Runs the `tsunicorn` command.

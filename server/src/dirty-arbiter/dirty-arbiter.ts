@@ -22,7 +22,8 @@ import { readEndStream, readFind, readForget, STREAM_MSG } from "../protocol/str
 import { checkToken } from "../protocol/token.ts";
 import { GatewaySession } from "./gateway.ts";
 import type { Office } from "./gateway-office.ts";
-import { Placement, type PlaceRequest } from "./placement.ts";
+import type { PlaceRequest } from "./place-request.ts";
+import { Placement } from "./placement.ts";
 import { reportPlacement } from "./report.ts";
 import type { Scaled } from "./scaling.ts";
 import type { Stash } from "./stash.ts";

@@ -1,5 +1,5 @@
 import type { AppQueue } from "./app-queue.ts";
-import type { PlaceRequest } from "./placement.ts";
+import type { PlaceRequest } from "./place-request.ts";
 
 /** ms between two notices to one request, and between two walks through a queue. */
 const PACE_MS = 1000;

@@ -12,6 +12,7 @@ import { slotId } from "../protocol/slot.ts";
 import { AppQueue } from "./app-queue.ts";
 import { DrainRate, MAX_RETRY_AFTER } from "./drain-rate.ts";
 import { PlaceNotices } from "./place-notices.ts";
+import type { PlaceRequest } from "./place-request.ts";
 import { type Lease, WorkerView } from "./worker-view.ts";
 
 /** A slot that nobody used for so long is taken back. */
@@ -20,24 +21,6 @@ const UNUSED_MS = 2000;
 const SILENT_MS = 1000;
 // The worker counts its run's time from the RUN, this side from hearing of it; no worker dies for the difference.
 const KILL_MARGIN_MS = 500;
-
-/** A request that asks for a slot. */
-export interface PlaceRequest {
-  /** Who asks: the key under which its requests are found when it goes. */
-  readonly owner: object;
-  readonly id: number;
-  readonly app: string;
-  readonly action: string;
-  /** ms that the run may take. */
-  readonly timeout: number;
-  readonly arrival: number;
-  /** Until when it may wait, where that is not the queue's timeout: it goes on from another run. */
-  readonly until?: number | undefined;
-  /** It was let in before: its slot was refused, its worker died, or it waited at an earlier dirty arbiter. */
-  readonly again?: boolean | undefined;
-  /** Whether it is told its place again when that has changed. */
-  readonly notices?: boolean | undefined;
-}
 
 /** What placement decides, told to whoever has the sockets. */
 export interface PlacementEvents {

@@ -2,7 +2,7 @@ import type { DirtyError } from "../protocol/errors.ts";
 import type { Place, Placed, Ready, Run, RunPayload } from "../protocol/messages.ts";
 import type { EndStream, Find, Forget, Found } from "../protocol/stream-messages.ts";
 import { type EarlyQuestion, EarlyQuestions } from "./early-questions.ts";
-import type { PlaceRequest } from "./placement.ts";
+import type { PlaceRequest } from "./place-request.ts";
 import { type Asker, foundIn, newEntry, type StreamEntry, type Wanted, waitsUntil } from "./stream-entry.ts";
 import { cancelled, gone, notFound, notHeardOf, waitedTooLong } from "./stream-errors.ts";
 import { StreamPayloads } from "./stream-payloads.ts";

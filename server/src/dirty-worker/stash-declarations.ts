@@ -1,4 +1,4 @@
-import { checkTableOptions, type StashTableOptions } from "../dirty/stash.ts";
+import { checkTableOptions, type StashTableOptions } from "../dirty/stash-table-options.ts";
 import { checkName } from "../protocol/stash-messages.ts";
 
 /** Tables by their names, with the bounds that they were declared with. */

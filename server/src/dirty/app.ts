@@ -1,5 +1,5 @@
 import { type DirtyRequest, requestStorage } from "./request.ts";
-import type { StashTableOptions } from "./stash.ts";
+import type { StashTableOptions } from "./stash-table-options.ts";
 
 /** Marks the base class, also in another copy of this package that an app may have imported. */
 export const APP_BASE: symbol = Symbol.for("tsunicorn.DirtyApp");

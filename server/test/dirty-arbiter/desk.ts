@@ -1,5 +1,6 @@
 /** A placement with a clock of the test's own, and all that it decided. */
-import { Placement, type PlaceRequest } from "../../src/dirty-arbiter/placement.ts";
+import type { PlaceRequest } from "../../src/dirty-arbiter/place-request.ts";
+import { Placement } from "../../src/dirty-arbiter/placement.ts";
 import type { DirtyError } from "../../src/protocol/errors.ts";
 import type { Placed, Ready } from "../../src/protocol/messages.ts";
 

@@ -4,7 +4,8 @@
  * books, and checks after each step that placement did what it promises.
  */
 import { expect } from "vitest";
-import { Placement, type PlaceRequest } from "../../src/dirty-arbiter/placement.ts";
+import type { PlaceRequest } from "../../src/dirty-arbiter/place-request.ts";
+import { Placement } from "../../src/dirty-arbiter/placement.ts";
 import type { Ready } from "../../src/protocol/messages.ts";
 
 const CONCURRENCY: Record<string, number> = { a: 2, b: 1 };

@@ -1,5 +1,5 @@
 /** A directory of streams with a clock of the test's own, and all that it decided. */
-import type { PlaceRequest } from "../../src/dirty-arbiter/placement.ts";
+import type { PlaceRequest } from "../../src/dirty-arbiter/place-request.ts";
 import { StreamDirectory, type StreamDirectoryOptions } from "../../src/dirty-arbiter/stream-directory.ts";
 import type { KeptStream, Place, Placed } from "../../src/protocol/messages.ts";
 import type { Find } from "../../src/protocol/stream-messages.ts";
