@@ -10,8 +10,6 @@ import { waitFor } from "./support/wait.ts";
 
 const MAX_SCRIPT_BYTES = 300 * 1024;
 const MAX_FRAME_MS = 100;
-/** Where others take the processors from the page, frames are long by the clock: then its own work counts. */
-const MAX_WORK_MS = 60;
 const TOKENS = 20_000;
 const YEAR_S = 365 * 24 * 60 * 60;
 
@@ -118,8 +116,8 @@ async function settled(page: ChatPage): Promise<void> {
 /** Has an answer come at full speed, and expects that the page stays smooth and shows all of it. */
 async function expectSmooth(suite: PageSuite, prompt: string, whole: string): Promise<void> {
   const longest: LongestFrame[] = [];
-  const isSmooth = (): boolean =>
-    longest.some(({ clock, work }) => clock <= MAX_FRAME_MS || work <= MAX_WORK_MS);
+  // Whatever else runs on the machine makes a frame longer, never shorter.
+  const isSmooth = (): boolean => longest.some(({ clock }) => clock <= MAX_FRAME_MS);
   for (let run = 0; run < 3 && !isSmooth(); run++) {
     const page = await suite.open();
     const stop = await watchFrames(suite.browser, page.page);
