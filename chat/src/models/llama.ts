@@ -80,7 +80,8 @@ export class LlamaModel implements Model {
     const parts = new AnswerParts(marks, json === undefined ? stop : [...stop, JSON_END], request.emitted);
     const text = new TokenText(model, tokens, this.#tokensOf(marks));
     const finish = (reason: Finish["reason"]): Finish => ({ reason, promptTokens, completionTokens: count });
-    if (count >= maxTokens) return finish("length");
+    const most = Math.min(maxTokens, context.contextSize - promptTokens);
+    if (count >= most) return finish("length");
 
     const steps = new AbortableSteps(signal);
     const sequence = await this.#pool.take(read, signal);
@@ -88,6 +89,7 @@ export class LlamaModel implements Model {
     const computing = new PromptReader(sequence, context.batchSize, place, batches).read(
       read,
       sampling,
+      most - count,
       signal,
     );
     let step: Promise<unknown> = Promise.resolve();
@@ -106,7 +108,7 @@ export class LlamaModel implements Model {
           unsaid--;
         } else yield* parts.push(text.push(token));
         if (parts.stopped) return finish("stop");
-        if (count < maxTokens && promptTokens + count < context.contextSize) continue;
+        if (count < most) continue;
         yield* parts.end();
         return finish("length");
       }

@@ -20,6 +20,9 @@ interface Native {
 export class Batches {
   #choices = new Choices();
   #over: Promise<void> | undefined;
+  #computing = false;
+  #begun: Promise<void> | undefined;
+  #tellBegun: (() => void) | undefined;
 
   /** @throws Error where this version of node-llama-cpp is not known. */
   constructor(context: Context) {
@@ -38,11 +41,26 @@ export class Batches {
     while (this.#over !== undefined) await this.#over;
   }
 
+  /** Waits until a batch is computed: up to its end, this thread has time for other work. */
+  begun(): Promise<void> {
+    if (this.#computing) return Promise.resolve();
+    this.#begun ??= new Promise((resolve) => {
+      this.#tellBegun = resolve;
+    });
+    return this.#begun;
+  }
+
   #begin(computing: Promise<unknown>): Promise<unknown> {
     const choices = new Choices();
     this.#choices = choices;
+    this.#computing = true;
+    this.#tellBegun?.();
+    this.#begun = undefined;
     // Its tokens are asked for right behind it. There are none where it was all prompts.
-    const asked = () => new Promise<void>((resolve) => setImmediate(resolve));
+    const asked = () => {
+      this.#computing = false;
+      return new Promise<void>((resolve) => setImmediate(resolve));
+    };
     const over: Promise<void> = computing
       .then(asked, asked)
       .then(() => choices.all)

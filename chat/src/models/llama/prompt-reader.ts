@@ -5,9 +5,10 @@ const STEP_MS = 200;
 
 const LEAST = 32;
 
-/** When the next batch is put together. */
+/** When batches are put together, and when they are computed. */
 export interface Turns {
   turn(): Promise<void>;
+  begun(): Promise<void>;
 }
 
 /**
@@ -33,12 +34,17 @@ export class PromptReader {
   }
 
   /**
-   * Yields the tokens that follow, without end but the model's own. What the sequence has read of the prompt
-   * already is not read again.
+   * Yields the tokens that follow. What the sequence has read of the prompt already is not read again.
+   *
+   * From the second on, a token is given out when the next one is already being computed: all that is done with it
+   * then takes no time from the model.
+   *
+   * @param most how many to give out, where the model itself does not end before.
    */
   async *read(
     prompt: readonly Token[],
     sampling: Sampling,
+    most: number,
     signal: AbortSignal,
   ): AsyncGenerator<Token, void, undefined> {
     // The last token must be computed anew, since the next one comes out of it.
@@ -56,16 +62,31 @@ export class PromptReader {
       else if (took < STEP_MS / 2) size = Math.min(this.#most, size * 2);
     }
     const tokens = this.#sequence.evaluate(prompt.slice(at), { ...sampling, ...this.#place });
+    let ahead: Promise<IteratorResult<Token, void>> | undefined;
     try {
-      for (;;) {
-        await this.#batches.turn();
-        if (signal.aborted) return;
-        const { done, value } = await tokens.next();
+      for (let count = 1; count <= most; count++) {
+        const { done, value } = await (ahead ?? this.#next(tokens, signal));
         if (done) return;
+        ahead = undefined;
+        if (count > 1 && count < most) {
+          ahead = this.#next(tokens, signal);
+          // Its failure is told to whoever asks for it, and not before.
+          await Promise.race([this.#batches.begun(), ahead.then(ignore, ignore)]);
+        }
         yield value;
       }
     } finally {
       await tokens.return();
     }
   }
+
+  async #next(
+    tokens: AsyncGenerator<Token, void, undefined>,
+    signal: AbortSignal,
+  ): Promise<IteratorResult<Token, void>> {
+    await this.#batches.turn();
+    return signal.aborted ? { done: true, value: undefined } : tokens.next();
+  }
 }
+
+function ignore(): void {}

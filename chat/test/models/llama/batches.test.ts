@@ -106,3 +106,24 @@ it("lets the next batch begin behind one that came to nothing", async () => {
   await expect(computing).rejects.toThrow("no memory");
   await batches.turn();
 });
+
+it("says when a batch is computed, to those who ask before and to those who ask meanwhile", async () => {
+  const { context, native, decoded } = playedContext();
+  const batches = new Batches(context);
+  const told: string[] = [];
+  const tell = (name: string) => batches.begun().then(() => told.push(name));
+  const before = tell("before");
+  await turn();
+  expect(told).toEqual([]);
+  const computing = native.decodeBatch();
+  await Promise.all([before, tell("meanwhile")]);
+  expect(told).toEqual(["before", "meanwhile"]);
+
+  decoded.resolve();
+  await computing;
+  const after = tell("after");
+  await turn();
+  expect(told).toHaveLength(2);
+  void native.decodeBatch();
+  await after;
+});
