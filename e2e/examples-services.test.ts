@@ -7,11 +7,34 @@ import { repository } from "./support/command.ts";
 import { type ExampleServer, exampleSuite } from "./support/example-server.ts";
 import { waitFor } from "./support/wait.ts";
 
-exampleSuite("python-model", modelTests, { env: { TSUNICORN_PYTHON: PYTHON }, missing: NO_PYTHON });
+exampleSuite("python-model", modelTests, {
+  env: { TSUNICORN_PYTHON: PYTHON, TSUNICORN_DIRTY_QUEUE_SIZE: "8" },
+  missing: NO_PYTHON,
+});
 
 exampleSuite("embeddings", embeddingTests);
 
 exampleSuite("images", imageTests);
+
+/** Asks so many times at once, waits until somebody is refused, and leaves. */
+async function refusedOf(count: number, ask: (signal: AbortSignal) => Promise<Response>): Promise<void> {
+  const left = new AbortController();
+  const refused = new Promise<Response>((resolve, reject) => {
+    const asked = Array.from({ length: count }, async () => {
+      const response = await ask(left.signal);
+      if (response.status !== 200) resolve(response);
+    });
+    void Promise.allSettled(asked).then(() => reject(new Error("nobody was refused")));
+  });
+  try {
+    const response = await refused;
+    expect(response.status).toBe(429);
+    expect(Number(response.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
+    expect(await response.json()).toEqual({ detail: "Too Many Requests" });
+  } finally {
+    left.abort();
+  }
+}
 
 function modelTests(server: () => ExampleServer): void {
   it("says the words as they come, and stops when nobody reads on", async () => {
@@ -22,6 +45,13 @@ function modelTests(server: () => ExampleServer): void {
       break; // which closes the connection
     }
     await server().says(/nobody reads what 'a reader who left' began/);
+    expect(server().log).not.toContain("a request failed");
+  });
+
+  it("tells whom it has no room for when to come back", async () => {
+    await refusedOf(24, (signal) =>
+      server().post("/dictate", { prompt: "a crowd", words: 1000 }, { signal }),
+    );
     expect(server().log).not.toContain("a request failed");
   });
 
@@ -83,8 +113,9 @@ function embeddingTests(server: () => ExampleServer): void {
 
 function imageTests(server: () => ExampleServer): void {
   const sample = readFileSync(join(repository, "examples/images/sample.png"));
-  const thumbnail = (body: Buffer | ReadableStream, query = ""): Promise<Response> =>
-    server().ask(`/thumbnail${query}`, { method: "POST", body, duplex: "half" } as RequestInit);
+  const thumbnail = (body: Buffer | ReadableStream, query = "", more: RequestInit = {}): Promise<Response> =>
+    server().ask(`/thumbnail${query}`, { method: "POST", body, duplex: "half", ...more } as RequestInit);
+  const large = PNG.sync.write(new PNG({ width: 4000, height: 4000 }), { filterType: 0, deflateLevel: 1 });
   const read = async (response: Response): Promise<PNG> => {
     expect(response.status).toBe(200);
     return PNG.sync.read(Buffer.from(await response.arrayBuffer()));
@@ -118,7 +149,6 @@ function imageTests(server: () => ExampleServer): void {
   });
 
   it("answers /health while its workers are all at work", async () => {
-    const large = PNG.sync.write(new PNG({ width: 4000, height: 4000 }), { filterType: 0, deflateLevel: 1 });
     let working = true;
     const thumbnails = Promise.all(Array.from({ length: 4 }, async () => read(await thumbnail(large))));
     const ended = (): void => {
@@ -133,6 +163,11 @@ function imageTests(server: () => ExampleServer): void {
     expect((await thumbnails).map(({ width }) => width)).toEqual([200, 200, 200, 200]);
     // Four images of 16 million pixels on two workers: time for many answers.
     expect(answers).toBeGreaterThan(20);
+  });
+
+  it("tells whom it has no room for when to come back", async () => {
+    await refusedOf(24, (signal) => thumbnail(large, "", { signal }));
+    expect(server().log).not.toContain("a request failed");
   });
 
   /** An image that says that it is large, and has nothing. */

@@ -1,16 +1,8 @@
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  DirtyDrainingError,
-  DirtyNoWorkersAvailableError,
-  DirtyQueueFullError,
-  DirtyQueueTimeoutError,
-  DirtyTimeoutError,
-} from "tsunicorn";
 import ts from "typescript";
 import { describe, expect, it } from "vitest";
-import { failureOf } from "../examples/express/failures.ts";
 import { Command, hasRegistry, repository, runCommand } from "./support/command.ts";
 import { exampleSuite, listeningUrl, readmeOf } from "./support/example-server.ts";
 import { commandsOf, filesOf, page, section } from "./support/examples.ts";
@@ -65,25 +57,12 @@ describe("the examples", () => {
   });
 
   it("share what they have in common: each folder can be copied alone", () => {
-    for (const file of ["tsconfig.json", "failures.ts", "story-app.ts"]) {
+    for (const file of ["tsconfig.json", "story-app.ts"]) {
       const copies = names.filter((name) => readdirSync(join(folder, name)).includes(file));
       const texts = copies.map((name) => readFileSync(join(folder, name, file), "utf8"));
       expect(copies.length, file).toBeGreaterThan(1);
       expect(new Set(texts).size, file).toBe(1);
     }
-  });
-
-  it("give each failed call a status, and when to come back", () => {
-    const retry_after = 7;
-    const busy = new DirtyQueueFullError("full", { details: { retry_after } });
-    expect(failureOf(busy)).toMatchObject({ status: 429, retryAfter: 7 });
-    for (const type of [DirtyQueueTimeoutError, DirtyDrainingError, DirtyNoWorkersAvailableError]) {
-      expect(failureOf(new type("secret"))).toMatchObject({ status: 503, retryAfter: 1 });
-    }
-    expect(failureOf(new DirtyTimeoutError("secret"))).toEqual({
-      status: 504,
-      detail: "The answer took too long.",
-    });
   });
 });
 

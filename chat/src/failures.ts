@@ -14,67 +14,63 @@ export interface Failure {
   readonly retryAfter?: number;
 }
 
-interface Row extends Omit<Failure, "retryAfter"> {
+interface Row extends Omit<Failure, "retryAfter" | "status"> {
   readonly log: "debug" | "warn" | "error";
 }
 
-// What comes by the thousand under load is logged quietly, or the log would make the overload worse.
+interface RowWithStatus extends Row {
+  readonly status: Failure["status"];
+}
+
+// By the code of the error, whose status is its own. What comes by the thousand under load is logged quietly, or the log
+// would make the overload worse.
 const TABLE: Readonly<Record<string, Row>> = {
   DIRTY_QUEUE_FULL: {
-    status: 429,
     type: "queue_full",
     message: "Too many requests are waiting. Try again later.",
     log: "debug",
   },
   DIRTY_QUEUE_TIMEOUT: {
-    status: 503,
     type: "queue_timeout",
     message: "The request waited for too long. Try again later.",
     log: "debug",
   },
   DIRTY_DRAINING: {
-    status: 503,
     type: "draining",
     message: "The server is shutting down. Try again later.",
     log: "debug",
   },
   DIRTY_NO_WORKERS: {
-    status: 503,
     type: "no_workers",
     message: "The model is not available. Try again later.",
     log: "warn",
   },
   DIRTY_CONNECTION: {
-    status: 503,
     type: "unavailable",
     message: "The model cannot be reached. Try again later.",
     log: "warn",
   },
   DIRTY_STREAM_NOT_FOUND: {
-    status: 404,
     type: "stream_not_found",
     message: "There is no such stream, or it has expired.",
     log: "debug",
   },
   DIRTY_STREAM_GONE: {
-    status: 410,
     type: "stream_gone",
     message: "This answer can no longer be continued from there.",
     log: "debug",
   },
-  // Not 409, on which clients commonly try again: this answer will never come.
-  DIRTY_CANCELLED: { status: 410, type: "cancelled", message: "The answer was cancelled.", log: "debug" },
-  DIRTY_TIMEOUT: { status: 504, type: "timeout", message: "The answer took too long.", log: "warn" },
-  DIRTY_APP: { status: 500, type: "app_error", message: "The model failed to answer.", log: "error" },
+  DIRTY_CANCELLED: { type: "cancelled", message: "The answer was cancelled.", log: "debug" },
+  DIRTY_TIMEOUT: { type: "timeout", message: "The answer took too long.", log: "warn" },
+  DIRTY_APP: { type: "app_error", message: "The model failed to answer.", log: "error" },
   DIRTY_WORKER: {
-    status: 500,
     type: "worker_died",
     message: "The process that made this answer has died.",
     log: "error",
   },
 };
 
-const INTERNAL_ERROR: Row = {
+const INTERNAL_ERROR: RowWithStatus = {
   status: 500,
   type: "internal_error",
   message: "Internal Server Error",
@@ -82,7 +78,7 @@ const INTERNAL_ERROR: Row = {
 };
 
 // Of errors that the model itself threw, by the reason that it gave.
-const MODEL_TABLE: Readonly<Record<ModelErrorReason, Row>> = {
+const MODEL_TABLE: Readonly<Record<ModelErrorReason, RowWithStatus>> = {
   upstream_busy: {
     status: 429,
     type: "upstream_busy",
@@ -121,14 +117,14 @@ const MODEL_TABLE: Readonly<Record<ModelErrorReason, Row>> = {
   },
 };
 
-const UNSUPPORTED_REQUEST: Row = {
+const UNSUPPORTED_REQUEST: RowWithStatus = {
   status: 422,
   type: "unsupported_request",
   message: "The model cannot take this request: it is too long, or asks for what the model does not have.",
   log: "debug",
 };
 
-function modelRow(error: DirtyError): Row | undefined {
+function modelRow(error: DirtyError): RowWithStatus | undefined {
   if (error.code !== "DIRTY_APP") return undefined;
   const { model_error: reason, error_class } = error.details;
   if (error_class === UNSUPPORTED || error.name === UNSUPPORTED) return UNSUPPORTED_REQUEST;
@@ -139,9 +135,10 @@ function isReason(reason: string): reason is ModelErrorReason {
   return Object.hasOwn(MODEL_TABLE, reason);
 }
 
-function rowOf(error: unknown): Row {
-  if (error instanceof DirtyError) return modelRow(error) ?? TABLE[error.code] ?? INTERNAL_ERROR;
-  return INTERNAL_ERROR;
+function rowOf(error: unknown): RowWithStatus {
+  if (!(error instanceof DirtyError)) return INTERNAL_ERROR;
+  const row = TABLE[error.code];
+  return modelRow(error) ?? (row === undefined ? INTERNAL_ERROR : { ...row, status: error.statusCode });
 }
 
 /**

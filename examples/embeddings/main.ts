@@ -1,7 +1,7 @@
+import { STATUS_CODES } from "node:http";
 import fastify, { type FastifyError, type FastifyReply } from "fastify";
-import { dirty } from "tsunicorn";
+import { DirtyError, dirty, getLogger } from "tsunicorn";
 import type { Embedded, EmbeddingApp } from "./embedding-app.ts";
-import { failureOf } from "./failures.ts";
 
 const model = dirty<EmbeddingApp>("./embedding-app.ts:EmbeddingApp");
 
@@ -37,14 +37,15 @@ app.post<{ Body: { query: string; texts: string[] } }>(
   },
 );
 
-app.setErrorHandler<FastifyError>((error, _request, reply) => {
+app.setErrorHandler<FastifyError & { headers?: Record<string, string> }>((error, _request, reply) => {
   if (reply.raw.destroyed) return reply.send(); // nobody is there to be told
-  if (error.statusCode !== undefined && error.statusCode < 500) {
-    return reply.code(error.statusCode).send({ detail: error.message });
-  }
-  const { status, detail, retryAfter } = failureOf(error);
-  if (retryAfter !== undefined) reply.header("retry-after", retryAfter);
-  return reply.code(status).send({ detail });
+  // The errors of dirty calls have a status, as Fastify's, and headers.
+  const { statusCode = 500, headers = {}, message } = error;
+  if (statusCode === 500) getLogger().error({ err: error }, "a request failed");
+  // What went wrong in here stays in the log: it may be none of the client's business.
+  const isOurs = statusCode >= 500 || error instanceof DirtyError;
+  const detail = isOurs ? STATUS_CODES[statusCode] : message;
+  return reply.code(statusCode).headers(headers).send({ detail });
 });
 
 // There is no app.listen(): the server has the sockets, and each of its HTTP workers serves this app.

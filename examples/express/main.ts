@@ -1,6 +1,6 @@
+import { STATUS_CODES } from "node:http";
 import express, { type ErrorRequestHandler } from "express";
-import { dirty } from "tsunicorn";
-import { failureOf } from "./failures.ts";
+import { DirtyError, dirty, getLogger } from "tsunicorn";
 import { sendEvents } from "./send-events.ts";
 import type { StoryApp } from "./story-app.ts";
 
@@ -30,10 +30,13 @@ app.get("/titles/:about", async (request, response) => {
 // Express hands it what a handler threw, also an async one, and what express.json() refuses.
 const onError: ErrorRequestHandler = (error, _request, response, _next) => {
   if (response.headersSent) return void response.destroy();
-  if (isRefusal(error)) return void response.status(error.status).json({ detail: error.message });
-  const { status, detail, retryAfter } = failureOf(error);
-  if (retryAfter !== undefined) response.set("retry-after", String(retryAfter));
-  response.status(status).json({ detail });
+  // The errors of dirty calls have a status and headers, as those of Express.
+  const { statusCode: status = 500, headers = {}, message } = error ?? {};
+  if (status === 500) getLogger().error({ err: error }, "a request failed");
+  // What went wrong in here stays in the log: it may be none of the client's business.
+  const isOurs = status >= 500 || error instanceof DirtyError;
+  const detail = isOurs ? STATUS_CODES[status] : message;
+  response.status(status).set(headers).json({ detail });
 };
 app.use(onError);
 
@@ -44,10 +47,4 @@ function readAbout(body: unknown): string | undefined {
   if (typeof body !== "object" || body === null || !("about" in body)) return undefined;
   const { about } = body;
   return typeof about === "string" && about !== "" && about.length <= 100 ? about : undefined;
-}
-
-function isRefusal(error: unknown): error is Error & { status: number } {
-  return (
-    error instanceof Error && "status" in error && typeof error.status === "number" && error.status < 500
-  );
 }

@@ -1,6 +1,6 @@
 import { once } from "node:events";
-import type { ServerResponse } from "node:http";
-import { failureOf } from "./failures.ts";
+import { type ServerResponse, STATUS_CODES } from "node:http";
+import { DirtyError, getLogger } from "tsunicorn";
 
 /** A stream of a dirty app, as `dirty<App>().action()` gives it. */
 interface Stream {
@@ -38,6 +38,8 @@ export async function sendEvents(
   } catch (error) {
     if (left.signal.aborted) return; // nobody is there to be told
     if (!response.headersSent) throw error;
-    response.end(`event: failure\ndata: ${JSON.stringify({ detail: failureOf(error).detail })}\n\n`);
+    const status = error instanceof DirtyError ? error.statusCode : 500;
+    if (status === 500) getLogger().error({ err: error }, "a stream failed");
+    response.end(`event: failure\ndata: ${JSON.stringify({ detail: STATUS_CODES[status] })}\n\n`);
   }
 }

@@ -1,8 +1,8 @@
+import { STATUS_CODES } from "node:http";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { streamSSE } from "hono/streaming";
-import { dirty } from "tsunicorn";
-import { failureOf } from "./failures.ts";
+import { DirtyError, dirty, getLogger } from "tsunicorn";
 import type { StoryApp } from "./story-app.ts";
 
 const stories = dirty<StoryApp>("./story-app.ts:StoryApp");
@@ -43,13 +43,19 @@ app.get("/titles/:about", async (c) => c.json({ title: await stories.title(c.req
 app.onError((error, c) => {
   if (c.req.raw.signal.aborted) return c.body(null); // nobody is there to be told
   if (error instanceof SyntaxError) return c.json({ detail: "the body must be JSON" }, 400);
-  const { status, detail, retryAfter } = failureOf(error);
-  if (retryAfter !== undefined) c.header("retry-after", String(retryAfter));
-  return c.json({ detail }, status);
+  const { status, detail } = failureOf(error);
+  return c.json({ detail }, status, error instanceof DirtyError ? error.headers : {});
 });
 
 // There is no serve(): the server has the sockets, and each of its HTTP workers calls app.fetch().
 export default app;
+
+/** What a client is told. What went wrong in here stays in the log: it may be none of the client's business. */
+function failureOf(error: unknown) {
+  const status = error instanceof DirtyError ? error.statusCode : 500;
+  if (status === 500) getLogger().error({ err: error }, "a request failed");
+  return { status, detail: STATUS_CODES[status] };
+}
 
 function readAbout(body: unknown): string | undefined {
   if (typeof body !== "object" || body === null || !("about" in body)) return undefined;

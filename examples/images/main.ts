@@ -1,6 +1,5 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { dirty } from "tsunicorn";
-import { failureOf } from "./failures.ts";
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import { DirtyError, dirty, getLogger } from "tsunicorn";
 import { readBody } from "./read-body.ts";
 import type { ThumbnailApp } from "./thumbnail-app.ts";
 
@@ -20,9 +19,10 @@ export default async function serve(request: IncomingMessage, response: ServerRe
     await makeThumbnail(request, response, new URLSearchParams(query), left.signal);
   } catch (error) {
     if (left.signal.aborted || request.errored) return; // nobody is there to be told
-    const { status, detail, retryAfter } = failureOf(error);
-    if (retryAfter !== undefined) response.setHeader("retry-after", retryAfter);
-    sendJson(response, status, { detail });
+    const { statusCode = 500, headers = {} } = error instanceof DirtyError ? error : {};
+    if (statusCode === 500) getLogger().error({ err: error }, "a request failed");
+    // What went wrong in here stays in the log: it may be none of the client's business.
+    sendJson(response, statusCode, { detail: STATUS_CODES[statusCode] }, headers);
   }
 }
 
@@ -47,7 +47,7 @@ async function makeThumbnail(
   response.end(thumbnail.png);
 }
 
-function sendJson(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { "content-type": "application/json; charset=utf-8" });
+function sendJson(response: ServerResponse, status: number, body: object, headers = {}): void {
+  response.writeHead(status, { ...headers, "content-type": "application/json; charset=utf-8" });
   response.end(JSON.stringify(body));
 }

@@ -31,6 +31,7 @@ export {
   DirtyProtocolError,
   DirtyQueueFullError,
   DirtyQueueTimeoutError,
+  type DirtyStatusCode,
   DirtyStreamGoneError,
   DirtyStreamNotFoundError,
   DirtyTimeoutError,

@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
-import { DirtyAppError } from "tsunicorn";
+import { DirtyAppError, DirtyError } from "tsunicorn";
 import { describeFailure, type Failure, logFailure } from "../failures.ts";
 import { UNSUPPORTED } from "../models/unsupported.ts";
 import { BadInputError, type InputFault } from "../schemas/bad-input.ts";
@@ -91,6 +91,8 @@ export function toRequestError(error: FastifyError | Error): RequestError | unde
     if (error_class !== UNSUPPORTED && error.name !== UNSUPPORTED) return undefined;
     return new RequestError(400, error.message, text(param), text(code));
   }
+  // The failures of dirty calls are no fault of the request.
+  if (error instanceof DirtyError) return undefined;
   const { statusCode } = error as FastifyError;
   if (statusCode === undefined || statusCode >= 500) return undefined;
   if (statusCode === 413)

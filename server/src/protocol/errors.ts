@@ -1,27 +1,44 @@
 /**
  * The errors of dirty calls. They keep Gunicorn's names, because they cross the wire by name, and each
- * carries a stable `code` for programs to test.
+ * carries a stable `code` for programs to test, and the HTTP status for whoever asked the HTTP worker.
  *
- * | class | code | meaning |
- * |---|---|---|
- * | DirtyError | DIRTY_ERROR | the base class; also an error whose type this side does not know |
- * | DirtyTimeoutError | DIRTY_TIMEOUT | the run took longer than it may |
- * | DirtyConnectionError | DIRTY_CONNECTION | the dirty arbiter or the worker cannot be reached |
- * | DirtyWorkerError | DIRTY_WORKER | the worker died while it ran the request |
- * | DirtyAppError | DIRTY_APP | the app threw |
- * | DirtyAppNotFoundError | DIRTY_APP_NOT_FOUND | no such app is configured, or it has no such action |
- * | DirtyNoWorkersAvailableError | DIRTY_NO_WORKERS | no worker runs the app, and none is about to |
- * | DirtyProtocolError | DIRTY_PROTOCOL | bytes or a value that the wire does not allow |
- * | DirtyQueueFullError | DIRTY_QUEUE_FULL | the app's queue is full |
- * | DirtyQueueTimeoutError | DIRTY_QUEUE_TIMEOUT | the request waited too long for a slot |
- * | DirtyDrainingError | DIRTY_DRAINING | the server is shutting down and takes nothing new |
- * | DirtyStreamNotFoundError | DIRTY_STREAM_NOT_FOUND | no resumable stream has that id, or not any more |
- * | DirtyStreamGoneError | DIRTY_STREAM_GONE | the chunks asked for are not kept any more, or went with their worker |
- * | DirtyCancelledError | DIRTY_CANCELLED | somebody ended the stream by its id |
- * | StashError | STASH_ERROR | an operation that the stash cannot do |
- * | StashFullError | STASH_FULL | a table, or the stash, would grow over its bounds |
- * | StashTableNotFoundError | STASH_TABLE_NOT_FOUND | the stash has no such table |
+ * | class | code | status | meaning |
+ * |---|---|---|---|
+ * | DirtyError | DIRTY_ERROR | 500 | the base class; also an error whose type this side does not know |
+ * | DirtyTimeoutError | DIRTY_TIMEOUT | 504 | the run took longer than it may |
+ * | DirtyConnectionError | DIRTY_CONNECTION | 503 | the dirty arbiter or the worker cannot be reached |
+ * | DirtyWorkerError | DIRTY_WORKER | 500 | the worker died while it ran the request |
+ * | DirtyAppError | DIRTY_APP | 500 | the app threw |
+ * | DirtyAppNotFoundError | DIRTY_APP_NOT_FOUND | 500 | no such app is configured, or it has no such action |
+ * | DirtyNoWorkersAvailableError | DIRTY_NO_WORKERS | 503 | no worker runs the app, and none is about to |
+ * | DirtyProtocolError | DIRTY_PROTOCOL | 500 | bytes or a value that the wire does not allow |
+ * | DirtyQueueFullError | DIRTY_QUEUE_FULL | 429 | the app's queue is full |
+ * | DirtyQueueTimeoutError | DIRTY_QUEUE_TIMEOUT | 503 | the request waited too long for a slot |
+ * | DirtyDrainingError | DIRTY_DRAINING | 503 | the server is shutting down and takes nothing new |
+ * | DirtyStreamNotFoundError | DIRTY_STREAM_NOT_FOUND | 404 | no resumable stream has that id, or not any more |
+ * | DirtyStreamGoneError | DIRTY_STREAM_GONE | 410 | the chunks asked for are not kept any more, or went with their worker |
+ * | DirtyCancelledError | DIRTY_CANCELLED | 410 | somebody ended the stream by its id |
+ * | StashError | STASH_ERROR | 500 | an operation that the stash cannot do |
+ * | StashFullError | STASH_FULL | 500 | a table, or the stash, would grow over its bounds |
+ * | StashTableNotFoundError | STASH_TABLE_NOT_FOUND | 500 | the stash has no such table |
  */
+
+/** The HTTP statuses of {@link DirtyError.statusCode}. */
+export type DirtyStatusCode = 404 | 410 | 429 | 500 | 503 | 504;
+
+// All others are a fault of this side: 500.
+const STATUS_CODES: Readonly<Record<string, DirtyStatusCode>> = {
+  DIRTY_TIMEOUT: 504,
+  DIRTY_CONNECTION: 503,
+  DIRTY_NO_WORKERS: 503,
+  DIRTY_QUEUE_FULL: 429,
+  DIRTY_QUEUE_TIMEOUT: 503,
+  DIRTY_DRAINING: 503,
+  DIRTY_STREAM_NOT_FOUND: 404,
+  DIRTY_STREAM_GONE: 410,
+  // Not 409, on which clients commonly try again: this answer will never come.
+  DIRTY_CANCELLED: 410,
+};
 
 /** What `details` of an error may hold: plain data that the wire carries. */
 export type ErrorDetails = Record<string, unknown>;
@@ -72,6 +89,24 @@ export class DirtyError extends Error {
   get retryAfter(): number | undefined {
     const value = this.details["retry_after"];
     return typeof value === "number" ? value : undefined;
+  }
+
+  /**
+   * The HTTP status for a client whose request failed so, where Fastify, Express and Koa look for it. The message is for
+   * the log: it can be what the app threw.
+   */
+  get statusCode(): DirtyStatusCode {
+    return STATUS_CODES[this.code] ?? 500;
+  }
+
+  /**
+   * Headers that go with the status: `retry-after` with 429 and 503, in whole seconds, at least 1 (RFC 9110, 10.2.3).
+   * Fastify, Express and Koa send them where no error handler of the app's own does otherwise.
+   */
+  get headers(): Record<string, string> {
+    const { statusCode, retryAfter = 1 } = this;
+    if (statusCode !== 429 && statusCode !== 503) return {};
+    return { "retry-after": String(Math.max(1, Math.ceil(retryAfter))) };
   }
 }
 

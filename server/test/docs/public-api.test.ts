@@ -4,10 +4,11 @@ import * as api from "../../src/index.ts";
 import { codeSpans, tableRows } from "./markdown.ts";
 import { pages, read } from "./pages.ts";
 
-/** Every error class that is exported, with its code. */
+/** Every error class that is exported, with its code and HTTP status. */
 const errors = Object.entries(api).flatMap(([name, value]) => {
   if (typeof value !== "function" || !(value.prototype instanceof Error)) return [];
-  return [{ name, code: new (value as typeof api.DirtyError)("").code }];
+  const { code, statusCode: status } = new (value as typeof api.DirtyError)("");
+  return [{ name, code, status }];
 });
 
 /** The names that the public API exports only as types. */
@@ -65,6 +66,7 @@ describe("the public API", () => {
       "DirtyRequest",
       "DirtyResult",
       "DirtyStatus",
+      "DirtyStatusCode",
       "DirtyStream",
       "ExitedWorker",
       "HookServer",
@@ -114,7 +116,7 @@ describe("the public API", () => {
       "execute" | "stream" | "resume" | "cancel" | "with" | "status"
     >();
     expectTypeOf<Exclude<keyof api.DirtyError, keyof Error>>().toEqualTypeOf<
-      "code" | "details" | "expected" | "retryAfter"
+      "code" | "details" | "expected" | "retryAfter" | "statusCode" | "headers"
     >();
     expectTypeOf<api.DirtyStatus>().toEqualTypeOf<{ ready: boolean; apps: api.DirtyAppStatus[] }>();
     expectTypeOf<api.DirtyAppStatus>().toEqualTypeOf<{ app: string; workers: number }>();
@@ -186,11 +188,14 @@ describe("docs/dirty-apps.md", () => {
   const firstColumn = (...headings: string[]) =>
     tableRows(page, ...headings).flatMap(([cell = ""]) => codeSpans(cell));
 
-  test("lists every error class with its code", () => {
-    const listed = tableRows(page, "class", "code", "when").map(([name = "", code = ""]) => ({
-      name: codeSpans(name).join(),
-      code: codeSpans(code).join(),
-    }));
+  test("lists every error class with its code and status", () => {
+    const listed = tableRows(page, "class", "code", "status", "when").map(
+      ([name = "", code = "", status = ""]) => ({
+        name: codeSpans(name).join(),
+        code: codeSpans(code).join(),
+        status: Number(status),
+      }),
+    );
     const byName = (a: { name: string }, b: { name: string }) => a.name.localeCompare(b.name);
     expect(listed.sort(byName)).toEqual(errors.sort(byName));
   });

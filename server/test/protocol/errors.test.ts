@@ -12,8 +12,9 @@ type ErrorClass = new (message: string, options?: errors.DirtyErrorOptions) => D
 const table = readFileSync(new URL("../../src/protocol/errors.ts", import.meta.url), "utf8")
   .split("\n")
   .flatMap((line) => {
-    const row = /^ \* \| ((?:Dirty|Stash)\w+) \| ((?:DIRTY|STASH)_\w+) \| .+ \|$/.exec(line);
-    return row?.[1] === undefined || row[2] === undefined ? [] : [{ name: row[1], code: row[2] }];
+    const row = /^ \* \| ((?:Dirty|Stash)\w+) \| ((?:DIRTY|STASH)_\w+) \| (\d{3}) \| .+ \|$/.exec(line);
+    const [, name, code, status] = row ?? [];
+    return name === undefined || code === undefined ? [] : [{ name, code, status: Number(status) }];
   });
 
 const classes = new Map<string, ErrorClass>(
@@ -51,7 +52,17 @@ test("the names are Gunicorn's, and ours extend DirtyError", () => {
   expect(new (classOf("DirtyAppNotFoundError"))("x")).toBeInstanceOf(DirtyAppError);
 });
 
-describe.for(table)("$name", ({ name, code }) => {
+describe.for(table)("$name", ({ name, code, status }) => {
+  test(`is the HTTP status ${status}, and says when to come back where that makes sense`, () => {
+    const headersOf = (retry_after?: number) =>
+      new (classOf(name))("x", { details: { retry_after } }).headers;
+    const comesBack = status === 429 || status === 503;
+    expect(new (classOf(name))("x").statusCode).toBe(status);
+    expect(headersOf()).toEqual(comesBack ? { "retry-after": "1" } : {});
+    expect(headersOf(0)).toEqual(comesBack ? { "retry-after": "1" } : {});
+    expect(headersOf(6.2)).toEqual(comesBack ? { "retry-after": "7" } : {});
+  });
+
   test(`carries the code ${code} and its name`, () => {
     const error = new (classOf(name))("what happened", { details: { a: 1 }, cause: "below" });
     expect(error.code).toBe(code);
