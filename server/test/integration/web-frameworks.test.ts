@@ -243,6 +243,33 @@ test("an async listener that fails answers 500, or cuts its answer off, and keep
   expect(server.log()).not.toContain("nobody handled it");
 });
 
+test.each([
+  ["Fastify", FASTIFY, "return"],
+  ["Express", EXPRESS, "response.json"],
+])(
+  "%s answers a call that is refused with its status, without an error handler",
+  async (_, framework, answer) => {
+    const main = `
+    import { dirty } from "tsunicorn";
+    import framework from ${framework};
+    const echo = dirty("./app.mjs:Echo");
+    const app = framework();
+    app.get("/hold", async (request, response) => { ${answer}(await echo.hold(300, request.query.label)); });
+    export default app;`;
+    const server = await start(["--dirty-queue-size", "0"], { files: { ...ECHO_FILES, "main.mjs": main } });
+    const answers = await Promise.all(
+      Array.from({ length: 64 }, (_, number) => ask(server.target, `/hold?label=${number}`)),
+    );
+    expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThan(0);
+    const refused = answers.filter(({ status }) => status !== 200);
+    expect(refused.length).toBeGreaterThan(0);
+    for (const { status, headers } of refused) {
+      expect(status).toBe(429);
+      expect(Number(headers["retry-after"])).toBeGreaterThanOrEqual(1);
+    }
+  },
+);
+
 describe("TypeScript", () => {
   const FILES = {
     "main.ts": `
