@@ -117,7 +117,9 @@ describe("chat --model", () => {
       expect(answer.slice(-13)).toBe("large umbrella".slice(-13));
       expect(answer.split(/[ ,.:]+/).filter((word) => words.has(word)).length).toBeGreaterThan(15);
     }
-    expect(log()).toContain("tiny.gguf is loaded, on the processor, for 4 answers at once");
+    expect(log()).toContain(
+      "tiny.gguf is loaded, on the processor, for 4 answers at once of 2048 tokens each, with 1 thread,",
+    );
     expect((await readyApps(url)).map((app) => app.replace(/^.*\//, ""))).toEqual([
       "llama-app?tiny:LlamaApp",
       "llama-app?other:LlamaApp",

@@ -3,7 +3,7 @@ import { grammarSchema } from "../../src/models/llama/json-schema.ts";
 import type { Sequence } from "../../src/models/llama/package.ts";
 import { importLlamaPackage } from "../../src/models/llama/package.ts";
 import { SequencePool } from "../../src/models/llama/sequence-pool.ts";
-import { llamaSettings } from "../../src/models/llama/settings.ts";
+import { computingThreads, llamaSettings } from "../../src/models/llama/settings.ts";
 import { LlamaModel } from "../../src/models/llama.ts";
 import type { Message } from "../../src/models/model.ts";
 import { describeModel, read, textOf } from "./contract.ts";
@@ -256,6 +256,18 @@ describe("the settings of GGUF files", () => {
     [{ CHAT_LLAMA_THREADS: "-1" }, /CHAT_LLAMA_THREADS must be a whole number .*not "-1"/],
   ])("%j is refused", (env, reason) => {
     expect(() => llamaSettings(env, "/m.gguf")).toThrow(reason);
+  });
+});
+
+describe("the threads that compute", () => {
+  it.each([
+    { asked: 0, mathCores: 4, cores: 8, threads: 4 },
+    { asked: 0, mathCores: 8, cores: 8, threads: 7 },
+    { asked: 0, mathCores: 2, cores: 2, threads: 1 },
+    { asked: 0, mathCores: 1, cores: 1, threads: 1 },
+    { asked: 6, mathCores: 4, cores: 8, threads: 6 },
+  ])("are $threads of $cores cores where $asked are asked for", ({ asked, mathCores, cores, threads }) => {
+    expect(computingThreads(asked, mathCores, cores)).toBe(threads);
   });
 });
 

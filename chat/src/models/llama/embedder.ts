@@ -61,10 +61,9 @@ export class Embedder {
   }
 
   async #open(): Promise<{ contextSize: number; context: EmbeddingContext }> {
-    const { model } = this.#loaded;
-    const { contextSize: most, threads } = this.#settings;
-    const contextSize = Math.min(most, model.trainContextSize);
-    this.#context ??= model.createEmbeddingContext({ contextSize, ...(threads > 0 && { threads }) });
+    const { model, threads } = this.#loaded;
+    const contextSize = Math.min(this.#settings.contextSize, model.trainContextSize);
+    this.#context ??= model.createEmbeddingContext({ contextSize, threads });
     try {
       return { contextSize, context: await this.#context };
     } catch (error) {

@@ -10,7 +10,7 @@ import {
   type LlamaPackage,
   type LoadedModel,
 } from "./package.ts";
-import type { LlamaSettings } from "./settings.ts";
+import { computingThreads, type LlamaSettings } from "./settings.ts";
 
 /** A GGUF file in memory, ready to answer. */
 export interface LoadedLlama {
@@ -19,6 +19,8 @@ export interface LoadedLlama {
   readonly model: LoadedModel;
   readonly context: Context;
   readonly batches: Batches;
+  /** That compute. */
+  readonly threads: number;
 }
 
 /** The least time between two lines about the progress of loading. */
@@ -31,7 +33,7 @@ const PROGRESS_EVERY_MS = 2000;
  * @throws Error that says what is missing or wrong, and what to do about it.
  */
 export async function loadLlama(settings: LlamaSettings, packages?: string): Promise<LoadedLlama> {
-  const { file, gpu, sequences, contextSize, threads } = settings;
+  const { file, gpu, sequences, contextSize } = settings;
   if (!(await isFile(file))) {
     throw new Error(
       `there is no model at ${file}. Any GGUF file will do; curl -L -o ${path.basename(file)} ADDRESS fetches one`,
@@ -52,19 +54,20 @@ export async function loadLlama(settings: LlamaSettings, packages?: string): Pro
     });
   try {
     const began = performance.now();
+    const threads = computingThreads(settings.threads, llama.cpuMathCores);
     const onLoadProgress = progress(path.basename(file), began);
     const model = await llama.loadModel({ modelPath: file, onLoadProgress });
     const context = await model.createContext({
       sequences,
       contextSize: { max: Math.min(contextSize, model.trainContextSize) },
-      ...(threads > 0 && { threads }),
+      threads,
       batching: { itemPrioritizationStrategy: orderBatch },
     });
     const batches = new Batches(context);
     log.info(
-      `${path.basename(file)} is loaded, on ${llama.gpu || "the processor"}, for ${sequences} answers at once of ${context.contextSize} tokens each, after ${seconds(began)} s`,
+      `${path.basename(file)} is loaded, on ${llama.gpu || "the processor"}, for ${sequences} answers at once of ${context.contextSize} tokens each, with ${threads} thread${threads === 1 ? "" : "s"}, after ${seconds(began)} s`,
     );
-    return { library, llama, model, context, batches };
+    return { library, llama, model, context, batches, threads };
   } catch (error) {
     await llama.dispose();
     throw new Error(`${file} cannot be loaded: ${error instanceof Error ? error.message : error}`, {

@@ -113,6 +113,7 @@ export interface LoadedModel {
 /** llama.cpp with one kind of hardware. */
 export interface Llama {
   readonly gpu: string | false;
+  readonly cpuMathCores: number;
   loadModel(options: { modelPath: string; onLoadProgress(share: number): void }): Promise<LoadedModel>;
   getGrammarFor(type: "json"): Promise<object>;
   createGrammarForJsonSchema(schema: object): Promise<object>;

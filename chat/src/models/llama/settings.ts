@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { wholeNumber } from "../whole-number.ts";
 
 /** Where a llama model computes. `auto` is the best that is there. */
@@ -12,7 +13,7 @@ export interface LlamaSettings {
   readonly sequences: number;
   /** The most tokens of one conversation; less where the model or the memory has room for less. */
   readonly contextSize: number;
-  /** Threads that compute; 0 leaves it to llama.cpp. */
+  /** Threads that compute; 0 for as many as {@link computingThreads} says. */
   readonly threads: number;
 }
 
@@ -32,7 +33,7 @@ const GPUS: Readonly<Record<string, Gpu>> = {
  * | `CHAT_LLAMA_GPU` | `auto` | where it computes: `auto`, `cuda`, `vulkan`, `metal` or `off` |
  * | `CHAT_LLAMA_SEQUENCES` | `4` | answers that one worker makes at once, batched together |
  * | `CHAT_LLAMA_CONTEXT` | `8192` | the most tokens of one conversation |
- * | `CHAT_LLAMA_THREADS` | `0` | threads that compute; 0 leaves it to llama.cpp |
+ * | `CHAT_LLAMA_THREADS` | `0` | threads that compute; 0 for one less than there are cores |
  *
  * @param file path of the GGUF file, absolute.
  * @throws Error that names the variable and its bad value.
@@ -50,6 +51,19 @@ export function llamaSettings(env: NodeJS.ProcessEnv, file: string): LlamaSettin
     contextSize: wholeNumber(env, "CHAT_LLAMA_CONTEXT", 8192, 64, 10_000_000),
     threads: wholeNumber(env, "CHAT_LLAMA_THREADS", 0, 0, 1024),
   };
+}
+
+/**
+ * How many threads compute. They wait for each other after every step, and do not sleep meanwhile: where one of them has
+ * no core of its own, tokens take a hundred times as long. So a core is left for the HTTP workers. Left to itself,
+ * node-llama-cpp takes four threads on two cores.
+ *
+ * @param asked the setting; 0 for none.
+ * @param mathCores cores that llama.cpp finds of use: those that share a unit are one.
+ * @param cores those that this process may use.
+ */
+export function computingThreads(asked: number, mathCores: number, cores = availableParallelism()): number {
+  return asked > 0 ? asked : Math.max(1, Math.min(mathCores, cores - 1));
 }
 
 /** Answers that one worker makes at once. @throws Error that names the variable and its bad value. */
