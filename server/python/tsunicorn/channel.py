@@ -8,6 +8,8 @@ import os
 import socket
 from typing import Any, Callable, Dict, Optional, cast
 
+from . import forks
+
 #: Lines of JSON. The other end is our own arbiter's; a longer line is a fault.
 _MAX_LINE = 64 * 1024 * 1024
 
@@ -28,7 +30,9 @@ class Channel(asyncio.Protocol):
         os.environ.pop("NODE_CHANNEL_SERIALIZATION_MODE", None)
         os.set_inheritable(fd, False)
         channel = Channel(handle, gone)
-        await asyncio.get_running_loop().create_unix_connection(lambda: channel, sock=socket.socket(fileno=fd))
+        inherited = socket.socket(fileno=fd)
+        forks.withhold(inherited)
+        await asyncio.get_running_loop().create_unix_connection(lambda: channel, sock=inherited)
         return channel
 
     def tell(self, message: Dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Callable, Optional, cast
 
-from . import frames
+from . import forks, frames
 from .errors import DirtyProtocolError, to_wire
 from .log import log
 
@@ -24,9 +24,11 @@ class Connection(asyncio.Protocol):
         self._reader = frames.FrameReader()
         self._transport: Optional[asyncio.Transport] = None
         self._closing = False
+        self._fd = -1
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._fd = forks.withhold(transport.get_extra_info("socket"))
 
     def data_received(self, data: bytes) -> None:
         if self._closing:
@@ -49,6 +51,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Optional[Exception]) -> None:
         self._closing = True
+        forks.release(self._fd)
         self._on_closed(self)
 
     def send(self, kind: int, request_id: int, value: Any = frames.NOTHING) -> None:

@@ -8,7 +8,7 @@ import hmac
 import os
 from typing import Any, Callable, Deque, Dict, List, Optional, Protocol, Set, Tuple
 
-from . import frames
+from . import forks, frames
 from .app_host import AppHost
 from .connection import Connection
 from .errors import DirtyDrainingError, DirtyProtocolError, DirtyWorkerError
@@ -73,6 +73,8 @@ class DirtyWorker:
     async def open(self) -> None:
         """Listens, then registers with the dirty arbiter."""
         self._server = await self._loop.create_unix_server(self._accept, self._socket)
+        for listening in self._server.sockets:
+            forks.withhold(listening)
         os.chmod(self._socket, 0o600)
         self._registration = Registration(self._dirty_socket, self._hello, self._ready, self._receive)
 

@@ -14,8 +14,8 @@ import sys
 import time
 from typing import Any, Coroutine, Dict, List, Optional, Set
 
+from . import forks, stand_in, stash_client
 from . import log as logs
-from . import stand_in, stash_client
 from .app_host import AppHost
 from .channel import Channel
 from .dirty_worker import DirtyWorker
@@ -181,6 +181,7 @@ def main() -> None:
     # still drain. A handler and not SIG_IGN, which the programs that an app starts would inherit.
     for name in ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"):
         signal.signal(getattr(signal, name), lambda *_: None)
+    forks.install()
     # A crash in compiled code says in which Python code.
     faulthandler.enable()
     sys.setswitchinterval(_SWITCH_S)

@@ -192,6 +192,46 @@ test("a quick stop ends streams and threads that hang", async () => {
   expect(await server.running.exited()).toMatchObject({ code: 0 });
 });
 
+describe("an app that forks processes", () => {
+  const source = [
+    "import multiprocessing, os, time",
+    "forked = multiprocessing.get_context('fork')",
+    "class App:",
+    "  def start(self):",
+    "    child = forked.Process(target=time.sleep, args=(300,), daemon=True)",
+    "    child.start()",
+    "    return child",
+    "  def ticks(self):",
+    "    yield [os.getpid(), self.start().pid]",
+    "    while True:",
+    "      time.sleep(0.02)",
+    "      yield 0",
+    "  def terminates(self):",
+    "    child = self.start()",
+    "    child.terminate()",
+    "    child.join(30)",
+    "    return child.exitcode",
+    "",
+  ].join("\n");
+  const app = "python:forking:App";
+
+  test("can end them, and one that lives keeps no stream open when the worker is killed", async () => {
+    server = await startPythonJobs([], ["--dirty-app", app], { "forking.py": source });
+    expect(await server.call({ app, action: "terminates" })).toMatchObject({ result: -15 });
+
+    const stream = await server.stream({ app, action: "ticks" });
+    await stream.has(1);
+    const [worker, child] = stream.chunks[0] as [number, number];
+    try {
+      process.kill(worker, "SIGKILL");
+      expect(await stream.over()).toMatchObject({ error: { name: "DirtyWorkerError" } });
+      expect(isAlive(child)).toBe(true);
+    } finally {
+      process.kill(child, "SIGKILL");
+    }
+  });
+});
+
 test("when the arbiter is killed, its Python workers go as well", async () => {
   server = await startPythonJobs(["One"]);
   const pid = Number((await server.call(inPython("One", { action: "pid" }))).result);
