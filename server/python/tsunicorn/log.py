@@ -12,6 +12,7 @@ import traceback
 from typing import Any, Dict, Optional
 
 from .current_request import current_or_none
+from .errors import text_of
 
 log = logging.getLogger("tsunicorn")
 
@@ -93,7 +94,7 @@ class Lines(logging.Handler):
             fields["logger"] = record.name
         if record.exc_info and record.exc_info[1] is not None:
             error = record.exc_info[1]
-            fields["err"] = {"type": type(error).__name__, "message": str(error), "stack": stack}
+            fields["err"] = {"type": type(error).__name__, "message": text_of(error), "stack": stack}
         fields["msg"] = message
         return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 

@@ -277,6 +277,20 @@ test("what an app prints and logs is in the log, with the request's id", async (
   );
 });
 
+test("the traceback of an error that has no text is in the log too", async () => {
+  const source = [
+    "class Mute(Exception):",
+    "  def __str__(self): return self.text",
+    "class App:",
+    "  def fails(self): raise Mute()",
+    "",
+  ].join("\n");
+  server = await startPythonJobs([], ["--dirty-app", "python:mute:App"], { "mute.py": source });
+  const { error } = await server.call({ app: "python:mute:App", action: "fails" });
+  expect(error).toMatchObject({ name: "DirtyAppError", message: "The error has no text." });
+  await server.running.logged(/"type":"Mute","message":"The error has no text.","stack":".*in fails/);
+});
+
 test("resources of the class are in the worker's environment before init", async () => {
   const source = [
     "import os",
