@@ -55,7 +55,7 @@ class AppHost:
         :raises AppError: when the declaration is none.
         """
         declared = getattr(self._class, "stashes", None) or ()
-        tables = declared if isinstance(declared, dict) else {name: {} for name in declared}
+        tables = declared if isinstance(declared, dict) else {name: {} for name in _items(declared)}
         known = {"max_entries", "max_bytes", "ttl"}
         for name, bounds in tables.items():
             if not isinstance(name, str) or not isinstance(bounds, dict) or not known.issuperset(bounds):
@@ -95,7 +95,8 @@ class AppHost:
         found = getattr(module, self.class_name, None)
         if not isinstance(found, type):
             what = "has no" if found is None else "has something else as its"
-            raise AppError(f"The dirty app {self.name} cannot be loaded: {module.__file__} {what} class {self.class_name}.")
+            where = getattr(module, "__file__", None) or f"the module {self.module}"
+            raise AppError(f"The dirty app {self.name} cannot be loaded: {where} {what} class {self.class_name}.")
         self._class = found
 
     def _init(self) -> None:
@@ -117,15 +118,20 @@ class AppHost:
         raise AppError(f"{name} of the dirty app {self.name} is {value!r}; it must be a whole number of at least 1.")
 
     def _continues(self) -> List[str]:
-        names = getattr(self._class, "continues", None) or ()
+        names = _items(getattr(self._class, "continues", None) or ())
         wrong = f"continues of the dirty app {self.name} must be a list of names of its actions"
-        if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        if not all(isinstance(name, str) for name in names):
             raise AppError(f"{wrong}.")
         shape = object.__new__(self._class)
         for name in names:
             if own_call(shape) is None and find_action(shape, name) is None:
                 raise AppError(f'{wrong}, but the app has no action "{name}".')
         return list(names)
+
+
+def _items(declared: Any) -> List[Any]:
+    # What is no list of names, a str also, is no name either.
+    return list(declared) if isinstance(declared, (list, tuple, set, frozenset)) else [None]
 
 
 def _is_count(value: Any, least: int) -> bool:

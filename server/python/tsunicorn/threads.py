@@ -84,7 +84,11 @@ class AppLoop:
         """Awaits something in the loop, and gives what comes of it."""
 
         async def wait() -> Any:
-            return await awaitable
+            try:
+                return await awaitable
+            except (SystemExit, KeyboardInterrupt) as error:
+                # Let through, it would end the loop before anybody hears of it.
+                raise RuntimeError(f"{type(error).__name__}({error}) was raised in async code.") from error
 
         return asyncio.run_coroutine_threadsafe(wait(), self.loop)
 

@@ -87,6 +87,21 @@ describe("a start ends with the reason, and what to do,", () => {
       /init\(\) of the dirty app python:chat_app:ChatApp failed: OSError: no weights/,
     ],
     [
+      "ends its process in an async init()",
+      "import sys\nclass ChatApp:\n  async def init(self): sys.exit('no weights')\n",
+      /init\(\) of the dirty app python:chat_app:ChatApp failed: .*SystemExit\(no weights\)/,
+    ],
+    [
+      "has a text where a list belongs",
+      "class ChatApp:\n  stashes = ('hits')\n",
+      /stashes of the dirty app python:chat_app:ChatApp must be names of tables/,
+    ],
+    [
+      "has a number where a list belongs",
+      "class ChatApp:\n  continues = 5\n",
+      /continues of the dirty app python:chat_app:ChatApp must be a list of names of its actions/,
+    ],
+    [
       "has an impossible concurrency",
       "class ChatApp:\n  concurrency = 0\n",
       /concurrency of the dirty app python:chat_app:ChatApp is 0; it must be a whole number of at least 1/,
