@@ -99,6 +99,11 @@ export class DirtyError extends Error {
     return STATUS_CODES[this.code] ?? 500;
   }
 
+  // As for the name: Koa's `ctx.throw(status, error)` and http-errors set the status of an error that they are given.
+  set statusCode(value: DirtyStatusCode) {
+    Object.defineProperty(this, "statusCode", { value, writable: true, configurable: true });
+  }
+
   /**
    * Headers that go with the status: `retry-after` with 429 and 503, in whole seconds, at least 1 (RFC 9110, 10.2.3).
    * Fastify, Express and Koa send them where no error handler of the app's own does otherwise.
@@ -107,6 +112,10 @@ export class DirtyError extends Error {
     const { statusCode, retryAfter = 1 } = this;
     if (statusCode !== 429 && statusCode !== 503) return {};
     return { "retry-after": String(Math.max(1, Math.ceil(retryAfter))) };
+  }
+
+  set headers(value: Record<string, string>) {
+    Object.defineProperty(this, "headers", { value, writable: true, configurable: true });
   }
 }
 

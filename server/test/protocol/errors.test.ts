@@ -52,6 +52,14 @@ test("the names are Gunicorn's, and ours extend DirtyError", () => {
   expect(new (classOf("DirtyAppNotFoundError"))("x")).toBeInstanceOf(DirtyAppError);
 });
 
+test("a status and headers that a framework or a class of an app's own sets are those of the error", () => {
+  const error = new DirtyError("x");
+  Object.assign(error, { statusCode: 503 });
+  expect([error.statusCode, error.headers]).toEqual([503, { "retry-after": "1" }]);
+  Object.assign(error, { statusCode: 422, headers: { allow: "GET" } });
+  expect([error.statusCode, error.headers]).toEqual([422, { allow: "GET" }]);
+});
+
 describe.for(table)("$name", ({ name, code, status }) => {
   test(`is the HTTP status ${status}, and says when to come back where that makes sense`, () => {
     const headersOf = (retry_after?: number) =>
