@@ -1,6 +1,7 @@
 import { lookup } from "node:dns/promises";
-import { chmodSync, readFileSync, readlinkSync, rmSync, statSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, readlinkSync, rmSync, statSync } from "node:fs";
 import net, { isIP } from "node:net";
+import { dirname } from "node:path";
 import { getSystemErrorName } from "node:util";
 import { formatBindAddress, MAX_SOCKET_PATH_BYTES, parseBindAddress } from "../config/bind-address.ts";
 import type { SocketFile } from "../process/channel.ts";
@@ -93,7 +94,12 @@ export class ListeningSocket {
       throw new Error(`Cannot listen on unix:${path}: a file that is no socket is in its place.`);
     if (inPlace !== undefined && (await isStale(path))) rmSync(path, { force: true });
     const handle = createHandle(path, -1, -1, undefined, 0);
-    if (typeof handle === "number") throw new Error(`Cannot listen on unix:${path}: ${describe(handle)}.`);
+    if (typeof handle === "number") {
+      const folder = dirname(path);
+      // Node says that permission was denied there, too.
+      const why = existsSync(folder) ? describe(handle) : `there is no folder ${folder}; create it`;
+      throw new Error(`Cannot listen on unix:${path}: ${why}.`);
+    }
     if (mode !== undefined) chmodSync(path, mode);
     return new ListeningSocket(handle, `unix:${path}`, `unix:${path}`, { path, inode: statSync(path).ino });
   }

@@ -103,6 +103,13 @@ describe("a TCP address", () => {
     );
   });
 
+  test("a unix socket in a folder that is missing is refused, with the folder's name", async () => {
+    const path = join(folder, "missing", "web.sock");
+    await expect(ListeningSocket.bindPath(path)).rejects.toThrow(
+      `Cannot listen on unix:${path}: there is no folder ${join(folder, "missing")}; create it.`,
+    );
+  });
+
   test("a host's name is looked up", async () => {
     const socket = await bind("localhost:0");
     expect(socket.url).toMatch(/^http:\/\/localhost:\d+$/);
