@@ -14,8 +14,12 @@ export function pythonCommand(settings: Settings, app: AppSpec): [command: strin
 
 /** Why an interpreter cannot be started, and what to do. */
 export function explainMissing(settings: Settings, error: Error): string {
-  const reason = "code" in error && error.code === "ENOENT" ? "there is no such program" : error.message;
-  return `the Python interpreter ${interpreter(settings)} cannot be started: ${reason}; install Python 3.9 or later, or name another with --python, as a virtualenv's folder or its bin/python`;
+  const name = interpreter(settings);
+  // A virtualenv's folder is looked for where the server works, which may not be where its command was typed.
+  const folder = path.isAbsolute(name) ? "" : `, and no folder ${path.resolve(settings.chdir, name)}`;
+  const reason =
+    "code" in error && error.code === "ENOENT" ? `there is no such program${folder}` : error.message;
+  return `the Python interpreter ${name} cannot be started: ${reason}; install Python 3.9 or later, or name another with --python, as a virtualenv's folder or its bin/python`;
 }
 
 /** The setting `python` names a program, or the folder of a virtualenv. */

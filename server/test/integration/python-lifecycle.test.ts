@@ -54,8 +54,8 @@ describe("a start ends with the reason, and what to do,", () => {
       "--python",
       "python-of-nobody",
     );
-    expect(said).toContain(
-      "the Python interpreter python-of-nobody cannot be started: there is no such program",
+    expect(said).toMatch(
+      /the Python interpreter python-of-nobody cannot be started: there is no such program, and no folder \/.*\/python-of-nobody;/,
     );
     expect(said).toMatch(/install Python 3\.9 or later, or name another with --python/);
     expect(code).toBe(3);
