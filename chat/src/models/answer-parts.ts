@@ -22,12 +22,18 @@ export class AnswerParts {
    * @param marks undefined where the model does not think visibly.
    * @param stops texts at which the answer ends; they are not looked for in thoughts.
    * @param emitted what was delivered of this answer already.
+   * @param continues whether it goes on with a text as that stands, so that white space in front is its own.
    */
-  constructor(marks: ThoughtMarks | undefined, stops: readonly string[], emitted: readonly Piece[]) {
+  constructor(
+    marks: ThoughtMarks | undefined,
+    stops: readonly string[],
+    emitted: readonly Piece[],
+    continues = false,
+  ) {
     this.#marks = marks;
     this.#stops = stops;
     const last = emitted.at(-1);
-    this.#begun = last !== undefined;
+    this.#begun = continues || last !== undefined;
     if (marks === undefined || typeof last === "string") this.#state = "answer";
     else this.#state = last !== undefined || marks.open ? "thought" : "opening";
     this.#search = this.#searchOf(this.#state);

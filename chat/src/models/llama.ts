@@ -77,7 +77,8 @@ export class LlamaModel implements Model {
     let count = tokens.length - promptTokens - unsaid;
 
     const marks = raw ? undefined : marksOf(wrapper);
-    const parts = new AnswerParts(marks, json === undefined ? stop : [...stop, JSON_END], request.emitted);
+    const stops = json === undefined ? stop : [...stop, JSON_END];
+    const parts = new AnswerParts(marks, stops, request.emitted, raw && request.prompt !== "");
     const text = new TokenText(model, tokens, this.#tokensOf(marks));
     const finish = (reason: Finish["reason"]): Finish => ({ reason, promptTokens, completionTokens: count });
     const most = Math.min(maxTokens, context.contextSize - promptTokens);

@@ -53,7 +53,9 @@ export class TransformersModel implements Model {
     let count = tokens.length - promptTokens;
     const finish = (reason: Finish["reason"]): Finish => ({ reason, promptTokens, completionTokens: count });
 
-    const parts = new AnswerParts(raw ? undefined : { ...THINK, open: thinks }, stop, request.emitted);
+    const continues = raw && request.prompt !== "";
+    const marks = raw ? undefined : { ...THINK, open: thinks };
+    const parts = new AnswerParts(marks, stop, request.emitted, continues);
     const text = new TokenText(tokenizer, tokens, raw ? new Set() : this.#marks);
     const sampler = this.#samplerFor(request, count);
     const decoder = new Decoder(this.#loaded, tokens, this.#shelf.take(tokens));

@@ -89,8 +89,14 @@ describe("a GGUF file", () => {
 
   it("goes on with a text as it stands", async ({ skip }) => {
     if (!HAS_LLAMA) skip(NO_LLAMA);
-    const { text } = await ask("When it rains we sit by an east", { options: { raw: true } });
-    expect(`an east ${text}`).toBe(SAYS.slice(SAYS.indexOf("an east")));
+    const begun = "When it rains we sit by an east";
+    const { pieces, text, finish } = await ask(begun, { options: { raw: true } });
+    expect(`an east${text}`).toBe(SAYS.slice(SAYS.indexOf("an east")));
+    const emitted = pieces.slice(0, 3);
+    const rest = await ask(begun, { options: { raw: true }, emitted });
+    expect(textOf(emitted) + rest.text).toBe(text);
+    expect(rest.finish).toEqual(finish);
+    expect((await ask("", { options: { raw: true } })).text).toBe(SAYS);
   });
 
   it("forgets the oldest messages where a conversation is too long, but not the system's", async ({

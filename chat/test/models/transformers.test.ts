@@ -104,8 +104,13 @@ describe("an ONNX model", { timeout: LOAD_MS }, () => {
 
   it("goes on with a text as it stands, and begins one where there is none", async ({ skip }) => {
     if (!HAS_TRANSFORMERS) skip(NO_TRANSFORMERS);
-    const { text } = await ask(model, "When it rains we sit by an east", { options: { raw: true } });
-    expect(`an east ${text}`).toBe(SAYS.slice(SAYS.indexOf("an east")));
+    const begun = "When it rains we sit by an east";
+    const { pieces, text, finish } = await ask(model, begun, { options: { raw: true } });
+    expect(`an east${text}`).toBe(SAYS.slice(SAYS.indexOf("an east")));
+    const emitted = pieces.slice(0, 3);
+    const rest = await ask(model, begun, { options: { raw: true }, emitted });
+    expect(textOf(emitted) + rest.text).toBe(text);
+    expect(rest.finish).toEqual(finish);
     expect((await ask(model, "", { options: { raw: true } })).text).toBe(SAYS);
   });
 

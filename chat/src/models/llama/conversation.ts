@@ -64,9 +64,11 @@ function responseOf(answer: readonly Piece[]): Extract<ChatItem, { type: "model"
   return text === "" ? [segment] : [segment, text];
 }
 
-// A tokenizer may put a space in front of a text, as in front of words; JSON begins with none.
-function answerTokens({ emitted, options = {} }: GenerateRequest, model: LoadedModel): Token[] {
-  const space = options.json === undefined ? undefined : "trimLeadingSpace";
+// A tokenizer may put a space in front of a text, as in front of words; JSON begins with none, and what goes on with a
+// text has its own.
+function answerTokens({ prompt, emitted, options = {} }: GenerateRequest, model: LoadedModel): Token[] {
+  const { json, raw = false } = options;
+  const space = json !== undefined || (raw && prompt !== "") ? "trimLeadingSpace" : undefined;
   return model.tokenize(textOf(emitted), false, space);
 }
 
