@@ -76,6 +76,19 @@ describe("a GGUF file", () => {
     expect(any.text).toMatch(/^\{/);
   });
 
+  it("answers with all that a schema says, whether it names one type, several or none", async ({ skip }) => {
+    if (!HAS_LLAMA) skip(NO_LLAMA);
+    const properties = { a: { const: 1 } };
+    const items = { items: { const: 1 }, minItems: 2, maxItems: 2 };
+    const said: unknown[] = [];
+    for (const json of [{ properties }, items, { type: ["object", "array"], properties, ...items }]) {
+      said.push(JSON.parse((await ask("hello", { options: { json } })).text));
+    }
+    const [object, array, either] = said;
+    expect([object, array]).toEqual([{ a: 1 }, [1, 1]]);
+    expect([object, array]).toContainEqual(either);
+  });
+
   it("says so where it cannot follow a schema", async ({ skip }) => {
     if (!HAS_LLAMA) skip(NO_LLAMA);
     await expect(
@@ -227,6 +240,16 @@ describe("a JSON schema", () => {
     });
   });
 
+  it("leaves open what a schema leaves open", () => {
+    const types = ["object", "array", "string", "number", "boolean", "null"];
+    const any = { oneOf: types.map((type) => expect.objectContaining({ type })) };
+    expect(grammarSchema({ properties: { one: {}, two: { title: "Two" } } })).toMatchObject({
+      properties: { one: any, two: any },
+    });
+    expect(grammarSchema({ type: "object" })).toEqual({ type: "object", additionalProperties: true });
+    expect(grammarSchema({ type: "object", properties: {} })).toMatchObject({ additionalProperties: false });
+  });
+
   it.each([
     [{ type: "string", pattern: "^a" }, "pattern"],
     [{ type: "object", properties: { age: { type: "integer", minimum: 0 } } }, "minimum"],
@@ -235,6 +258,8 @@ describe("a JSON schema", () => {
     [{ enum: [] }, "an empty enum"],
     [{ $ref: "https://example.com/a" }, '$ref "https://example.com/a"'],
     [{ properties: 5 }, "properties that is no object"],
+    [{ type: [] }, "an empty type"],
+    [{ properties: { a: { const: 1 } }, required: ["b"] }, 'required "b", which is not in properties,'],
   ])("%j is refused, since the answer would not follow it", (schema, what) => {
     expect(() => grammarSchema(schema)).toThrow(`This model cannot follow ${what} in a JSON schema.`);
   });

@@ -8,9 +8,19 @@ const KEYWORDS: ReadonlySet<string> = new Set([
   ...["$schema", "$id", "$comment", "title", "description", "default", "examples", "deprecated"],
 ]);
 
-const TYPES: ReadonlySet<unknown> = new Set([
-  ...["object", "array", "string", "number", "integer", "boolean", "null"],
-]);
+const ANY_TYPE: readonly string[] = ["object", "array", "string", "number", "boolean", "null"];
+
+const TYPES: ReadonlySet<unknown> = new Set([...ANY_TYPE, "integer"]);
+
+/** What says all of an answer; its type is not looked at. */
+const WHOLE: readonly string[] = ["const", "enum", "oneOf", "$ref"];
+
+/** Whose keywords say the type where nothing else does. */
+const TYPE_OF: Readonly<Record<string, readonly string[]>> = {
+  object: ["properties", "required", "additionalProperties", "minProperties", "maxProperties"],
+  array: ["items", "prefixItems", "minItems", "maxItems"],
+  string: ["minLength", "maxLength", "format"],
+};
 
 /**
  * A JSON schema as node-llama-cpp reads it. What it does not know it would pass over, and the answer would not be of
@@ -24,6 +34,7 @@ export function grammarSchema(schema: object): object {
 }
 
 function withoutUnknown(schema: unknown): Record<string, unknown> {
+  if (schema === true) return withType({});
   if (!isObject(schema)) throw unsupported(JSON.stringify(schema));
   const result: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(schema)) {
@@ -31,7 +42,34 @@ function withoutUnknown(schema: unknown): Record<string, unknown> {
     const [name, read] = keyword(key, value);
     result[name] = read;
   }
-  return result;
+  return withType(result);
+}
+
+// node-llama-cpp sees a type's keywords only where that is the one type, and takes a schema without one for null.
+function withType(schema: Record<string, unknown>): Record<string, unknown> {
+  if (WHOLE.some((key) => schema[key] !== undefined)) return schema;
+  const { type, ...rest } = schema;
+  const meant = Object.keys(TYPE_OF).find((name) => TYPE_OF[name]?.some((key) => key in rest));
+  const types = [type ?? meant ?? ANY_TYPE].flat();
+  if (types.length === 0) throw unsupported("an empty type");
+  const { $defs, definitions, ...own } = rest;
+  const each = types.map((name) => (name === "object" ? objectOf(own) : { ...own, type: name }));
+  const [only] = each;
+  return {
+    ...(each.length === 1 ? only : { oneOf: each }),
+    ...($defs !== undefined && { $defs }),
+    ...(definitions !== undefined && { definitions }),
+  };
+}
+
+// It writes all properties that are named and, unless it is told to, no others.
+function objectOf(schema: Record<string, unknown>): Record<string, unknown> {
+  const { properties, required = [], additionalProperties = properties === undefined } = schema;
+  for (const name of [required].flat()) {
+    if (!Object.hasOwn(properties ?? {}, String(name)))
+      throw unsupported(`required ${JSON.stringify(name)}, which is not in properties,`);
+  }
+  return { ...schema, type: "object", additionalProperties };
 }
 
 function keyword(key: string, value: unknown): [string, unknown] {
