@@ -9,6 +9,8 @@ const MAX_INPUTS = 2048;
 /** As in OpenAI's API. */
 const MAX_STOPS = 4;
 const MAX_TOOLS = 128;
+/** Levels of objects and lists in tools, their calls and JSON schemas. */
+const MAX_DEPTH = 50;
 
 const NO_TOKEN_IDS = "send text: token ids are not taken";
 
@@ -22,6 +24,17 @@ function list<S extends z.ZodType>(items: S, { min = 0, max }: { min?: number; m
   return z.array(z.unknown()).min(min).max(max).pipe(z.array(items)).meta(described);
 }
 
+/** What a model reads as it is. A value that crosses to it may be 64 levels deep, with what is around it. */
+function free<S extends z.ZodRawShape>(shape: S) {
+  const fault = `it is nested more than ${MAX_DEPTH} levels deep`;
+  return z.looseObject(shape).refine((value) => isWithin(value, MAX_DEPTH), fault);
+}
+
+function isWithin(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  return levels > 0 && Object.values(value).every((inner) => isWithin(inner, levels - 1));
+}
+
 const Part = z.object({
   type: z.literal("text").meta({ description: "Only text is taken." }),
   text: text(),
@@ -32,7 +45,7 @@ const Content = z.union([text(), list(Part, { max: MAX_PARTS })]);
 const ChatMessage = z.object({
   role: z.enum(["system", "developer", "user", "assistant", "tool"]),
   content: Content.nullish().meta({ description: "Text, or a list of text parts." }),
-  tool_calls: list(z.looseObject({}), { max: MAX_TOOLS }).nullish(),
+  tool_calls: list(free({}), { max: MAX_TOOLS }).nullish(),
   tool_call_id: z.string().nullish(),
 });
 
@@ -70,7 +83,7 @@ const ResponseFormat = z.union([
   z.object({ type: z.enum(["text", "json_object"]) }),
   z.object({
     type: z.literal("json_schema"),
-    json_schema: z.object({ schema: z.looseObject({}).nullish() }),
+    json_schema: z.object({ schema: free({}).nullish() }),
   }),
 ]);
 
@@ -89,10 +102,10 @@ export const ChatCompletionRequest = Sampling.extend({
     .nullish()
     .meta({ description: "The same, as on `/chat`. It wins over `reasoning_effort`." }),
   response_format: ResponseFormat.nullish().meta({ description: "Only where the model has it." }),
-  tools: list(z.looseObject({ type: z.string() }), { max: MAX_TOOLS })
+  tools: list(free({ type: z.string() }), { max: MAX_TOOLS })
     .nullish()
     .meta({ description: "Only where the model has them." }),
-  tool_choice: z.union([z.string(), z.looseObject({})]).nullish(),
+  tool_choice: z.union([z.string(), free({})]).nullish(),
 }).meta({
   examples: [{ model: "simulated", messages: [{ role: "user", content: "hello" }], stream: true }],
 });

@@ -273,6 +273,10 @@ describe("embeddings", () => {
   });
 });
 
+function nested(levels: number): object {
+  return levels === 0 ? {} : { type: "array", items: nested(levels - 1) };
+}
+
 describe("a bad request is told what is wrong with it, as OpenAI would", () => {
   const message = (content: unknown) => ({ messages: [{ role: "user", content }] });
 
@@ -327,6 +331,17 @@ describe("a bad request is told what is wrong with it, as OpenAI would", () => {
       "'stream'",
     ],
     ["logprobs", { ...message("a"), logprobs: true }, "logprobs", "invalid_value", "not supported"],
+    [
+      "a schema without a bottom",
+      {
+        ...message("a"),
+        response_format: { type: "json_schema", json_schema: { name: "a", schema: nested(80) } },
+      },
+      "response_format.json_schema.schema",
+      "invalid_value",
+      "levels deep",
+    ],
+    ["tools without a bottom", { ...message("a"), tools: [nested(80)] }, "tools[0]", "invalid_value", "deep"],
   ])("%s", async (_name, body, param, code, text) => {
     expect(await error(body)).toEqual({
       status: 400,
