@@ -79,13 +79,17 @@ const Sampling = z.object({
 /** What `POST /v1/completions` and `POST /v1/chat/completions` have in common. */
 export type SamplingInput = z.output<typeof Sampling>;
 
-const ResponseFormat = z.union([
-  z.object({ type: z.enum(["text", "json_object"]) }),
-  z.object({
-    type: z.literal("json_schema"),
-    json_schema: z.object({ schema: free({}).nullish() }),
-  }),
-]);
+const ResponseFormat = z.discriminatedUnion(
+  "type",
+  [
+    z.object({ type: z.enum(["text", "json_object"]) }),
+    z.object({
+      type: z.literal("json_schema"),
+      json_schema: z.object({ schema: free({}).nullish() }),
+    }),
+  ],
+  "it must be 'text', 'json_object' or 'json_schema'",
+);
 
 /** The body of `POST /v1/chat/completions`. Fields that it does not name are ignored. */
 export const ChatCompletionRequest = Sampling.extend({
@@ -116,14 +120,14 @@ export const CompletionRequest = Sampling.extend({
     text(),
     z
       .array(text())
-      .length(1, "this server completes one prompt for each request")
-      .meta({ description: "A list of one." }),
+      .refine(({ length }) => length === 1, "this server completes one prompt for each request")
+      .meta({ description: "A list of one.", minItems: 1, maxItems: 1 }),
   ]),
   max_tokens: tokens(),
   echo: z.literal(false, "echo is not supported").nullish(),
   suffix: z.literal("", "suffix is not supported").nullish(),
   best_of: z.literal(1, "best_of must be 1").nullish(),
-  logprobs: z.null("log probabilities are not supported").optional(),
+  logprobs: z.literal(null, "log probabilities are not supported").optional(),
 }).meta({ examples: [{ model: "simulated", prompt: "hello" }] });
 
 /** The body of `POST /v1/embeddings`. Fields that it does not name are ignored. */
@@ -134,6 +138,6 @@ export const EmbeddingRequest = z
       description: `A text, or up to ${MAX_INPUTS} of them; ${NO_TOKEN_IDS}.`,
     }),
     encoding_format: z.enum(["float", "base64"]).nullish(),
-    dimensions: z.null("the number of dimensions is the model's own").optional(),
+    dimensions: z.literal(null, "the number of dimensions is the model's own").optional(),
   })
   .meta({ examples: [{ model: "my-embedder", input: "hello" }] });

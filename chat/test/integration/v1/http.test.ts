@@ -341,6 +341,20 @@ describe("a bad request is told what is wrong with it, as OpenAI would", () => {
       "invalid_value",
       "levels deep",
     ],
+    [
+      "a schema that is left out",
+      { ...message("a"), response_format: { type: "json_schema" } },
+      "response_format.json_schema",
+      "missing_required_parameter",
+      "Missing",
+    ],
+    [
+      "another format",
+      { ...message("a"), response_format: { type: "xml" } },
+      "response_format.type",
+      "invalid_value",
+      "'text', 'json_object' or 'json_schema'",
+    ],
     ["tools without a bottom", { ...message("a"), tools: [nested(80)] }, "tools[0]", "invalid_value", "deep"],
   ])("%s", async (_name, body, param, code, text) => {
     expect(await error(body)).toEqual({
@@ -350,6 +364,15 @@ describe("a bad request is told what is wrong with it, as OpenAI would", () => {
       param,
       code,
     });
+  });
+
+  it.each([
+    ["completions", { prompt: ["a", "b"] }, "prompt", "one prompt for each request"],
+    ["completions", { prompt: "a", logprobs: 3 }, "logprobs", "not supported"],
+    ["embeddings", { input: "a", dimensions: 5 }, "dimensions", "the model's own"],
+  ])("on /v1/%s, too: %j", async (route, body, param, text) => {
+    const fault = { status: 400, type: "invalid_request_error", param, code: "invalid_value" };
+    expect(await error(body, route)).toEqual({ ...fault, message: expect.stringContaining(text) });
   });
 
   it.each([
