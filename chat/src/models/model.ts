@@ -23,6 +23,8 @@ export interface GenerateOptions {
   readonly stop?: readonly string[];
   /** The answer is JSON: of this JSON schema, or any object where it is empty. */
   readonly json?: object;
+  /** Whether an upstream is to hold to the schema to the letter, for which OpenAI refuses many; its default where left out. */
+  readonly jsonStrict?: boolean;
   /** What the model may call, in OpenAI's form. */
   readonly tools?: readonly object[];
   /** Whether it must, in OpenAI's form. */

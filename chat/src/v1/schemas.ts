@@ -85,7 +85,7 @@ const ResponseFormat = z.discriminatedUnion(
     z.object({ type: z.enum(["text", "json_object"]) }),
     z.object({
       type: z.literal("json_schema"),
-      json_schema: z.object({ schema: free({}).nullish() }),
+      json_schema: z.object({ schema: free({}).nullish(), strict: z.boolean().nullish() }),
     }),
   ],
   "it must be 'text', 'json_object' or 'json_schema'",

@@ -53,7 +53,9 @@ function samplingOf(body: SamplingInput, maxTokens: number | null | undefined): 
 
 function jsonOf(format: z.output<typeof ChatCompletionRequest>["response_format"]): GenerateOptions {
   if (format == null || format.type === "text") return {};
-  return { json: format.type === "json_schema" ? (format.json_schema.schema ?? {}) : {} };
+  if (format.type !== "json_schema") return { json: {} };
+  const { schema, strict } = format.json_schema;
+  return { json: schema ?? {}, ...(strict != null && { jsonStrict: strict }) };
 }
 
 function toMessage({ role, content, tool_calls, tool_call_id }: ChatMessageInput, at: number): Message {

@@ -59,6 +59,7 @@ describe("an upstream", () => {
         stop: ["x"],
         tools,
         json: { type: "object" },
+        jsonStrict: true,
       },
     });
     expect(upstream.asked[0]?.headers.authorization).toBe(`Bearer ${KEY}`);
@@ -82,6 +83,12 @@ describe("an upstream", () => {
         json_schema: { name: "answer", strict: true, schema: { type: "object" } },
       },
     });
+  });
+
+  it("is left its own default where a client does not say how strict it is with a schema", async () => {
+    await ask({ options: { json: { type: "object" } } });
+    expect(upstream.asked[0]?.body).toMatchObject({ response_format: { type: "json_schema" } });
+    expect(JSON.stringify(upstream.asked[0]?.body)).not.toContain("strict");
   });
 
   it("may think, call tools, and count nothing", async () => {

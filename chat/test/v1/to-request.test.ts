@@ -37,6 +37,8 @@ describe("a chat completion asks a model", () => {
       json: schema,
     });
     expect(chat({ response_format: { type: "json_object" } }).options).toEqual({ json: {} });
+    const strict = { type: "json_schema", json_schema: { name: "n", schema, strict: true } };
+    expect(chat({ response_format: strict }).options).toEqual({ json: schema, jsonStrict: true });
     expect(chat({ response_format: { type: "text" } }).options).toEqual({});
   });
 

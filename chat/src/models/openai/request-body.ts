@@ -3,7 +3,8 @@ import type { UpstreamSettings } from "./settings.ts";
 
 /** A request as an OpenAI-compatible upstream reads it. */
 export function requestBody(request: GenerateRequest, settings: UpstreamSettings): object {
-  const { maxTokens, temperature, topP, seed, stop, json, tools, toolChoice } = request.options ?? {};
+  const { maxTokens, temperature, topP, seed, stop, json, jsonStrict, tools, toolChoice } =
+    request.options ?? {};
   const asked: Message[] = request.prompt === "" ? [] : [{ role: "user", content: request.prompt }];
   // What is undefined is left out of the JSON, and up to the upstream.
   return {
@@ -18,14 +19,14 @@ export function requestBody(request: GenerateRequest, settings: UpstreamSettings
     stop: stop?.length === 0 ? undefined : stop,
     tools,
     tool_choice: toolChoice,
-    response_format: json === undefined ? undefined : formatOf(json),
+    response_format: json === undefined ? undefined : formatOf(json, jsonStrict),
   };
 }
 
-function formatOf(schema: object): object {
+function formatOf(schema: object, strict: boolean | undefined): object {
   return Object.keys(schema).length === 0
     ? { type: "json_object" }
-    : { type: "json_schema", json_schema: { name: "answer", strict: true, schema } };
+    : { type: "json_schema", json_schema: { name: "answer", strict, schema } };
 }
 
 function toUpstream({ role, content, toolCalls, toolCallId }: Message): object {
