@@ -68,7 +68,13 @@ const Sampling = z.object({
     .meta({ description: "Only with `stream`: whether usage comes at the end." }),
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
-  seed: z.int().nullish(),
+  // Of 64 bits as in OpenAI's API, where z.int() takes 53. What JSON has beyond those is rounded.
+  seed: z
+    .number()
+    .min(-(2 ** 63))
+    .max(2 ** 63)
+    .refine(Number.isInteger, "it must be a whole number")
+    .nullish(),
   stop: z
     .union([text().min(1), list(text().min(1), { max: MAX_STOPS })])
     .nullish()

@@ -126,6 +126,12 @@ describe("an answer in one piece", () => {
     });
   });
 
+  it("may have any seed of 64 bits, as in OpenAI's API", async () => {
+    for (const seed of [0, -1, -(2 ** 63), 2 ** 63]) {
+      expect(await ask({ messages: HELLO, max_tokens: 1, seed })).toMatchObject({ status: 200 });
+    }
+  });
+
   it("continues a text on the older route, streamed or not", async () => {
     const body = { prompt: "hello", max_tokens: 1 };
     expect(JSON.parse((await ask(body, "completions")).text)).toMatchObject({
@@ -315,6 +321,7 @@ describe("a bad request is told what is wrong with it, as OpenAI would", () => {
       "invalid_value",
       "greater than or equal to 1",
     ],
+    ["half a seed", { ...message("a"), seed: 1.5 }, "seed", "invalid_value", "a whole number"],
     ["half a token", { ...message("a"), max_tokens: 1.5 }, "max_tokens", "invalid_type", "valid integer"],
     [
       "five stops",
