@@ -333,6 +333,15 @@ describe("a conversation gets the sequence", () => {
     pool.give(only);
     expect(await next).toBe(only);
   });
+
+  it("and waits for none where its reader has left already", async () => {
+    const only = sequence([]);
+    const pool = new SequencePool([only]);
+    await pool.take([1], signal);
+    await expect(pool.take([1], AbortSignal.abort(new Error("left")))).rejects.toThrow("left");
+    pool.give(only);
+    expect(await pool.take([1], signal)).toBe(only);
+  });
 });
 
 /** A sequence that has read these tokens. */

@@ -31,6 +31,8 @@ export class SequencePool {
       this.#free.splice(this.#free.indexOf(best), 1);
       return Promise.resolve(best);
     }
+    // Who left while a grammar was made: no abort would come any more.
+    if (signal.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
       const onAbort = () => {
         this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
