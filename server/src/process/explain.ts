@@ -5,7 +5,9 @@ export function explain(error: unknown): string {
   let at = error;
   do {
     seen.add(at);
-    said.push(at instanceof Error ? at.message : String(at));
+    const message = at instanceof Error ? at.message : String(at);
+    // Many an error says its cause's message itself.
+    if (!said.at(-1)?.endsWith(message)) said.push(message);
     at = at instanceof Error ? at.cause : undefined;
   } while (at !== undefined && !seen.has(at));
   return said.join(": ").replace(/\s*\n\s*/g, " ");

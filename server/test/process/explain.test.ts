@@ -9,6 +9,13 @@ test("an error is told with its causes, in one line", () => {
   );
 });
 
+test("a cause that an error tells itself is told once", () => {
+  const cause = new Error("no such file");
+  expect(explain(new Error("the model cannot be read: no such file", { cause }))).toBe(
+    "the model cannot be read: no such file",
+  );
+});
+
 test.each([
   ["a text", "plain", "plain"],
   ["nothing", undefined, "undefined"],
