@@ -26,27 +26,36 @@ export class OpenAiModel implements Model {
   async *stream(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<Piece, Finish, undefined> {
     signal.throwIfAborted();
     const call = new UpstreamCall(this.#settings, signal);
+    const body = JSON.stringify(requestBody(request, this.#settings));
+    const skip = new EmittedSkip(request.emitted);
+    let pieces = 0;
     try {
-      const skip = new EmittedSkip(request.emitted);
-      let reason: Finish["reason"] | undefined;
-      let usage: UpstreamChunk["usage"];
-      let pieces = 0;
-      for await (const data of eventData(await call.open(requestBody(request, this.#settings)))) {
-        if (data === DONE) return { reason: reason ?? "stop", ...(usage ?? countsOf(request, pieces)) };
-        const chunk = readChunk(data);
-        reason = chunk.reason ?? reason;
-        usage = chunk.usage ?? usage;
-        for (const piece of chunk.pieces) {
-          pieces++;
-          signal.throwIfAborted();
-          const rest = skip.rest(piece);
-          if (rest !== undefined) yield rest;
+      for (;;) {
+        let reason: Finish["reason"] | undefined;
+        let usage: UpstreamChunk["usage"];
+        try {
+          for await (const data of eventData(await call.open(body))) {
+            if (data === DONE) return { reason: reason ?? "stop", ...(usage ?? countsOf(request, pieces)) };
+            const chunk = readChunk(data);
+            reason = chunk.reason ?? reason;
+            usage = chunk.usage ?? usage;
+            for (const piece of chunk.pieces) {
+              pieces++;
+              signal.throwIfAborted();
+              const rest = skip.rest(piece);
+              if (rest !== undefined) yield rest;
+            }
+          }
+          // Some end without [DONE], but none without a reason.
+          if (reason === undefined)
+            throw new ModelError("upstream_failed", "the upstream broke off in mid-answer");
+          return { reason, ...(usage ?? countsOf(request, pieces)) };
+        } catch (error) {
+          // Once it has begun, another try could say something else.
+          if (pieces > 0) throw error;
+          await call.retry(error);
         }
       }
-      // Some end without [DONE], but none without a reason.
-      if (reason === undefined)
-        throw new ModelError("upstream_failed", "the upstream broke off in mid-answer");
-      return { reason, ...(usage ?? countsOf(request, pieces)) };
     } finally {
       call.close();
     }

@@ -150,6 +150,45 @@ describe("an upstream", () => {
   });
 
   it.each([
+    ["closes the connection", (response) => response.destroy()],
+    ["ends", (response) => response.end()],
+    [
+      "sends an error",
+      (response) => {
+        say(response, { error: { message: "overloaded", type: "server_error" } });
+        response.end();
+      },
+    ],
+  ] satisfies [string, (response: import("node:http").ServerResponse) => void][])(
+    "that %s before its first token is asked again, twice at most",
+    async (_what, fail) => {
+      let failures = 2;
+      upstream.behave = async (response, tries) => {
+        if (tries > failures) return false;
+        begin(response);
+        await new Promise((resolve) => setImmediate(resolve));
+        fail(response);
+        return true;
+      };
+      expect((await ask()).text).toBe(GREETING);
+      expect(upstream.asked).toHaveLength(3);
+      upstream.asked.length = 0;
+      failures = 3;
+      await expect(ask()).rejects.toMatchObject({ reason: "upstream_failed" });
+      expect(upstream.asked).toHaveLength(3);
+    },
+  );
+
+  it("that falls silent before its first token is not asked again", async () => {
+    upstream.behave = (response) => {
+      begin(response);
+      return true;
+    };
+    await expect(ask({}, { silenceMs: 200 })).rejects.toMatchObject({ reason: "upstream_timeout" });
+    expect(upstream.asked).toHaveLength(1);
+  });
+
+  it.each([
     [401, "upstream_auth", 1],
     [403, "upstream_auth", 1],
     [404, "upstream_not_found", 1],
@@ -223,7 +262,7 @@ describe("an upstream", () => {
       upstream.behave = async (response) => {
         begin(response);
         sayText(response, "Hel");
-        await new Promise((resolve) => setImmediate(resolve));
+        await eventually("the beginning has come", () => pieces.length > 0);
         misbehave(response);
         return true;
       };
@@ -235,7 +274,7 @@ describe("an upstream", () => {
         for await (const piece of model.stream(request, signal)) pieces.push(String(piece));
       })();
       await expect(reading).rejects.toMatchObject(expected);
-      expect(pieces.join("")).toMatch(/^(Hel)?$/);
+      expect(pieces).toEqual(["Hel"]);
       expect(upstream.asked).toHaveLength(1);
     },
   );

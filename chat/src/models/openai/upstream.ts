@@ -11,13 +11,16 @@ const RETRIES = 2;
 /** The most of a refusal that is read. */
 const MOST_SAID = 4 * 1024;
 
-/** One exchange with an upstream; it ends with its reader's signal, or when the upstream is silent for too long. */
+/** What is asked of an upstream, as often as it takes; it ends with its reader's signal, or when the upstream is silent for too long. */
 export class UpstreamCall {
   readonly #settings: UpstreamSettings;
   readonly #reader: AbortSignal;
   readonly #end = new AbortController();
   readonly #onAbort = () => this.#end.abort(this.#reader.reason);
   #timer: NodeJS.Timeout | undefined;
+  #tries = 0;
+  /** Of the last answer. */
+  #headers: Headers | undefined;
 
   constructor(settings: UpstreamSettings, reader: AbortSignal) {
     this.#settings = settings;
@@ -26,30 +29,33 @@ export class UpstreamCall {
   }
 
   /**
-   * Sends a request and waits until the answer begins, with another try where that may help.
+   * Sends the request and waits until the answer begins.
    *
+   * @param body JSON.
    * @returns the answer's body. @throws ModelError, UnsupportedRequestError or the signal's reason.
    */
-  async open(body: object): Promise<AsyncIterable<Uint8Array>> {
-    const text = JSON.stringify(body);
-    for (let tries = 0; ; tries++) {
-      let headers: Headers | undefined;
-      try {
-        const response = await this.#send(text);
-        ({ headers } = response);
-        if (response.ok && response.body !== null) return this.#watched(response.body);
-        const said = this.#withoutKey(await this.#said(response));
-        const refusal = refusalOf(response.status, headers, said);
-        // Its message is for whoever asked, so what the upstream said is in none.
-        if (refusal instanceof UnsupportedRequestError)
-          getLogger().warn({ status: response.status, said }, "the upstream refused a request");
-        throw refusal;
-      } catch (error) {
-        const delay = tries < RETRIES && mayRetry(error) ? retryDelay(tries, headers) : undefined;
-        if (delay === undefined) throw error;
-        await this.#pause(delay);
-      }
-    }
+  async open(body: string): Promise<AsyncIterable<Uint8Array>> {
+    this.#headers = undefined;
+    const response = await this.#send(body);
+    const { status, headers } = response;
+    this.#headers = headers;
+    if (response.ok && response.body !== null) return this.#watched(response.body);
+    const said = this.#withoutKey(await this.#said(response));
+    const refusal = refusalOf(status, headers, said);
+    // Its message is for whoever asked, so what the upstream said is in none.
+    if (refusal instanceof UnsupportedRequestError)
+      getLogger().warn({ status, said }, "the upstream refused a request");
+    throw refusal;
+  }
+
+  /** Waits until the request may be sent again. @throws the failure, where that would not help or was done enough. */
+  async retry(failure: unknown): Promise<void> {
+    // One that had begun to answer and fell silent has taken its time already.
+    const mayHelp = !this.#end.signal.aborted && this.#tries < RETRIES && mayRetry(failure);
+    const delay = mayHelp ? retryDelay(this.#tries, this.#headers) : undefined;
+    if (delay === undefined) throw failure;
+    this.#tries++;
+    await this.#pause(delay);
   }
 
   /** Ends it: the connection closes where the answer is not at its end. */
