@@ -38,7 +38,8 @@ export function refuseUnsupported(
   options: GenerateOptions | undefined,
   { tools, json }: Abilities = {},
 ): void {
-  if (options?.tools !== undefined && tools !== true) {
+  // Those that must not be called are none.
+  if (options?.tools !== undefined && options.toolChoice !== "none" && tools !== true) {
     throw new UnsupportedRequestError("This model does not support tools.", "tools");
   }
   if (options?.json !== undefined && json !== true) {

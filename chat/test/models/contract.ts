@@ -233,6 +233,8 @@ export function describeModel(name: string, subject: ModelUnderTest): void {
         expect(refused.name).toBe("UnsupportedRequestError");
         expect(refused.message).toMatch(/tools/);
       }
+      const { finish } = await ask({ tools, toolChoice: "none", maxTokens: 1 });
+      expect(finish.completionTokens).toBe(1);
       expect((await ask({ maxTokens: 1 })).finish.completionTokens).toBe(1);
     });
   });
