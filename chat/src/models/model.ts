@@ -17,6 +17,9 @@ export interface GenerateOptions {
   readonly maxTokens?: number;
   readonly temperature?: number;
   readonly topP?: number;
+  /** How often a word that was said comes again, and whether it does, as in OpenAI's API; upstreams know what is meant. */
+  readonly frequencyPenalty?: number;
+  readonly presencePenalty?: number;
   /** The same request with the same seed has the same answer, as far as the model can. */
   readonly seed?: number;
   /** The answer ends before the first of these that it would say. Thinking is not looked at. */
@@ -29,6 +32,10 @@ export interface GenerateOptions {
   readonly tools?: readonly object[];
   /** Whether it must, in OpenAI's form. */
   readonly toolChoice?: string | object;
+  /** Whether it may call several at once, where an upstream is asked. */
+  readonly parallelToolCalls?: boolean;
+  /** How long an upstream is to think, in its own words; `thinking` says whether its thoughts are wanted. */
+  readonly effort?: string;
   /** The prompt is the beginning of a text, which is to be continued as it stands. A model may take it as a message. */
   readonly raw?: boolean;
 }

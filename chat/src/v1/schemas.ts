@@ -59,6 +59,8 @@ const Model = z
 
 const tokens = () => z.int().min(1).nullish();
 
+const penalty = () => z.number().min(-2).max(2).nullish().meta({ description: "Only an upstream heeds it." });
+
 const Sampling = z.object({
   model: Model,
   stream: z.boolean().nullish(),
@@ -68,6 +70,8 @@ const Sampling = z.object({
     .meta({ description: "Only with `stream`: whether usage comes at the end." }),
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
+  frequency_penalty: penalty(),
+  presence_penalty: penalty(),
   // Of 64 bits as in OpenAI's API, where z.int() takes 53. What JSON has beyond those is rounded.
   seed: z
     .number()
@@ -116,6 +120,7 @@ export const ChatCompletionRequest = Sampling.extend({
     .nullish()
     .meta({ description: "Only where the model has them." }),
   tool_choice: z.union([z.string(), free({})]).nullish(),
+  parallel_tool_calls: z.boolean().nullish(),
 }).meta({
   examples: [{ model: "simulated", messages: [{ role: "user", content: "hello" }], stream: true }],
 });

@@ -6,7 +6,7 @@ import type { ChatCompletionRequest, ChatMessageInput, CompletionRequest, Sampli
 
 /** What a chat completion asks of a model. */
 export function chatToRequest(body: z.output<typeof ChatCompletionRequest>): CompleteRequest {
-  const { reasoning_effort: effort, tools, tool_choice: toolChoice } = body;
+  const { reasoning_effort: effort, tools, tool_choice: toolChoice, parallel_tool_calls } = body;
   const messages = body.messages.map(toMessage);
   const last = messages.at(-1);
   const hasPrompt = last?.role === "user" && last.content !== "";
@@ -17,7 +17,13 @@ export function chatToRequest(body: z.output<typeof ChatCompletionRequest>): Com
     options: {
       ...samplingOf(body, body.max_completion_tokens ?? body.max_tokens),
       ...jsonOf(body.response_format),
-      ...(tools != null && tools.length > 0 && { tools, ...(toolChoice != null && { toolChoice }) }),
+      ...(effort != null && { effort }),
+      ...(tools != null &&
+        tools.length > 0 && {
+          tools,
+          ...(toolChoice != null && { toolChoice }),
+          ...(parallel_tool_calls != null && { parallelToolCalls: parallel_tool_calls }),
+        }),
     },
   };
 }
@@ -40,6 +46,7 @@ export function wantsUsage({ stream, stream_options }: SamplingInput): boolean {
 
 function samplingOf(body: SamplingInput, maxTokens: number | null | undefined): GenerateOptions {
   const { temperature, top_p: topP, seed, stop } = body;
+  const { frequency_penalty: frequencyPenalty, presence_penalty: presencePenalty } = body;
   const stops = stop == null ? [] : [stop].flat();
   // What was not sent is not there: it crosses to the model as it is.
   return {
@@ -47,6 +54,8 @@ function samplingOf(body: SamplingInput, maxTokens: number | null | undefined): 
     ...(temperature != null && { temperature }),
     ...(topP != null && { topP }),
     ...(seed != null && { seed }),
+    ...(frequencyPenalty != null && { frequencyPenalty }),
+    ...(presencePenalty != null && { presencePenalty }),
     ...(stops.length > 0 && { stop: stops }),
   };
 }

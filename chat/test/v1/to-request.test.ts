@@ -22,8 +22,12 @@ describe("a chat completion asks a model", () => {
       stop: "\n",
       max_tokens: 5,
       max_completion_tokens: 9,
+      frequency_penalty: 1,
+      presence_penalty: -1,
+      reasoning_effort: "high",
       tools,
       tool_choice: "auto",
+      parallel_tool_calls: false,
       response_format: { type: "json_schema", json_schema: { name: "n", schema } },
     });
     expect(options).toEqual({
@@ -32,8 +36,12 @@ describe("a chat completion asks a model", () => {
       seed: 7,
       stop: ["\n"],
       maxTokens: 9,
+      frequencyPenalty: 1,
+      presencePenalty: -1,
+      effort: "high",
       tools,
       toolChoice: "auto",
+      parallelToolCalls: false,
       json: schema,
     });
     expect(chat({ response_format: { type: "json_object" } }).options).toEqual({ json: {} });

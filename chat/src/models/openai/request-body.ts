@@ -3,8 +3,8 @@ import type { UpstreamSettings } from "./settings.ts";
 
 /** A request as an OpenAI-compatible upstream reads it. */
 export function requestBody(request: GenerateRequest, settings: UpstreamSettings): object {
-  const { maxTokens, temperature, topP, seed, stop, json, jsonStrict, tools, toolChoice } =
-    request.options ?? {};
+  const { options = {} } = request;
+  const { maxTokens, stop, json, jsonStrict } = options;
   const asked: Message[] = request.prompt === "" ? [] : [{ role: "user", content: request.prompt }];
   // What is undefined is left out of the JSON, and up to the upstream.
   return {
@@ -13,12 +13,16 @@ export function requestBody(request: GenerateRequest, settings: UpstreamSettings
     stream: true,
     stream_options: { include_usage: true },
     [settings.limit]: maxTokens,
-    temperature,
-    top_p: topP,
-    seed,
+    temperature: options.temperature,
+    top_p: options.topP,
+    frequency_penalty: options.frequencyPenalty,
+    presence_penalty: options.presencePenalty,
+    seed: options.seed,
     stop: stop?.length === 0 ? undefined : stop,
-    tools,
-    tool_choice: toolChoice,
+    tools: options.tools,
+    tool_choice: options.toolChoice,
+    parallel_tool_calls: options.parallelToolCalls,
+    reasoning_effort: options.effort,
     response_format: json === undefined ? undefined : formatOf(json, jsonStrict),
   };
 }
