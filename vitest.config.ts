@@ -11,6 +11,7 @@ const MEASURE = [
   "chaos/test/chaos.test.ts",
   "chat/test/integration/ends.test.ts",
   "chat/test/integration/v1/http.test.ts",
+  "e2e/page-answers.test.ts",
   "e2e/page-speed.test.ts",
   "server/test/integration/cancellation.test.ts",
   "server/test/integration/gunicorn.test.ts",

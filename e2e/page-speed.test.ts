@@ -10,8 +10,6 @@ import { waitFor } from "./support/wait.ts";
 
 const MAX_SCRIPT_BYTES = 300 * 1024;
 const MAX_FRAME_MS = 100;
-/** The machine takes its time from the page now and then: some tens of milliseconds, for one run or a few. */
-const MOST_RUNS = 6;
 const TOKENS = 20_000;
 const YEAR_S = 365 * 24 * 60 * 60;
 
@@ -120,7 +118,7 @@ async function expectSmooth(suite: PageSuite, prompt: string, whole: string): Pr
   const longest: LongestFrame[] = [];
   // Whatever else runs on the machine makes a frame longer, never shorter.
   const isSmooth = (): boolean => longest.some(({ clock }) => clock <= MAX_FRAME_MS);
-  for (let run = 0; run < MOST_RUNS && !isSmooth(); run++) {
+  for (let run = 0; run < 3 && !isSmooth(); run++) {
     const page = await suite.open();
     const stop = await watchFrames(suite.browser, page.page);
     await page.ask(prompt);
