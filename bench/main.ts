@@ -3,7 +3,6 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync
 import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { FEATURES } from "../chaos/features.ts";
 import { parseCommandLine, usage } from "./command-line.ts";
 import type { LoadResult } from "./load/messages.ts";
 import type { Bench, Measure } from "./measure.ts";
@@ -34,8 +33,8 @@ const MEASURES: readonly Measure[] = [
   python,
   abort,
   recovery,
-  ...(FEATURES.migration ? [migration] : []),
-  ...(FEATURES.reload ? [reload] : []),
+  migration,
+  reload,
 ];
 const NAMES = MEASURES.map((measure) => measure.name);
 const RESULTS = fileURLToPath(new URL("./results/", import.meta.url));

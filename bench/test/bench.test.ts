@@ -5,7 +5,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { FEATURES } from "../../chaos/features.ts";
 import { HAS_LLAMA } from "../../chat/test/models/llama/tiny-llama.ts";
 import { NO_PYTHON } from "../../server/test/python/python.ts";
 
@@ -85,8 +84,10 @@ test("the bench measures every row of its table and writes them as JSON", { time
     "recovery-http-worker",
     "recovery-dirty-worker",
     "recovery-dirty-arbiter",
-    ...(FEATURES.migration ? ["kill-to-next-token", "kill-to-next-token-p50"] : []),
-    ...(FEATURES.reload ? ["reload-dip", "reload-dip-worst"] : []),
+    "kill-to-next-token",
+    "kill-to-next-token-p50",
+    "reload-dip",
+    "reload-dip-worst",
   ]);
   if (!HAS_LLAMA) expect(stdout).toContain("llama was left out: node-llama-cpp is not installed");
   if (NO_PYTHON !== undefined) expect(stdout).toContain("python was left out: there is no python3");
