@@ -1,9 +1,9 @@
 /**
  * The public API of Tsunicorn, all of it.
  */
-export { defineConfig } from "./config/define-config.ts";
+export { defineConfig, type TsunicornConfig } from "./config/define-config.ts";
 export type { ExitedWorker, HookServer, Hooks, HookWorker, ServerWorker } from "./config/hooks.ts";
-export type { Settings, TsunicornConfig } from "./config/settings.ts";
+export type { Settings } from "./config/settings.ts";
 export { DirtyApp } from "./dirty/app.ts";
 export type { CallOptions, ResumeOptions } from "./dirty/call-options.ts";
 export { DirtyClient, getDirtyClient } from "./dirty/client.ts";

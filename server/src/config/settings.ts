@@ -5,7 +5,6 @@
  */
 import path from "node:path";
 import { isInPython } from "./app-spec.ts";
-import type { Hooks } from "./hooks.ts";
 import { type Setting, setting } from "./setting.ts";
 import {
   addresses,
@@ -401,16 +400,6 @@ export type Settings = {
 
 /** The name of a setting. */
 export type SettingName = keyof Settings;
-
-/**
- * What a config file may set, and the hooks that it may define; whatever it leaves out has its default. A list of
- * one may be written without brackets.
- */
-export type TsunicornConfig = Hooks & {
-  [Name in Exclude<SettingName, "config">]?: Settings[Name] extends readonly string[]
-    ? string | readonly string[]
-    : Settings[Name];
-};
 
 /** The table itself. */
 export const settings: { readonly [Name in SettingName]: Setting<Settings[Name]> } = table;

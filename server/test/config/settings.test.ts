@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, expectTypeOf, test } from "vitest";
+import type { TsunicornConfig } from "../../src/config/define-config.ts";
 import { renderSettingsMarkdown } from "../../src/config/markdown.ts";
-import { SETTING_NAMES, type Settings, settings, type TsunicornConfig } from "../../src/config/settings.ts";
+import { SETTING_NAMES, type Settings, settings } from "../../src/config/settings.ts";
 import { flagOf, variableOf } from "../../src/config/spelling.ts";
 
 describe("the table of settings", () => {
