@@ -1,4 +1,4 @@
-"""Which methods of an app are actions."""
+"""How an app's action is called: by the app's own `__call__` where it has one, with the arguments that fit."""
 
 from __future__ import annotations
 
@@ -6,29 +6,7 @@ import functools
 import inspect
 from typing import Any, Callable, Optional, Sequence
 
-from .app import DirtyApp
-
-_RESERVED = frozenset({"init", "close", "request"})
-
-
-def is_base(cls: type) -> bool:
-    """Whether a class is a base of apps, this package's or Gunicorn's, and not of the author's making."""
-    return cls is object or cls is DirtyApp or (cls.__module__ == "gunicorn.dirty.app" and cls.__name__ == "DirtyApp")
-
-
-def find_action(app: Any, name: str) -> Optional[Callable[..., Any]]:
-    """The action of that name, bound to the app; None when it has none."""
-    if name.startswith("_") or name in _RESERVED:
-        return None
-    for cls in type(app).__mro__:
-        if is_base(cls) or name not in vars(cls):
-            continue
-        member = vars(cls)[name]
-        if isinstance(member, type) or not (callable(member) or isinstance(member, (staticmethod, classmethod, functools.partialmethod))):
-            return None
-        bound = getattr(app, name)
-        return bound if callable(bound) else None
-    return None
+from .app import find_action, is_base, may_be_action
 
 
 def own_call(app: Any) -> Optional[Callable[..., Any]]:
@@ -59,4 +37,4 @@ def resolve(app: Any, name: str) -> Optional[Callable[..., Any]]:
     call = own_call(app)
     if call is None:
         return find_action(app, name)
-    return None if name.startswith("_") or name in _RESERVED else functools.partial(call, name)
+    return functools.partial(call, name) if may_be_action(name) else None

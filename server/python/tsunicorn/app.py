@@ -1,8 +1,11 @@
-"""The base class of apps in Python."""
+"""The base class of apps in Python, and which of an app's methods are its actions."""
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Optional, Sequence, Union
+import functools
+from typing import Any, Callable, Mapping, Optional, Sequence, Union
+
+_RESERVED = frozenset({"init", "close", "request"})
 
 
 class DirtyApp:
@@ -32,9 +35,32 @@ class DirtyApp:
 
     def __call__(self, action: str, *args: Any, **kwargs: Any) -> Any:
         """Calls an action by its name, as in Gunicorn: a class of your own may do it in another way."""
-        from .actions import find_action
-
         found = find_action(self, action)
         if found is None:
             raise ValueError(f"Unknown action: {action}")
         return found(*args, **kwargs)
+
+
+def is_base(cls: type) -> bool:
+    """Whether a class is a base of apps, this package's or Gunicorn's, and not of the author's making."""
+    return cls is object or cls is DirtyApp or (cls.__module__ == "gunicorn.dirty.app" and cls.__name__ == "DirtyApp")
+
+
+def may_be_action(name: str) -> bool:
+    """Whether an action may have that name."""
+    return not name.startswith("_") and name not in _RESERVED
+
+
+def find_action(app: Any, name: str) -> Optional[Callable[..., Any]]:
+    """The action of that name, bound to the app; None when it has none."""
+    if not may_be_action(name):
+        return None
+    for cls in type(app).__mro__:
+        if is_base(cls) or name not in vars(cls):
+            continue
+        member = vars(cls)[name]
+        if isinstance(member, type) or not (callable(member) or isinstance(member, (staticmethod, classmethod, functools.partialmethod))):
+            return None
+        bound = getattr(app, name)
+        return bound if callable(bound) else None
+    return None

@@ -8,7 +8,8 @@ import sys
 from concurrent.futures import Future
 from typing import Any, Callable, Dict, List, Optional
 
-from .actions import find_action, own_call, resolve
+from .actions import own_call, resolve
+from .app import find_action
 from .threads import AppLoop, AppThreads
 
 
