@@ -120,8 +120,11 @@ class DirtyWorker:
         """Returns when the last client has gone but other dirty workers, or after so many seconds."""
         await self._until(lambda: all(session.colleague for session in self._sessions), seconds)
 
-    async def close(self, seconds: float) -> None:
-        """Aborts what still runs, gives it so long to settle, and closes the app and every connection."""
+    async def close(self, seconds: float, closing: Callable[[str], None] = lambda _: None) -> None:
+        """
+        Aborts what still runs, gives it so long to settle, and closes the app and every connection. `closing` is told of the
+        app right before its `close()`, which may hang.
+        """
         for run in list(self._running.values()):
             # The readers of a stream ask for it again once its code has ended, and have it continued.
             if self.streams.has(run.slot):
@@ -132,6 +135,7 @@ class DirtyWorker:
         self._closing = True
         await self.drain(seconds)
         self.streams.close()
+        closing(self.host.name)
         try:
             await asyncio.wrap_future(self.host.close())
         except BaseException as error:

@@ -37,6 +37,7 @@ class Process:
         self._host: Optional[AppHost] = None
         self._worker: Optional[DirtyWorker] = None
         self._stopping = False
+        self._orphan = False
         self._left = 0
         self._measured = (time.monotonic(), time.thread_time())
         self._tasks: "Set[asyncio.Task[None]]" = set()
@@ -138,6 +139,7 @@ class Process:
         }
 
     def _parent_gone(self) -> None:
+        self._orphan = True
         if self._worker is None:
             leave(0)
         self._go(self._leave_last())
@@ -161,8 +163,18 @@ class Process:
             settings = self._boot["settings"]
             if graceful:
                 await worker.drain(settings["dirtyGracefulTimeout"], linger)
-            await worker.close(settings["dirtyAbortGrace"])
+            await worker.close(settings["dirtyAbortGrace"], self._closing)
         leave(0)
+
+    def _closing(self, app: str) -> None:
+        """Says that `close()` is called: should it hang, whoever kills this process can tell why."""
+        step = f"close() of the dirty app {app}"
+        if not self._orphan:
+            self._tell({"type": "ending", "step": step})
+            return
+        settings = self._boot["settings"]
+        seconds = max(settings["gracefulTimeout"], settings["dirtyGracefulTimeout"])
+        log.warning("%s is called; %s s after the arbiter's end this process is killed", step, seconds)
 
 
 def leave(code: int) -> None:

@@ -16,6 +16,7 @@ import { DirtySide } from "./dirty-side.ts";
 import { describeFleet } from "./fleet-snapshot.ts";
 import { Generations, type ReloadedKind } from "./generations.ts";
 import type { ServerState } from "./hook-messages.ts";
+import { explainLateEnd } from "./late-end.ts";
 import { Reloader } from "./reloader.ts";
 import { ReportDesk } from "./report-desk.ts";
 import { RestartCounts } from "./restart-counts.ts";
@@ -321,6 +322,8 @@ export class Arbiter {
     const child = starter.start(crew, {
       message: (from, message) => this.hear(crew, from, message),
       exited: (from) => this.reap(crew, from),
+      late: (from, ms) =>
+        this.log.error(`${title(from.kind)} ${from.pid} is killed: ${explainLateEnd(from, ms)}`),
     });
     this.log.debug(`${title(crew.kind)} ${child.pid} started`);
     return child;
@@ -348,6 +351,9 @@ export class Arbiter {
         return;
       case "kill":
         this.killDirtyWorker(message.worker, message.reason);
+        return;
+      case "ending":
+        child.ending = { step: message.step, since: Date.now() };
         return;
       case "wornOut":
         child.wornOut = true;

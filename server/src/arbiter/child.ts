@@ -17,6 +17,8 @@ export interface ChildOptions {
 export interface ChildEvents {
   message(child: Child, message: FromChild): void;
   exited(child: Child): void;
+  /** It is killed now, because it has not ended `ms` after it was asked to stop. */
+  late(child: Child, ms: number): void;
 }
 
 /** The first file descriptor of a child that is not its standard streams or its channel. */
@@ -55,14 +57,18 @@ export class Child {
   failure: string | undefined;
   /** The apps that a dirty worker was told to run. */
   apps: string[] = [];
+  /** The code of the user's that it called as it stopped, in words, and when it did, ms since the epoch. */
+  ending: { step: string; since: number } | undefined;
   /** How it ended, for the log. */
   end = "";
+  private readonly events: ChildEvents;
   private readonly process: ChildProcess;
   private killTimer: NodeJS.Timeout | undefined;
 
   constructor({ boot, fds, env, cwd }: ChildOptions, events: ChildEvents) {
     this.id = boot.id;
     this.kind = boot.kind;
+    this.events = events;
     const [command, ...args] = commandOf(boot, env);
     this.process = spawn(command, args, {
       cwd,
@@ -113,7 +119,10 @@ export class Child {
     this.lingering = linger;
     this.tell({ type: "stop", graceful, linger });
     clearTimeout(this.killTimer);
-    this.killTimer = setTimeout(() => this.process.kill("SIGKILL"), ms);
+    this.killTimer = setTimeout(() => {
+      this.events.late(this, ms);
+      this.kill();
+    }, ms);
   }
 
   /** Tells it that no client will come back. */

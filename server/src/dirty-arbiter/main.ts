@@ -8,7 +8,7 @@ import { type Boot, onArbiterMessage, type ToChild, tellArbiter } from "../proce
 import { isRunning } from "../process/is-running.ts";
 import { removeLeftovers } from "../process/leftovers.ts";
 import { getLogger, reopenLogs, setUpLogger } from "../process/logger.ts";
-import { onParentGone } from "../process/parent-watch.ts";
+import { onParentGone, orphanSeconds } from "../process/parent-watch.ts";
 import { DirtyArbiter, type Limits } from "./dirty-arbiter.ts";
 import { Scaling } from "./scaling.ts";
 import { Stash } from "./stash.ts";
@@ -123,7 +123,8 @@ function limits(apps: string[], settings: Settings): Limits {
 function outlive(): void {
   if (boot === undefined) process.exit(0);
   const { settings, folder, socketFiles } = boot;
-  const until = Date.now() + Math.max(settings.gracefulTimeout, settings.dirtyGracefulTimeout) * 1000;
+  const seconds = orphanSeconds(settings);
+  const until = Date.now() + seconds * 1000;
   getLogger().warn("the arbiter is gone; waiting for the others to finish");
   const timer = setInterval(() => {
     // Looked at so often that a process which ends is missed before the system can give its id to another.
@@ -131,7 +132,10 @@ function outlive(): void {
     const pids = new Set([...children, ...(arbiter?.connectedPids() ?? [])]);
     if (pids.size > 0 && Date.now() < until) return;
     clearInterval(timer);
-    for (const pid of pids) kill(pid);
+    for (const pid of pids) {
+      getLogger().error(`process ${pid} is killed: it has not ended ${seconds} s after the arbiter`);
+      kill(pid);
+    }
     removeLeftovers(socketFiles, folder);
     process.exit(0);
   }, POLL_MS);

@@ -148,14 +148,18 @@ export class DirtyWorker implements RegistrationOwner, ClientSessionOwner {
     });
   }
 
-  /** Aborts what still runs, gives it `ms` to settle, and closes the apps and every connection. */
-  async close(ms: number): Promise<void> {
+  /**
+   * Aborts what still runs, gives it `ms` to settle, and closes the apps and every connection.
+   * @param closing is told of each app right before its `close()`, which may hang.
+   */
+  async close(ms: number, closing: (app: string) => void = () => {}): Promise<void> {
     for (const run of this.running.values())
       run.abort(new DirtyDrainingError("The dirty worker is stopping."));
     this.closing = true;
     await this.drain(ms);
     this.streams.close();
     for (const host of this.hosts.values()) {
+      closing(host.name);
       try {
         await host.close();
       } catch (error) {

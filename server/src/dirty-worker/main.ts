@@ -12,7 +12,7 @@ import { explain } from "../process/explain.ts";
 import { loadModule } from "../process/load-module.ts";
 import { reportLoadedFiles } from "../process/loaded-files.ts";
 import { getLogger, reopenLogs, setUpLogger } from "../process/logger.ts";
-import { onParentGone } from "../process/parent-watch.ts";
+import { onParentGone, orphanSeconds } from "../process/parent-watch.ts";
 import { RequestLimit } from "../process/request-limit.ts";
 import { WorkerHooks } from "../process/worker-hooks.ts";
 import { AppClass } from "./app-host.ts";
@@ -168,10 +168,20 @@ async function stop(graceful: boolean, linger = false): Promise<void> {
   if (worker !== undefined && boot !== undefined) {
     const { dirtyGracefulTimeout, dirtyAbortGrace } = boot.settings;
     if (graceful) await worker.drain(dirtyGracefulTimeout * 1000, linger);
-    await worker.close(dirtyAbortGrace * 1000);
+    await worker.close(dirtyAbortGrace * 1000, (app) => tellEnding(`close() of the dirty app ${app}`));
     await hooks?.runLast("dirtyWorkerExit", running);
   }
   process.exit(0);
+}
+
+/** Says which code of the user's is called last: should it hang, whoever kills this process can tell why. */
+function tellEnding(step: string): void {
+  if (process.connected) {
+    tellArbiter({ type: "ending", step });
+    return;
+  }
+  const seconds = boot === undefined ? 0 : orphanSeconds(boot.settings);
+  getLogger().warn(`${step} is called; ${seconds} s after the arbiter's end this process is killed`);
 }
 
 function bootFailed(error: unknown): void {

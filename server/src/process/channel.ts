@@ -101,6 +101,8 @@ export type FromChild =
   | { type: "loadedFiles"; files: string[] }
   | { type: "bootFailed"; reason: string }
   | { type: "kill"; worker: number; reason: string }
+  /** A dirty worker that stops calls code of the user's, which may hang. `step` says what, in words for the log. */
+  | { type: "ending"; step: string }
   /** A dirty worker has registered with the dirty arbiter: from now on it is given requests. */
   | { type: "registered"; worker: number };
 

@@ -1,3 +1,5 @@
+import type { Settings } from "../config/settings.ts";
+
 /**
  * Calls back once when the arbiter is gone. The channel that every child inherits closes with the process
  * that holds its other end, also after SIGKILL. The parent's id is no sign: in a container the arbiter is
@@ -9,4 +11,9 @@ export function onParentGone(callback: () => void): void {
     return;
   }
   process.once("disconnect", callback);
+}
+
+/** Seconds after the arbiter's end in which the others may finish; then the dirty arbiter kills them. */
+export function orphanSeconds({ gracefulTimeout, dirtyGracefulTimeout }: Settings): number {
+  return Math.max(gracefulTimeout, dirtyGracefulTimeout);
 }

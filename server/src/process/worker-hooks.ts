@@ -1,5 +1,5 @@
 import { type HookName, isHookOf, type WorkerHookName } from "../config/hooks.ts";
-import type { Boot } from "./channel.ts";
+import { type Boot, tellArbiter } from "./channel.ts";
 import { loadModule } from "./load-module.ts";
 import { getLogger } from "./logger.ts";
 
@@ -42,6 +42,7 @@ export class WorkerHooks {
 
   /** Runs a hook at the worker's end, for at most 10 s; its failure is logged. */
   async runLast(name: WorkerHookName, apps: readonly string[]): Promise<void> {
+    if (name in this.config) tellArbiter({ type: "ending", step: `the hook ${name}` });
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       const error = new Error(`The hook ${name} took longer than ${EXIT_MS / 1000} s.`);
