@@ -6,30 +6,29 @@ import asyncio
 import collections
 import hmac
 import os
-from typing import Any, Callable, Deque, Dict, List, Optional, Protocol, Set, Tuple
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from . import forks, frames
 from .app_host import AppHost
-from .connection import Connection
+from .client_session import ClientSession
 from .errors import DirtyDrainingError, DirtyProtocolError, DirtyWorkerError
 from .log import log
+from .outbox import Outbox
 from .registration import Registration
 from .resumable_stream import ResumableStream
-from .run import SETTLED, Caller, Run
+from .run import Caller, Run
+from .run_message import checked_run
 from .stream_store import StreamStore
 
 # Slots are never reused, so old revocations only have to be remembered until a late RUN can no longer come.
 _MAX_REVOKED = 4096
-#: Seconds within which whoever connects must have said HELLO.
-_HELLO_S = 5.0
 # HTTP workers connect once each; a flood of connections is a fault.
 _MAX_CONNECTIONS = 1024
 _EPOCH = 2**32
-_ANSWERS = (frames.END, frames.RESPONSE, frames.ERROR)
 
 
 class DirtyWorker:
-    """Everything here runs in the main thread, but `_post`."""
+    """Everything here runs in the main thread."""
 
     def __init__(
         self,
@@ -52,7 +51,7 @@ class DirtyWorker:
         self._loop = asyncio.get_running_loop()
         self._running: Dict[int, Run] = {}
         self._revoked: "collections.OrderedDict[int, None]" = collections.OrderedDict()
-        self._sessions: Set[Session] = set()
+        self._sessions: Set[ClientSession] = set()
         self._registration: Optional[Registration] = None
         self._server: Optional[asyncio.AbstractServer] = None
         self._draining = False
@@ -62,8 +61,7 @@ class DirtyWorker:
         self._kept: Optional[List[str]] = None
         self._changed = asyncio.Event()
         self._hurried = False
-        self._outbox: Deque[Tuple[Run, int, bytes]] = collections.deque()
-        self._scheduled = False
+        self._outbox = Outbox(self._settled)
 
     @property
     def running(self) -> int:
@@ -180,7 +178,7 @@ class DirtyWorker:
             self._take_back(message["slot"], message.get("cancel") is True)
         elif kind == frames.RUN:
             # The dirty arbiter makes it itself: its client died while it waited.
-            self._adopt(_checked(message))
+            self._adopt(checked_run(message))
 
     def _take_back(self, slot: int, cancel: bool) -> None:
         run = self._running.get(slot)
@@ -203,13 +201,13 @@ class DirtyWorker:
             self._registration.free(slot, unused)
 
     def _accept(self) -> asyncio.Protocol:
-        session = Session(self)
+        session = ClientSession(self)
         self._sessions.add(session)
         if len(self._sessions) > _MAX_CONNECTIONS:
             self._loop.call_soon(session.connection.abort)
         return session.connection
 
-    def gone(self, session: "Session") -> None:
+    def gone(self, session: ClientSession) -> None:
         """A client has gone: its runs are cancelled."""
         self._sessions.discard(session)
         for one in list(session.going.values()):
@@ -227,7 +225,7 @@ class DirtyWorker:
         self._changed.set()
         return hello.get("role") == "app"
 
-    def run(self, session: "Session", request_id: int, message: Dict[str, Any]) -> None:
+    def run(self, session: ClientSession, request_id: int, message: Dict[str, Any]) -> None:
         """Takes a run, or sends NACK."""
         if not self._admits(message):
             session.connection.send(frames.NACK, request_id)
@@ -241,7 +239,7 @@ class DirtyWorker:
             session.going[request_id] = stream.open(session.connection, request_id, done)
             self._begin(stream, run)
         else:
-            run = Run(self.host, Caller(session.connection, request_id, done), message, self._post)
+            run = Run(self.host, Caller(session.connection, request_id, done), message, self._outbox.post)
             session.going[request_id] = run
             self._start(run)
 
@@ -271,7 +269,7 @@ class DirtyWorker:
 
     def _make(self, message: Dict[str, Any]) -> Tuple[ResumableStream, Run]:
         stream = self.streams.create(message, message["action"] in self.host.describe()["continues"])
-        return stream, Run(self.host, stream, message, self._post)
+        return stream, Run(self.host, stream, message, self._outbox.post)
 
     def _begin(self, stream: ResumableStream, run: Run) -> None:
         stream.begin(run)
@@ -286,44 +284,6 @@ class DirtyWorker:
             self._registration.began(run.slot)
         run.start()
 
-    def _post(self, run: Run, kind: int, payload: bytes) -> None:
-        """Hands a frame of a run to the main thread. Called in any thread."""
-        self._outbox.append((run, kind, payload))
-        if not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon_threadsafe(self._send_outbox)
-
-    def _send_outbox(self) -> None:
-        # Before the first look: what is posted behind the last one schedules this anew.
-        self._scheduled = False
-        outbox = self._outbox
-        # What is there now leaves in one write for each connection.
-        gathered: Dict[Connection, List[bytes]] = {}
-        flowing: Dict[ResumableStream, None] = {}
-        for _ in range(len(outbox)):
-            run, kind, payload = outbox.popleft()
-            if kind == SETTLED:
-                self._settled(run)
-            elif not run.aborted and not run.answered:
-                output = run.output
-                if kind in _ANSWERS:
-                    run.answered = True
-                    run.finished()
-                if isinstance(output, Caller):
-                    gathered.setdefault(output.connection, []).append(frames.encoded(kind, output.id, payload))
-                elif kind == frames.CHUNK and isinstance(output, ResumableStream):
-                    output.keep(payload)
-                    flowing[output] = None
-                else:
-                    output.tell(kind, payload)
-        for connection, parts in gathered.items():
-            connection.write(b"".join(parts))
-        for stream in flowing:
-            stream.flow()
-        if outbox and not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon(self._send_outbox)
-
     def _settled(self, run: Run) -> None:
         run.finished()
         self.host.running -= 1
@@ -335,146 +295,3 @@ class DirtyWorker:
         self._free(run.slot)
         self._served()
         self._changed.set()
-
-
-class Going(Protocol):
-    """What a client's CANCEL and CREDIT act on: its run, its reading of a stream, or its waiting for one."""
-
-    def abort(self) -> None: ...
-
-    def grant(self, count: int) -> None: ...
-
-
-class Waiting:
-    """A client waits for a stream whose run is on its way."""
-
-    def __init__(self, abort: Callable[[], None]) -> None:
-        self.abort = abort
-
-    def grant(self, count: int) -> None:
-        """There is nothing yet that it could take."""
-
-
-class Session:
-    """What one client of the worker has going."""
-
-    def __init__(self, worker: DirtyWorker) -> None:
-        self.connection = Connection(self._receive, lambda _: self._closed())
-        #: By its request ids.
-        self.going: Dict[int, Going] = {}
-        #: Whether it is another dirty worker, whose app calls the one here.
-        self.colleague = False
-        self._worker = worker
-        self._welcome = False
-        self._limit = asyncio.get_running_loop().call_later(_HELLO_S, self.connection.abort)
-
-    def _receive(self, kind: int, request_id: int, payload: bytes) -> None:
-        if not self._welcome:
-            if kind != frames.HELLO:
-                raise DirtyProtocolError("The first message to a dirty worker must be HELLO.")
-            self.colleague = self._worker.greet(frames.payload_dict(payload))
-            self._welcome = True
-            self._limit.cancel()
-        elif kind == frames.RUN:
-            self._worker.run(self, request_id, _checked(frames.payload_dict(payload)))
-        elif kind == frames.CANCEL:
-            cancelled = self.going.get(request_id)
-            if cancelled is not None:
-                cancelled.abort()
-        elif kind == frames.CREDIT:
-            count = frames.payload_dict(payload).get("bytes")
-            if not _is_number(count) or count < 0:
-                raise DirtyProtocolError('The field "bytes" of a message is not a positive number.')
-            granted = self.going.get(request_id)
-            if granted is not None:
-                granted.grant(int(count))
-        elif kind == frames.ATTACH:
-            self._attach(request_id, frames.payload_dict(payload))
-        elif kind == frames.END_STREAM:
-            self._end_stream(request_id, frames.payload_dict(payload))
-        else:
-            raise DirtyProtocolError(f"A dirty worker takes no message of type 0x{kind:x}.")
-
-    def _attach(self, request_id: int, message: Dict[str, Any]) -> None:
-        after = message.get("after")
-        if not isinstance(after, int) or isinstance(after, bool) or after < 0:
-            raise DirtyProtocolError('The field "after" of a message is not a count.')
-
-        def found(stream: Optional[ResumableStream]) -> None:
-            if stream is None:
-                self.connection.send(frames.NACK, request_id)
-                return
-            prefix = message.get("prefix") is True
-            reader = stream.attach(self.connection, request_id, after, prefix, lambda: self._done(request_id))
-            if reader is not None:
-                self.going[request_id] = reader
-
-        self._find(request_id, message, found)
-
-    def _end_stream(self, request_id: int, message: Dict[str, Any]) -> None:
-        def found(stream: Optional[ResumableStream]) -> None:
-            if stream is None:
-                self.connection.send(frames.NACK, request_id)
-                return
-            stream.cancel()
-            self.connection.send(frames.RESPONSE, request_id, {"result": None})
-
-        self._find(request_id, message, found)
-
-    def _find(
-        self, request_id: int, message: Dict[str, Any], found: Callable[[Optional[ResumableStream]], None]
-    ) -> None:
-        slot, name = message.get("slot", 0), message.get("stream")
-        if not _is_number(slot) or not isinstance(name, str):
-            raise DirtyProtocolError("A message about a stream names none.")
-        settled = False
-
-        def settle(stream: Optional[ResumableStream]) -> None:
-            nonlocal settled
-            settled = True
-            self._done(request_id)
-            found(stream)
-
-        give_up = self._worker.streams.find(slot, name, settle)
-
-        def abort() -> None:
-            give_up()
-            self._done(request_id)
-
-        if not settled:
-            self.going[request_id] = Waiting(abort)
-
-    def _done(self, request_id: int) -> None:
-        self.going.pop(request_id, None)
-
-    def _closed(self) -> None:
-        self._limit.cancel()
-        self._worker.gone(self)
-
-
-_KINDS: Tuple[Tuple[str, type, str], ...] = (
-    ("app", str, "a string"),
-    ("action", str, "a string"),
-    ("request_id", str, "a string"),
-    ("args", list, "a list"),
-)
-
-
-def _checked(run: Dict[str, Any]) -> Dict[str, Any]:
-    for name, kind, what in _KINDS:
-        if not isinstance(run.get(name), kind):
-            raise DirtyProtocolError(f'The field "{name}" of a message is not {what}.')
-    for name in ("slot", "ms_left"):
-        if not _is_number(run.get(name)):
-            raise DirtyProtocolError(f'The field "{name}" of a message is not a number.')
-    if (
-        not isinstance(run.get("kwargs", {}), dict)
-        or not isinstance(run.get("emitted", []), list)
-        or not isinstance(run.get("stream", ""), str)
-    ):
-        raise DirtyProtocolError("A field of a message is of a wrong kind.")
-    return run
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
