@@ -6,6 +6,7 @@ import { Embedder } from "./llama/embedder.ts";
 import { GrammarDesk } from "./llama/grammar-desk.ts";
 import { type LoadedLlama, loadLlama } from "./llama/loaded-llama.ts";
 import type { ChatWrapper, Sampling, Sequence, Token } from "./llama/package.ts";
+import { repeatPenaltyOf } from "./llama/penalties.ts";
 import { PromptReader } from "./llama/prompt-reader.ts";
 import { SequencePool } from "./llama/sequence-pool.ts";
 import type { LlamaSettings } from "./llama/settings.ts";
@@ -84,14 +85,17 @@ export class LlamaModel implements Model {
     const most = Math.min(maxTokens, context.contextSize - promptTokens);
     if (count >= most) return finish("length");
 
+    const said = read.slice(promptTokens);
+    const repeatPenalty = repeatPenaltyOf(request.options ?? {}, said, most);
     const steps = new AbortableSteps(signal);
     const sequence = await this.#pool.take(read, signal);
     const place = this.#sequences.indexOf(sequence);
     const computing = new PromptReader(sequence, context.batchSize, place, batches).read(
       read,
-      sampling,
+      { ...sampling, repeatPenalty },
       most - count,
       signal,
+      repeatPenalty && said,
     );
     let step: Promise<unknown> = Promise.resolve();
     try {

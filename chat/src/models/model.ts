@@ -17,7 +17,10 @@ export interface GenerateOptions {
   readonly maxTokens?: number;
   readonly temperature?: number;
   readonly topP?: number;
-  /** How often a word that was said comes again, and whether it does, as in OpenAI's API; upstreams know what is meant. */
+  /**
+   * How much less likely each token becomes that the answer has already, as in OpenAI's API: this much for each time,
+   * and that much once, off its logit. From -2 to 2. The prompt's tokens do not count.
+   */
   readonly frequencyPenalty?: number;
   readonly presencePenalty?: number;
   /** The same request with the same seed has the same answer, as far as the model can. */

@@ -57,7 +57,7 @@ export class TransformersModel implements Model {
     const marks = raw ? undefined : { ...THINK, open: thinks };
     const parts = new AnswerParts(marks, stop, request.emitted, continues);
     const text = new TokenText(tokenizer, tokens, raw ? new Set() : this.#marks);
-    const sampler = this.#samplerFor(request, count);
+    const sampler = this.#samplerFor(request, tokens.slice(promptTokens));
     const decoder = new Decoder(this.#loaded, tokens, this.#shelf.take(tokens));
     const steps = new AbortableSteps(signal);
     try {
@@ -101,11 +101,13 @@ export class TransformersModel implements Model {
   }
 
   // What chance drew for the tokens that are there already it draws again, so that the rest is what it would have been.
-  #samplerFor({ options = {} }: GenerateRequest, chosen: number): Sampler {
+  #samplerFor({ options = {} }: GenerateRequest, said: readonly Token[]): Sampler {
     const { defaults, library } = this.#loaded;
     const { temperature = defaults.temperature, topP = defaults.topP, seed } = options;
+    const { frequencyPenalty, presencePenalty } = options;
     const random = new library.random.Random(seed === undefined ? randomInt(2 ** 32) : Math.abs(seed));
-    for (let at = 0; at < chosen; at++) random.random();
-    return new Sampler({ temperature, topP, topK: defaults.topK }, () => random.random());
+    for (let at = 0; at < said.length; at++) random.random();
+    const sampling = { temperature, topP, topK: defaults.topK, frequencyPenalty, presencePenalty };
+    return new Sampler(sampling, () => random.random(), said);
   }
 }

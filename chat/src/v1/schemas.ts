@@ -59,7 +59,10 @@ const Model = z
 
 const tokens = () => z.int().min(1).nullish();
 
-const penalty = () => z.number().min(-2).max(2).nullish().meta({ description: "Only an upstream heeds it." });
+function penalty(when: string) {
+  const description = `Comes off the logit of each token that the answer has already, ${when}. The simulated model recites, and ignores it.`;
+  return z.number().min(-2).max(2).nullish().meta({ description });
+}
 
 const Sampling = z.object({
   model: Model,
@@ -70,8 +73,8 @@ const Sampling = z.object({
     .meta({ description: "Only with `stream`: whether usage comes at the end." }),
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
-  frequency_penalty: penalty(),
-  presence_penalty: penalty(),
+  frequency_penalty: penalty("for each time"),
+  presence_penalty: penalty("once"),
   // Of 64 bits as in OpenAI's API, where z.int() takes 53. What JSON has beyond those is rounded.
   seed: z
     .number()

@@ -9,6 +9,7 @@ import type { Message } from "../../src/models/model.ts";
 import { describeModel, read, textOf } from "./contract.ts";
 import { HAS_LLAMA, NO_LLAMA, TinyLlama } from "./llama/tiny-llama.ts";
 import { SAYS } from "./llama/tiny-model.ts";
+import { describePenalties } from "./penalties.ts";
 
 const GREEDY = { temperature: 0 };
 
@@ -29,6 +30,18 @@ if (HAS_LLAMA) {
     cleanUp: () => {
       file?.remove();
       file = undefined;
+    },
+  });
+  const files: TinyLlama[] = [];
+  describePenalties("a GGUF file", {
+    keepsChance: false,
+    open: (again) => {
+      const made = new TinyLlama({ again });
+      files.push(made);
+      return made.load();
+    },
+    cleanUp: () => {
+      for (const made of files) made.remove();
     },
   });
 } else {
@@ -74,6 +87,23 @@ describe("a GGUF file", () => {
     }
     const any = await ask("hello", { options: { json: {}, maxTokens: 20 } });
     expect(any.text).toMatch(/^\{/);
+  });
+
+  it("goes on with JSON in which it repeats itself less", async ({ skip }) => {
+    if (!HAS_LLAMA) skip(NO_LLAMA);
+    const items = { enum: ["tea", "cook", "bread", "ships"] };
+    const json = { type: "array", items, minItems: 6, maxItems: 6 };
+    const plain = await ask("hello", { options: { json } });
+    const options = { json, frequencyPenalty: 2 };
+    const { pieces, text, finish } = await ask("hello", { options });
+    expect(JSON.parse(text)).toHaveLength(6);
+    expect(new Set(JSON.parse(text)).size).toBeGreaterThan(new Set(JSON.parse(plain.text)).size);
+    for (const share of [0.1, 0.5, 0.9]) {
+      const emitted = pieces.slice(0, Math.round(pieces.length * share));
+      const rest = await ask("hello", { options, emitted });
+      expect(textOf(emitted) + rest.text).toBe(text);
+      expect(rest.finish).toEqual(finish);
+    }
   });
 
   it("answers with all that a schema says, whether it names one type, several or none", async ({ skip }) => {

@@ -10,6 +10,7 @@ import { transformersSettings } from "../../src/models/transformers/settings.ts"
 import { TransformersModel } from "../../src/models/transformers.ts";
 import { describeModel, read, textOf } from "./contract.ts";
 import { SAYS } from "./llama/tiny-model.ts";
+import { describePenalties } from "./penalties.ts";
 import type { TinyShape } from "./transformers/tiny-model.ts";
 import { HAS_TRANSFORMERS, NO_TRANSFORMERS, TinyTransformers } from "./transformers/tiny-transformers.ts";
 
@@ -32,6 +33,18 @@ if (HAS_TRANSFORMERS) {
     cleanUp: () => {
       tiny?.remove();
       tiny = undefined;
+    },
+  });
+  const folders: TinyTransformers[] = [];
+  describePenalties("an ONNX model", {
+    keepsChance: true,
+    open: (again) => {
+      const made = new TinyTransformers({ again });
+      folders.push(made);
+      return made.load();
+    },
+    cleanUp: () => {
+      for (const made of folders) made.remove();
     },
   });
 } else {

@@ -39,6 +39,18 @@ export interface ChatWrapper {
   };
 }
 
+/** How much less likely tokens become that were chosen already. */
+export interface RepeatPenalty {
+  /** Asked for each token: all that were chosen, as often as they were. */
+  readonly punishTokens: () => Token[];
+  /** The most that there will ever be. With fewer, the list would be read anew for each token. */
+  readonly maxPunishTokens: number;
+  /** What their logits are divided by. */
+  readonly penalty: number;
+  readonly frequencyPenalty: number;
+  readonly presencePenalty: number;
+}
+
 /** How the next token is chosen. */
 export interface Sampling {
   temperature?: number;
@@ -48,6 +60,7 @@ export interface Sampling {
   seed?: number;
   grammarEvaluationState?: object;
   tokenBias?: () => object;
+  repeatPenalty?: RepeatPenalty | undefined;
 }
 
 /** Where in a batch the tokens of a sequence stand; see `orderBatch`. */

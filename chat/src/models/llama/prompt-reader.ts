@@ -40,12 +40,15 @@ export class PromptReader {
    * then takes no time from the model.
    *
    * @param most how many to give out, where the model itself does not end before.
+   * @param said where each token is put as soon as it is chosen, which is before the next one is, and before it is
+   *   given out.
    */
   async *read(
     prompt: readonly Token[],
     sampling: Sampling,
     most: number,
     signal: AbortSignal,
+    said?: Token[],
   ): AsyncGenerator<Token, void, undefined> {
     // The last token must be computed anew, since the next one comes out of it.
     await this.#sequence.adaptStateToTokens(prompt.slice(0, -1), false);
@@ -65,11 +68,11 @@ export class PromptReader {
     let ahead: Promise<IteratorResult<Token, void>> | undefined;
     try {
       for (let count = 1; count <= most; count++) {
-        const { done, value } = await (ahead ?? this.#next(tokens, signal));
+        const { done, value } = await (ahead ?? this.#next(tokens, signal, said));
         if (done) return;
         ahead = undefined;
         if (count > 1 && count < most) {
-          ahead = this.#next(tokens, signal);
+          ahead = this.#next(tokens, signal, said);
           // Its failure is told to whoever asks for it, and not before.
           await Promise.race([this.#batches.begun(), ahead.then(ignore, ignore)]);
         }
@@ -83,9 +86,13 @@ export class PromptReader {
   async #next(
     tokens: AsyncGenerator<Token, void, undefined>,
     signal: AbortSignal,
+    said?: Token[],
   ): Promise<IteratorResult<Token, void>> {
     await this.#batches.turn();
-    return signal.aborted ? { done: true, value: undefined } : tokens.next();
+    if (signal.aborted) return { done: true, value: undefined };
+    const next = await tokens.next();
+    if (!next.done) said?.push(next.value);
+    return next;
   }
 }
 

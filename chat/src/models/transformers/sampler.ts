@@ -8,6 +8,9 @@ export interface Sampling {
   readonly topP: number;
   /** Only so many of the likeliest; 0 is all of them, as far as chance would ever find one. */
   readonly topK: number;
+  /** What comes off the logit of a token that was chosen already: for each time, and once. Default: nothing. */
+  readonly frequencyPenalty?: number | undefined;
+  readonly presencePenalty?: number | undefined;
 }
 
 /** More than chance ever looks at, and few enough to be sorted for each token. */
@@ -22,11 +25,19 @@ interface Candidate {
 export class Sampler {
   readonly #sampling: Sampling;
   readonly #random: () => number;
+  /** How often each token was chosen; undefined where that makes none of them less likely. */
+  readonly #counts: Map<Token, number> | undefined;
 
-  /** @param random a number from 0 to below 1; one is drawn for each token that is left to chance. */
-  constructor(sampling: Sampling, random: () => number) {
+  /**
+   * @param random a number from 0 to below 1; one is drawn for each token that is left to chance.
+   * @param said the tokens that were chosen before, by another sampler.
+   */
+  constructor(sampling: Sampling, random: () => number, said: readonly Token[] = []) {
     this.#sampling = sampling;
     this.#random = random;
+    if (!sampling.frequencyPenalty && !sampling.presencePenalty) return;
+    this.#counts = new Map();
+    for (const token of said) this.#count(token);
   }
 
   /**
@@ -36,6 +47,25 @@ export class Sampler {
    * @throws Error where none is, since the model's numbers went out of bounds.
    */
   choose(logits: ArrayLike<number>): Token {
+    if (this.#counts === undefined) return this.#choose(logits);
+    const token = this.#choose(this.#punished(logits, this.#counts));
+    this.#count(token);
+    return token;
+  }
+
+  #count(token: Token): void {
+    this.#counts?.set(token, (this.#counts.get(token) ?? 0) + 1);
+  }
+
+  #punished(logits: ArrayLike<number>, counts: ReadonlyMap<Token, number>): ArrayLike<number> {
+    const { frequencyPenalty = 0, presencePenalty = 0 } = this.#sampling;
+    const punished = new Float32Array(logits);
+    for (const [token, count] of counts)
+      punished[token] = (punished[token] ?? 0) - count * frequencyPenalty - presencePenalty;
+    return punished;
+  }
+
+  #choose(logits: ArrayLike<number>): Token {
     const { temperature, topP, topK } = this.#sampling;
     const most = topK > 0 ? Math.min(topK, MOST_CANDIDATES) : MOST_CANDIDATES;
     const candidates = likeliest(logits, temperature > 0 ? most : 1);

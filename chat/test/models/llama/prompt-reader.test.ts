@@ -83,7 +83,8 @@ function playedModel() {
   };
   const reader = new PromptReader(sequence, 512, 0, turns);
   return {
-    read: (most: number, signal = new AbortController().signal) => reader.read([1, 2], {}, most, signal),
+    read: (most: number, signal = new AbortController().signal, said?: Token[]) =>
+      reader.read([1, 2], {}, most, signal, said),
     begin: () => begin(),
     asked,
   };
@@ -118,6 +119,29 @@ it("gives a token out when the next one is being computed, but the first one at 
   expect(await third).toEqual({ done: false, value: 12 });
   expect((await tokens.next()).done).toBe(true);
   expect(asked).toHaveLength(3);
+});
+
+it("has said a token before the next one is computed, since that may depend on it", async () => {
+  const { read, asked, begin } = playedModel();
+  const said: Token[] = [1];
+  const tokens = read(3, undefined, said);
+  const first = tokens.next();
+  await turn();
+  expect(said).toEqual([1]);
+  asked[0]?.(10);
+  await first;
+  const second = tokens.next();
+  await turn();
+  asked[1]?.(11);
+  await turn();
+  expect(asked).toHaveLength(3);
+  expect(said).toEqual([1, 10, 11]);
+  begin();
+  await second;
+  asked[2]?.(12);
+  await tokens.next();
+  await tokens.next();
+  expect(said).toEqual([1, 10, 11, 12]);
 });
 
 it("gives a token out although the next one cannot be computed", async () => {

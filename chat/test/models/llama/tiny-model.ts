@@ -24,6 +24,8 @@ const HEAD_WIDTH = 32;
 const NEXT = 12;
 const MAYBE = 11;
 const NEVER = -12;
+/** Of bytes: no text is read as those of a character that is a token. */
+const SPELLED = -100;
 
 interface Vocabulary {
   readonly texts: readonly string[];
@@ -103,6 +105,8 @@ export interface TinyModelShape {
   readonly contextLength?: number;
   /** What it says: words of letters, each once. Default: {@link SAYS}. */
   readonly says?: string;
+  /** How likely it begins anew behind its last word, where its end has a logit of 12. Default: not at all. */
+  readonly again?: number;
   /** How often it computes what comes to nothing, and how wide that is, in steps of 32: what a token costs. */
   readonly layers?: number;
   readonly width?: number;
@@ -116,7 +120,7 @@ export interface TinyModelShape {
  */
 export function writeTinyModel(
   file: string,
-  { contextLength = 2048, says = SAYS, layers = 1, width = HEAD_WIDTH }: TinyModelShape = {},
+  { contextLength = 2048, says = SAYS, again = NEVER, layers = 1, width = HEAD_WIDTH }: TinyModelShape = {},
 ): void {
   const said = tokensOf(says);
   const vocabulary = vocabularyOf(said.filter((token) => token.length > 1 && !token.startsWith("<0x")));
@@ -128,6 +132,7 @@ export function writeTinyModel(
   for (const [token, { next, maybe }] of followers) {
     const row = new Map([[idOf(next), NEXT]]);
     if (maybe !== undefined) row.set(idOf(maybe), MAYBE);
+    if (next === END) row.set(idOf(said[0] ?? ""), again);
     logits.set(idOf(token), row);
   }
   const first = new Map([[idOf(said[0] ?? ""), NEXT]]);
@@ -139,7 +144,7 @@ export function writeTinyModel(
       name: "output.weight",
       columns: size,
       rows: size,
-      at: (to, from) => (logits.get(from) ?? first).get(to) ?? NEVER,
+      at: (to, from) => (logits.get(from) ?? first).get(to) ?? (kinds[to] === KIND.byte ? SPELLED : NEVER),
     },
     ...Array.from({ length: layers }, (_, number) => layer(number, size, width)).flat(),
   ];

@@ -57,6 +57,23 @@ describe("the next token", () => {
     expect(chosen([0.1, 0.2, 0.3], {}, 1 - Number.EPSILON / 2)).toBe(0);
   });
 
+  it("is less likely for each time that it was chosen, and for having been chosen at all", () => {
+    const said = (tokens: readonly number[], sampling: Partial<Sampling>) =>
+      new Sampler({ ...ALL, temperature: 0, ...sampling }, () => 0, tokens);
+    // Exactly: count * frequency + presence, off the logit.
+    const punished = { frequencyPenalty: 0.5, presencePenalty: 0.25 };
+    expect(said([0, 0, 0], punished).choose([1.74, 0])).toBe(1);
+    expect(said([0, 0, 0], punished).choose([1.76, 0])).toBe(0);
+    expect(said([], punished).choose([0.01, 0])).toBe(0);
+    expect(said([1], { presencePenalty: -1 }).choose([0.99, 0])).toBe(1);
+    expect(said([1], { frequencyPenalty: 0, presencePenalty: 0 }).choose([0.1, 0])).toBe(0);
+    // What it chooses itself counts, also where that was very unlikely; what it is given stays as it was.
+    const logits = [1.2, 1, -9];
+    const sampler = said([], { frequencyPenalty: 0.5 });
+    expect(Array.from({ length: 4 }, () => sampler.choose(logits))).toEqual([0, 1, 0, 1]);
+    expect(logits).toEqual([1.2, 1, -9]);
+  });
+
   it("is none where the model computed no numbers", () => {
     expect(() => chosen([Number.NaN, Number.NaN], {})).toThrow("nothing that is a number");
     expect(chosen([Number.NaN, 3], { temperature: 0 })).toBe(1);

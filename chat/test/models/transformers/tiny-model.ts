@@ -60,7 +60,7 @@ function vocabularyOf(words: readonly string[]): Vocabulary {
   return { ids, merges: [...merges.values()] };
 }
 
-function graphOf(said: readonly string[], { ids }: Vocabulary): OnnxGraph {
+function graphOf(said: readonly string[], { ids }: Vocabulary, again: number): OnnxGraph {
   const size = ids.size;
   const idOf = (token: string | undefined) => {
     const id = ids.get(token ?? END);
@@ -74,7 +74,7 @@ function graphOf(said: readonly string[], { ids }: Vocabulary): OnnxGraph {
   for (let id = 0; id < size; id++) table[id * size + idOf(said[0])] = NEXT;
   said.forEach((token, at) => {
     const row = idOf(token) * size;
-    table[row + idOf(said[0])] = NEVER;
+    table[row + idOf(said[0])] = at === said.length - 1 ? again : NEVER;
     const maybe = said[at + SKIP];
     if (token.length > 3 && at % SKIP_EVERY === 0 && maybe !== undefined) table[row + idOf(maybe)] = MAYBE;
     table[row + idOf(said[at + 1])] = NEXT;
@@ -142,6 +142,8 @@ function graphOf(said: readonly string[], { ids }: Vocabulary): OnnxGraph {
 export interface TinyShape {
   /** The most tokens of one conversation. */
   readonly contextLength?: number;
+  /** How likely it begins anew behind its last word, where its end has a logit of 12. Default: not at all. */
+  readonly again?: number;
   /** How many words it thinks before it answers. */
   readonly thoughts?: number;
   /** How it writes conversations; null where its tokenizer does not say. */
@@ -158,7 +160,8 @@ export interface TinyShape {
  * @param folder where to; it must be there.
  */
 export function writeTinyOnnx(folder: string, shape: TinyShape = {}): void {
-  const { contextLength = 2048, thoughts = 0, template = CHATML, graph = "onnx/model.onnx" } = shape;
+  const { contextLength = 2048, again = NEVER, thoughts = 0, template = CHATML } = shape;
+  const { graph = "onnx/model.onnx" } = shape;
   const words = tokensOf(SAYS);
   const vocabulary = vocabularyOf(words);
   const said =
@@ -216,5 +219,5 @@ export function writeTinyOnnx(folder: string, shape: TinyShape = {}): void {
     writeFileSync(path.join(folder, name), JSON.stringify(content));
   const file = path.join(folder, graph);
   mkdirSync(path.dirname(file), { recursive: true });
-  writeFileSync(file, onnxFile(graphOf(said, vocabulary)));
+  writeFileSync(file, onnxFile(graphOf(said, vocabulary, again)));
 }
