@@ -119,14 +119,30 @@ describe("a GGUF file", () => {
     expect([object, array]).toContainEqual(either);
   });
 
+  it("answers with what a $ref of a schema points to", async ({ skip }) => {
+    if (!HAS_LLAMA) skip(NO_LLAMA);
+    const tea = { type: "object", properties: { tea: { const: "green" } } };
+    const json = {
+      type: "array",
+      prefixItems: [{ $ref: "#/$defs/a" }, { $ref: "#/definitions/a" }, { $ref: "#/$defs/x%20y" }],
+      minItems: 3,
+      maxItems: 3,
+      $defs: { a: tea, "x y": { $ref: "#/definitions/a" } },
+      definitions: { a: { const: 2 } },
+    };
+    expect(JSON.parse((await ask("hello", { options: { json } })).text)).toEqual([{ tea: "green" }, 2, 2]);
+  });
+
   it("says so where it cannot follow a schema", async ({ skip }) => {
     if (!HAS_LLAMA) skip(NO_LLAMA);
-    await expect(
-      ask("hello", { options: { json: { type: "string", pattern: "^a+$" } } }),
-    ).rejects.toMatchObject({
-      name: "UnsupportedRequestError",
-      details: { code: "invalid_json_schema", param: "response_format" },
-    });
+    const endless = { $ref: "#/$defs/a", $defs: { a: { $ref: "#/$defs/a" } } };
+    for (const json of [{ type: "string", pattern: "^a+$" }, { $ref: "#/$defs/a" }, endless]) {
+      await expect(ask("hello", { options: { json } })).rejects.toMatchObject({
+        name: "UnsupportedRequestError",
+        message: expect.stringMatching(/^This model cannot follow .*/),
+        details: { code: "invalid_json_schema", param: "response_format" },
+      });
+    }
     expect((await ask("hello")).text).toBe(SAYS);
   });
 
@@ -264,9 +280,28 @@ describe("a JSON schema", () => {
     expect(grammarSchema(schema)).toMatchObject({
       properties: {
         name: { oneOf: [{ type: "string" }, { type: "null" }] },
-        next: { $ref: "#/$defs/place" },
+        next: { $ref: "#/$defs/definitions/place" },
       },
-      $defs: { place: schema.definitions.place },
+      $defs: { "definitions/place": schema.definitions.place },
+    });
+  });
+
+  it("means what its $ref points to, whatever that is called and wherever it is used", () => {
+    const schema = {
+      properties: { one: { $ref: "#/$defs/a" }, two: { items: { $ref: "#/definitions/Box%3Ca~1b%3E" } } },
+      $defs: { a: { anyOf: [{ $ref: "#/$defs/a" }, { const: 1 }], $defs: { a: { const: 2 } } } },
+      definitions: { a: { const: 3 }, "Box<a/b>": { const: 4 } },
+    };
+    expect(grammarSchema(schema)).toMatchObject({
+      properties: {
+        one: { $ref: "#/$defs/$defs/a" },
+        two: { items: { $ref: "#/$defs/definitions/Box<a/b>" } },
+      },
+      $defs: {
+        "$defs/a": { oneOf: [{ $ref: "#/$defs/$defs/a" }, { const: 1 }] },
+        "definitions/a": { const: 3 },
+        "definitions/Box<a/b>": { const: 4 },
+      },
     });
   });
 
@@ -287,6 +322,21 @@ describe("a JSON schema", () => {
     [{ anyOf: [] }, "an empty anyOf"],
     [{ enum: [] }, "an empty enum"],
     [{ $ref: "https://example.com/a" }, '$ref "https://example.com/a"'],
+    [{ items: { $ref: "other.json#/$defs/a" }, $defs: { a: {} } }, '$ref "other.json#/$defs/a"'],
+    [{ properties: { a: { $ref: "#/properties/b" }, b: {} } }, '$ref "#/properties/b"'],
+    [{ $ref: "#/$defs/%" }, '$ref "#/$defs/%"'],
+    [{ $ref: 5 }, "$ref 5"],
+    [{ $ref: "#/$defs/a" }, '$ref "#/$defs/a", which points nowhere,'],
+    [{ anyOf: [{ $ref: "#/$defs/toString" }], $defs: {} }, '$ref "#/$defs/toString", which points nowhere,'],
+    [
+      { $ref: "#/$defs/a", $defs: { a: { items: { $ref: "#/definitions/a" } } } },
+      '$ref "#/definitions/a", which points nowhere,',
+    ],
+    [
+      { properties: { a: { $ref: "#/$defs/b", $defs: { b: {} } } } },
+      '$ref "#/$defs/b", which points nowhere,',
+    ],
+    [{ $defs: null }, "$defs that is no object"],
     [{ properties: 5 }, "properties that is no object"],
     [{ type: [] }, "an empty type"],
     [{ properties: { a: { const: 1 } }, required: ["b"] }, 'required "b", which is not in properties,'],

@@ -2,11 +2,14 @@ import { UnsupportedRequestError } from "../unsupported.ts";
 
 /** What the grammar does, or what says nothing about the answer. */
 const KEYWORDS: ReadonlySet<string> = new Set([
-  ...["type", "const", "enum", "oneOf", "anyOf", "$ref", "$defs", "definitions"],
+  ...["type", "const", "enum", "oneOf", "anyOf", "$ref"],
   ...["properties", "required", "additionalProperties", "minProperties", "maxProperties"],
   ...["items", "prefixItems", "minItems", "maxItems", "minLength", "maxLength", "format"],
   ...["$schema", "$id", "$comment", "title", "description", "default", "examples", "deprecated"],
 ]);
+
+/** What a `$ref` may point into. */
+const DEFINITIONS: readonly string[] = ["$defs", "definitions"];
 
 const ANY_TYPE: readonly string[] = ["object", "array", "string", "number", "boolean", "null"];
 
@@ -29,17 +32,32 @@ const TYPE_OF: Readonly<Record<string, readonly string[]>> = {
  * @throws UnsupportedRequestError that names the first such part.
  */
 export function grammarSchema(schema: object): object {
-  const { definitions, ...rest } = withoutUnknown(schema);
-  return definitions === undefined ? rest : { ...rest, $defs: definitions };
+  const defined = new Map(DEFINITIONS.flatMap((key) => definedIn(schema, key)));
+  const read = withoutUnknown(schema, defined);
+  if (defined.size === 0) return read;
+  const $defs = [...defined].map(([at, each]) => [at, withoutUnknown(each, defined)]);
+  return { ...read, $defs: Object.fromEntries($defs) };
 }
 
-function withoutUnknown(schema: unknown): Record<string, unknown> {
+/** What a `$ref` may mean, by where it is, as `$defs/place`. */
+type Definitions = ReadonlyMap<string, unknown>;
+
+function definedIn(schema: object, key: string): [string, unknown][] {
+  const value: unknown = Reflect.get(schema, key);
+  if (value === undefined) return [];
+  if (!isObject(value)) throw unsupported(`${key} that is no object`);
+  return Object.entries(value).map(([name, each]) => [`${key}/${name}`, each]);
+}
+
+function withoutUnknown(schema: unknown, defined: Definitions): Record<string, unknown> {
   if (schema === true) return withType({});
   if (!isObject(schema)) throw unsupported(JSON.stringify(schema));
   const result: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(schema)) {
+    // Those of the whole schema are read where it begins, and a $ref means no others.
+    if (DEFINITIONS.includes(key)) continue;
     if (!KEYWORDS.has(key)) throw unsupported(key);
-    const [name, read] = keyword(key, value);
+    const [name, read] = keyword(key, value, defined);
     result[name] = read;
   }
   return withType(result);
@@ -52,14 +70,9 @@ function withType(schema: Record<string, unknown>): Record<string, unknown> {
   const meant = Object.keys(TYPE_OF).find((name) => TYPE_OF[name]?.some((key) => key in rest));
   const types = [type ?? meant ?? ANY_TYPE].flat();
   if (types.length === 0) throw unsupported("an empty type");
-  const { $defs, definitions, ...own } = rest;
-  const each = types.map((name) => (name === "object" ? objectOf(own) : { ...own, type: name }));
+  const each = types.map((name) => (name === "object" ? objectOf(rest) : { ...rest, type: name }));
   const [only] = each;
-  return {
-    ...(each.length === 1 ? only : { oneOf: each }),
-    ...($defs !== undefined && { $defs }),
-    ...(definitions !== undefined && { definitions }),
-  };
+  return each.length === 1 ? { ...only } : { oneOf: each };
 }
 
 // It writes all properties that are named and, unless it is told to, no others.
@@ -72,7 +85,8 @@ function objectOf(schema: Record<string, unknown>): Record<string, unknown> {
   return { ...schema, type: "object", additionalProperties };
 }
 
-function keyword(key: string, value: unknown): [string, unknown] {
+function keyword(key: string, value: unknown, defined: Definitions): [string, unknown] {
+  const inner = (schema: unknown) => withoutUnknown(schema, defined);
   switch (key) {
     case "type":
       for (const type of Array.isArray(value) ? value : [value]) {
@@ -83,28 +97,36 @@ function keyword(key: string, value: unknown): [string, unknown] {
     case "oneOf":
     case "prefixItems":
       if (!Array.isArray(value) || value.length === 0) throw unsupported(`an empty ${key}`);
-      return [key === "anyOf" ? "oneOf" : key, value.map(withoutUnknown)];
+      return [key === "anyOf" ? "oneOf" : key, value.map(inner)];
     case "properties":
-    case "$defs":
-    case "definitions":
       if (!isObject(value)) throw unsupported(`${key} that is no object`);
-      return [
-        key,
-        Object.fromEntries(Object.entries(value).map(([name, each]) => [name, withoutUnknown(each)])),
-      ];
+      return [key, Object.fromEntries(Object.entries(value).map(([name, each]) => [name, inner(each)]))];
     case "enum":
       if (!Array.isArray(value) || value.length === 0) throw unsupported("an empty enum");
       return [key, value];
     case "items":
-      return [key, withoutUnknown(value)];
+      return [key, inner(value)];
     case "additionalProperties":
-      return [key, typeof value === "boolean" ? value : withoutUnknown(value)];
-    case "$ref":
-      if (typeof value !== "string" || !/^#\/(\$defs|definitions)\/[^/]+$/.test(value))
-        throw unsupported(`$ref ${JSON.stringify(value)}`);
-      return [key, value.replace("#/definitions/", "#/$defs/")];
+      return [key, typeof value === "boolean" ? value : inner(value)];
+    case "$ref": {
+      const at = definitionAt(value);
+      if (at === undefined) throw unsupported(`$ref ${JSON.stringify(value)}`);
+      // node-llama-cpp would take any JSON for it.
+      if (!defined.has(at)) throw unsupported(`$ref ${JSON.stringify(value)}, which points nowhere,`);
+      return [key, `#/$defs/${at}`];
+    }
     default:
       return [key, value];
+  }
+}
+
+// A JSON pointer in a URI: what may not stand in them is written otherwise.
+function definitionAt(ref: unknown): string | undefined {
+  if (typeof ref !== "string" || !/^#\/(\$defs|definitions)\/[^/]+$/.test(ref)) return undefined;
+  try {
+    return decodeURIComponent(ref.slice(2)).replaceAll("~1", "/").replaceAll("~0", "~");
+  } catch {
+    return undefined;
   }
 }
 
