@@ -3,13 +3,14 @@ import { AbortableSteps } from "./abortable-steps.ts";
 import { AnswerParts } from "./answer-parts.ts";
 import type { Finish, GenerateRequest, Model, Piece } from "./model.ts";
 import { ModelError } from "./model-error.ts";
-import { readConversation, THINK } from "./transformers/conversation.ts";
+import { readConversation } from "./transformers/conversation.ts";
 import { Decoder, readsInSteps } from "./transformers/decoder.ts";
 import { type LoadedTransformers, loadTransformers } from "./transformers/loaded-model.ts";
 import type { Token } from "./transformers/package.ts";
 import { ReadShelf } from "./transformers/read-shelf.ts";
 import { Sampler } from "./transformers/sampler.ts";
 import type { TransformersSettings } from "./transformers/settings.ts";
+import { THINK } from "./transformers/think.ts";
 import { TokenText } from "./transformers/token-text.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 

@@ -1,11 +1,10 @@
 import { fitConversation } from "../conversation-fit.ts";
 import type { GenerateRequest, Message, Piece } from "../model.ts";
 import { UnsupportedRequestError } from "../unsupported.ts";
+import type { LiteralText } from "./literal-text.ts";
 import type { LoadedTransformers } from "./loaded-model.ts";
 import type { Token } from "./package.ts";
-
-/** How models mark what they think, before they answer. */
-export const THINK = { prefix: "<think>", suffix: "</think>" } as const;
+import { THINK } from "./think.ts";
 
 /** A conversation as the model reads it. */
 export interface ReadConversation {
@@ -24,27 +23,27 @@ export interface ReadConversation {
  * @throws UnsupportedRequestError where the prompt alone is too long, or the model's template has no form for it.
  */
 export function readConversation(request: GenerateRequest, loaded: LoadedTransformers): ReadConversation {
-  const { tokenizer, contextSize } = loaded;
+  const { tokenizer, literal, contextSize } = loaded;
   const { prompt, thinking, emitted, options = {} } = request;
-  const plain = (text: string) => tokenizer.encode(text, { add_special_tokens: false });
   let thinks = false;
   const write = (messages: readonly Message[]) => {
     if (options.raw) return writeRaw(prompt, loaded);
     const text = render(messages, thinking, loaded);
     thinks = text.trimEnd().endsWith(THINK.prefix);
-    return plain(text);
+    return literal.read(text);
   };
-  const count = (text: string) => plain(text).length;
+  const count = (text: string) => tokenizer.encode(text, { add_special_tokens: false }).length;
   const { tokens } = fitConversation(request, contextSize, { write, count });
   // On its own, and not behind the prompt's last line: that is how the model wrote it.
-  const answer = emitted.length === 0 ? [] : plain(writeAnswer(emitted, thinks));
+  const answer = emitted.length === 0 ? [] : literal.read(writeAnswer(emitted, thinks, literal));
   return { tokens: [...tokens, ...answer], promptTokens: tokens.length, thinks };
 }
 
 function render(messages: readonly Message[], thinking: boolean, loaded: LoadedTransformers): string {
-  const { tokenizer, template } = loaded;
+  const { tokenizer, literal, template } = loaded;
   try {
-    const text = tokenizer.apply_chat_template(messages.map(spoken), {
+    const said = messages.map((message) => spoken(message, literal));
+    const text = tokenizer.apply_chat_template(said, {
       tokenize: false,
       add_generation_prompt: true,
       enable_thinking: thinking,
@@ -62,8 +61,8 @@ function render(messages: readonly Message[], thinking: boolean, loaded: LoadedT
 }
 
 // These models have no tools: what a tool said, in a conversation that began with another model, is read as the user's.
-function spoken({ role, content }: Message): { role: string; content: string } {
-  return { role: role === "tool" ? "user" : role, content };
+function spoken({ role, content }: Message, literal: LiteralText): { role: string; content: string } {
+  return { role: role === "tool" ? "user" : role, content: literal.quote(content) };
 }
 
 function writeRaw(text: string, { tokenizer }: LoadedTransformers): Token[] {
@@ -75,11 +74,13 @@ function writeRaw(text: string, { tokenizer }: LoadedTransformers): Token[] {
 }
 
 // The answer's first pieces, as the model itself wrote them.
-function writeAnswer(answer: readonly Piece[], thinks: boolean): string {
-  const thought = answer
-    .map((piece) => (typeof piece === "object" && "reasoning" in piece ? piece.reasoning : ""))
-    .join("");
-  const text = answer.filter((piece) => typeof piece === "string").join("");
+function writeAnswer(answer: readonly Piece[], thinks: boolean, literal: LiteralText): string {
+  const thought = literal.quote(
+    answer
+      .map((piece) => (typeof piece === "object" && "reasoning" in piece ? piece.reasoning : ""))
+      .join(""),
+  );
+  const text = literal.quote(answer.filter((piece) => typeof piece === "string").join(""));
   if (thought === "") return text;
   const begun = `${thinks ? "" : `${THINK.prefix}\n`}${thought}`;
   return text === "" ? begun : `${begun}\n${THINK.suffix}\n\n${text}`;

@@ -1,3 +1,4 @@
+import { LiteralText } from "./literal-text.ts";
 import { fieldOf } from "./model-folder.ts";
 import { openModel } from "./open-model.ts";
 import type { TextModel, Token, Tokenizer, TransformersPackage } from "./package.ts";
@@ -16,6 +17,7 @@ export interface LoadedTransformers {
   readonly library: TransformersPackage;
   readonly model: TextModel;
   readonly tokenizer: Tokenizer;
+  readonly literal: LiteralText;
   /** The most tokens that it can read and write together. */
   readonly contextSize: number;
   /** In which its answers are computed, since the runtime holds the event loop meanwhile. */
@@ -51,6 +53,7 @@ export async function loadTransformers(
   const { library, model, tokenizer, contextSize, folder } = opened;
   return {
     ...{ library, model, tokenizer, contextSize },
+    literal: new LiteralText(tokenizer),
     turns: new Turns(),
     ends: endsOf(model, tokenizer),
     defaults: defaultsOf(model.generation_config),

@@ -26,6 +26,7 @@ export interface Tokenizer {
   readonly model_max_length: number;
   readonly bos_token_id?: Token | null;
   readonly eos_token_id?: Token | null;
+  readonly all_special_tokens: readonly string[];
   encode(text: string, options: { add_special_tokens: boolean }): Token[];
   decode(
     tokens: Token[],
