@@ -36,13 +36,16 @@ export class SseParser {
       this.#skipLf = false;
       if (text.startsWith("\n")) text = text.slice(1);
     }
-    let start = 0;
-    for (const { index, 0: end } of text.matchAll(/\r\n|\r|\n/g)) {
-      this.#endLine(this.#line + text.slice(start, index), events);
-      this.#line = "";
-      start = index + end.length;
+    if (text.includes("\r")) {
       // An LF that comes with the next bytes belongs to this line's end.
-      this.#skipLf = end === "\r" && start === text.length;
+      this.#skipLf = text.endsWith("\r");
+      text = text.replace(/\r\n?/g, "\n");
+    }
+    let start = 0;
+    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", start)) {
+      this.#endLine(this.#line + text.slice(start, end), events);
+      this.#line = "";
+      start = end + 1;
     }
     this.#line += text.slice(start);
     if (this.#line.length + this.#dataLength > MAX_EVENT) {
@@ -58,7 +61,7 @@ export class SseParser {
     }
     const colon = line.indexOf(":");
     const field = colon < 0 ? line : line.slice(0, colon);
-    const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
+    const value = colon < 0 ? "" : line.slice(line.startsWith(" ", colon + 1) ? colon + 2 : colon + 1);
     if (field === "data") {
       this.#data.push(value);
       this.#dataLength += value.length;
