@@ -1,4 +1,7 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import { freePort } from "../server/test/integration/free-port.ts";
 import { type Chat, startChatOn } from "./support/chat.ts";
 import type { ChatPage } from "./support/chat-page.ts";
@@ -137,7 +140,10 @@ describe("a server that goes away from under the chat page", () => {
 
   it("takes the rest of an answer with it, which is told when it is back", async () => {
     const port = await freePort();
-    own = await startChatOn(port, TOLD);
+    // Nobody is left who could take the server's own folder away.
+    const temporary = mkdtempSync(join(tmpdir(), "tsunicorn-cut-"));
+    onTestFinished(() => rmSync(temporary, { recursive: true }));
+    own = await startChatOn(port, { ...TOLD, TMPDIR: temporary });
     const page = await suite.open(undefined, own.url);
     page.expectComplaints(FAILED);
     await page.send("hold");
