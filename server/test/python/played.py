@@ -4,6 +4,7 @@ import asyncio
 import collections
 import logging
 import os
+import shutil
 import sys
 import tempfile
 import textwrap
@@ -70,6 +71,7 @@ class PlayedWorker(unittest.IsolatedAsyncioTestCase):
         logging.disable(logging.WARNING)
         self.addCleanup(logging.disable, logging.NOTSET)
         self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder)
         with open(os.path.join(self.folder, "played_app.py"), "w", encoding="utf-8") as file:
             file.write(textwrap.dedent(self.app))
         sys.path.insert(0, self.folder)
