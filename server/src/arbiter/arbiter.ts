@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Settings } from "../config/settings.ts";
 import type { FromChild, Kind } from "../process/channel.ts";
+import { monotonicMs } from "../process/clock.ts";
 import { explain } from "../process/explain.ts";
 import { reopenLogs } from "../process/logger.ts";
 import type { ArbiterEnd, ArbiterEvents, ArbiterOptions } from "./arbiter-options.ts";
@@ -353,7 +354,7 @@ export class Arbiter {
         this.killDirtyWorker(message.worker, message.reason);
         return;
       case "ending":
-        child.ending = { step: message.step, since: Date.now() };
+        child.ending = { step: message.step, since: monotonicMs() };
         return;
       case "wornOut":
         child.wornOut = true;

@@ -57,7 +57,7 @@ export class Child {
   failure: string | undefined;
   /** The apps that a dirty worker was told to run. */
   apps: string[] = [];
-  /** The code of the user's that it called as it stopped, in words, and when it did, ms since the epoch. */
+  /** The code of the user's that it called as it stopped, in words, and when it did, in ms of the monotonic clock. */
   ending: { step: string; since: number } | undefined;
   /** How it ended, for the log. */
   end = "";

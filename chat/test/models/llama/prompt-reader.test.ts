@@ -121,6 +121,22 @@ it("gives a token out when the next one is being computed, but the first one at 
   expect(asked).toHaveLength(3);
 });
 
+/** Takes the first token, and has the second one chosen: what is computed then is the third. */
+async function chooseTwo(
+  tokens: AsyncGenerator<Token>,
+  asked: readonly ((token: Token) => void)[],
+): Promise<{ second: Promise<IteratorResult<Token>> }> {
+  const first = tokens.next();
+  await turn();
+  asked[0]?.(10);
+  await first;
+  const second = tokens.next();
+  await turn();
+  asked[1]?.(11);
+  await turn();
+  return { second };
+}
+
 it("has said a token before the next one is computed, since that may depend on it", async () => {
   const { read, asked, begin } = playedModel();
   const said: Token[] = [1];
@@ -147,14 +163,7 @@ it("has said a token before the next one is computed, since that may depend on i
 it("gives a token out although the next one cannot be computed", async () => {
   const { read, asked } = playedModel();
   const tokens = read(9);
-  const first = tokens.next();
-  await turn();
-  asked[0]?.(10);
-  await first;
-  const second = tokens.next();
-  await turn();
-  asked[1]?.(11);
-  await turn();
+  const { second } = await chooseTwo(tokens, asked);
   asked[2]?.(new Error("no memory"));
   expect(await second).toEqual({ done: false, value: 11 });
   await expect(tokens.next()).rejects.toThrow("no memory");
@@ -164,14 +173,7 @@ it("is over for a reader that leaves only when no token is computed any more", a
   const controller = new AbortController();
   const { read, asked, begin } = playedModel();
   const tokens = read(9, controller.signal);
-  const first = tokens.next();
-  await turn();
-  asked[0]?.(10);
-  await first;
-  const second = tokens.next();
-  await turn();
-  asked[1]?.(11);
-  await turn();
+  const { second } = await chooseTwo(tokens, asked);
   begin();
   await second;
 
