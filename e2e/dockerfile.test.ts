@@ -113,19 +113,17 @@ describe("the Dockerfile's commands, run in an empty folder", () => {
     }
   });
 
-  it("give a chat that answers, says that it is healthy, and ends on the stop signal", async ({ skip }) => {
+  it("give a chat that answers on PORT, says that it is healthy, and ends on the stop signal", async ({
+    skip,
+  }) => {
     skip(missing !== undefined, missing);
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
     const inImage = (words: string[]): string[] =>
-      words.map((word) =>
-        word.startsWith("/app/")
-          ? join(image.folder, word)
-          : word.replace("127.0.0.1:8000", `127.0.0.1:${port}`),
-      );
+      words.map((word) => (word.startsWith("/app/") ? join(image.folder, word) : word));
     const options = {
       cwd: join(image.folder, "app"),
-      env: image.env,
+      env: { ...image.env, PORT: String(port), HOST: "127.0.0.1" },
       uid: process.getuid?.() === 0 ? 1000 : undefined,
     };
     const [probe = "", ...probeArgs] = inImage(execForm(one(final, "HEALTHCHECK").replace(/^.*?CMD\s+/, "")));
@@ -134,7 +132,7 @@ describe("the Dockerfile's commands, run in an empty folder", () => {
     expect(await isHealthy()).toBe(false);
 
     const [file = "", ...args] = inImage(execForm(one(final, "ENTRYPOINT")));
-    const server = new Command(file, [...args, "--bind", `127.0.0.1:${port}`], options);
+    const server = new Command(file, args, options);
     try {
       await untilReady(server, url);
       await waitFor("the health check", isHealthy);

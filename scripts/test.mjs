@@ -56,7 +56,9 @@ await runScript(async () => {
   const folder = mkdtempSync(join(tmpdir(), "tsunicorn-test-"));
   try {
     const path = join(folder, "report.json");
-    const code = await runVitest(filters, { ...tools, VITEST_TEST_REPORT: path });
+    // What a platform says of its one server, no server of the tests must hear.
+    const platform = { PORT: undefined, HOST: undefined, WEB_CONCURRENCY: undefined };
+    const code = await runVitest(filters, { ...tools, ...platform, VITEST_TEST_REPORT: path });
     const text = readIfThere(path);
     if (text === undefined) throw new Error(`vitest ended with exit code ${code} and no report`);
     const { lines, passed, failed } = summarise(JSON.parse(text), {

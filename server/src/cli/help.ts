@@ -31,7 +31,7 @@ export function renderHelp(version: string): string {
       "",
     ]),
     ...wrap(
-      "Each option is also a setting of the config file, in camelCase (gracefulTimeout), and an environment variable (TSUNICORN_GRACEFUL_TIMEOUT). A flag wins over the environment, the environment over the file, the file over the default. Durations are in seconds and may have fractions.",
+      "Each option is also a setting of the config file, in camelCase (gracefulTimeout), and an environment variable (TSUNICORN_GRACEFUL_TIMEOUT). A flag wins over the environment, the environment over the file, the file over the default. PORT, with HOST, and WEB_CONCURRENCY win over the file, and give way to flags and TSUNICORN_*. Durations are in seconds and may have fractions.",
       WIDTH,
     ),
     "",

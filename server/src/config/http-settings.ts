@@ -11,6 +11,7 @@ export const httpSettings = {
     kind: "list",
     validator: addresses(),
     default: ["127.0.0.1:8000"],
+    platformVariable: "PORT",
     letter: "b",
   }),
   workers: setting<number>({
@@ -20,6 +21,7 @@ export const httpSettings = {
     kind: "number",
     validator: wholeNumber(1, 1000),
     default: 1,
+    platformVariable: "WEB_CONCURRENCY",
     letter: "w",
   }),
   backlog: setting<number>({

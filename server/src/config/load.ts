@@ -5,6 +5,7 @@ import { ConfigError } from "./errors.ts";
 import { readFlags } from "./flags.ts";
 import type { HookName } from "./hooks.ts";
 import { describeSource, type Layer, type Source } from "./layer.ts";
+import { readPlatformEnvironment } from "./platform-environment.ts";
 import { resolveSettings } from "./resolve.ts";
 import type { SettingName, Settings } from "./settings.ts";
 
@@ -25,13 +26,14 @@ export interface LoadedConfig {
 }
 
 /**
- * Loads the settings: a flag wins over the environment, that over the config file, that over the default.
+ * Loads the settings: a flag wins over `TSUNICORN_*`, that over `PORT` and `WEB_CONCURRENCY`, those over the config
+ * file, that over the default.
  * Every value that was given is checked, also one that another wins over.
  *
  * The server itself uses `loadConfigApart`, which does the same in a thread of its own.
  *
  * @param argv the command's arguments that are settings, without node and the script.
- * @param env the environment; of it only `TSUNICORN_*` is read.
+ * @param env the environment; of it `TSUNICORN_*`, `PORT`, `HOST` and `WEB_CONCURRENCY` are read.
  * @param cwd the folder where the command was started, absolute.
  * @throws {ConfigError} with every problem that was found.
  */
@@ -40,7 +42,7 @@ export async function loadConfig(
   env: NodeJS.ProcessEnv,
   cwd: string,
 ): Promise<LoadedConfig> {
-  const layers = [readFlags(argv), readEnvironment(env)];
+  const layers = [readFlags(argv), readEnvironment(env), readPlatformEnvironment(env)];
   const problems = layers.flatMap((layer) => layer.problems);
 
   let configFile: string | undefined;

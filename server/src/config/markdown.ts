@@ -31,17 +31,28 @@ const INTRODUCTION = [
   "have fractions. A list's flag may be given several times; in the environment its items are separated by",
   "commas; in the file it is an array, or one text. An empty environment variable counts as not set.",
   "",
+  "Hosting platforms say by `PORT` and `WEB_CONCURRENCY` where a server must listen, and with how many workers.",
+  "Both win over the file, and give way to flags and `TSUNICORN_*`. `PORT=8080` is the address `0.0.0.0:8080`;",
+  "with `HOST=::1` beside it, `[::1]:8080`. `HOST` alone says nothing, since some shells export it.",
+  "",
   "`tsunicorn --print-config` shows every value and where it came from, `tsunicorn --check-config` only checks",
   "them. A setting that does not exist, or that has an impossible value, stops the start.",
   "",
 ];
 
 function row(name: SettingName): string {
-  const { description, positional, notInFile, defaultText, default: value } = settings[name];
+  const {
+    description,
+    positional,
+    notInFile,
+    platformVariable,
+    defaultText,
+    default: value,
+  } = settings[name];
   const cells = [
     notInFile ? "" : code(name),
     positional ? "the argument `APP`" : flags(name),
-    code(variableOf(name)),
+    [variableOf(name), ...(platformVariable === undefined ? [] : [platformVariable])].map(code).join(", "),
     defaultText ?? code(JSON.stringify(value)),
     description,
   ];

@@ -33,6 +33,8 @@ export interface Setting<Value> {
   readonly flag?: string;
   /** The environment variable's name, where it is not `TSUNICORN_` and the setting's name in capitals. */
   readonly variable?: string;
+  /** The variable that hosting platforms set for it; it counts where neither the flag nor `TSUNICORN_*` is there. */
+  readonly platformVariable?: string;
   /** The flag's short form. */
   readonly letter?: string;
   /** Given as an argument of the command, without a flag. */
