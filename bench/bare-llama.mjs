@@ -98,7 +98,7 @@ async function chat(request, response) {
   const { prompt, model } = JSON.parse(body);
   response.writeHead(200, {
     "content-type": "text/event-stream; charset=utf-8",
-    "cache-control": "no-cache",
+    "cache-control": "no-cache, no-transform",
     "x-accel-buffering": "no",
   });
   for await (const text of answer(modelOf(model), prompt))

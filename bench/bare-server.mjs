@@ -46,7 +46,7 @@ async function answer(prompt, response) {
   try {
     response.writeHead(200, {
       "content-type": "text/event-stream; charset=utf-8",
-      "cache-control": "no-cache",
+      "cache-control": "no-cache, no-transform",
       "x-accel-buffering": "no",
     });
     const asked = { prompt, messages: [], thinking: false, emitted: [] };

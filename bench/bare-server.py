@@ -15,7 +15,7 @@ from tokens_app import AsyncTokens, asked  # noqa: E402
 
 HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
-    b"cache-control: no-cache\r\nx-accel-buffering: no\r\ntransfer-encoding: chunked\r\n\r\n"
+    b"cache-control: no-cache, no-transform\r\nx-accel-buffering: no\r\ntransfer-encoding: chunked\r\n\r\n"
 )
 READY = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nready"
 

@@ -54,6 +54,7 @@ function storyTests(server: () => ExampleServer): void {
   it("tells a story word by word, to its end", async () => {
     const response = await listen("two owls");
     expect(response.headers.get("content-type")).toBe("text/event-stream");
+    expect(response.headers.get("cache-control")).toBe("no-cache, no-transform");
     const began = performance.now();
     const times: number[] = [];
     const words: unknown[] = [];

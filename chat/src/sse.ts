@@ -4,7 +4,8 @@ export const DONE_EVENT = "data: [DONE]\n\n";
 /** The headers of every event stream. */
 export const SSE_HEADERS = {
   "content-type": "text/event-stream; charset=utf-8",
-  "cache-control": "no-cache",
+  // A proxy or middleware that compresses would collect tokens; RFC 9111 has it leave alone what says no-transform.
+  "cache-control": "no-cache, no-transform",
   // nginx would otherwise collect the tokens and send them in one piece.
   "x-accel-buffering": "no",
 } as const;

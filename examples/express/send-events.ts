@@ -24,7 +24,11 @@ export async function sendEvents(
   response.on("close", () => left.abort());
   const start = () => {
     if (response.headersSent) return;
-    response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
+    // What compresses on the way, a proxy or middleware, leaves no-transform alone; it would hold events back.
+    response.writeHead(200, {
+      "content-type": "text/event-stream",
+      "cache-control": "no-cache, no-transform",
+    });
   };
   try {
     // All chunks that came together leave in one write.

@@ -24,7 +24,7 @@ app.post("/stories", upTo16KiB, async (c) => {
   const story = stories.with({ signal }).tell(about)[Symbol.asyncIterator]();
   // What fails before the first word can still be a status; the headers go out with streamSSE().
   let word = await story.next();
-  return streamSSE(c, async (events) => {
+  const response = streamSSE(c, async (events) => {
     try {
       // Each write waits while the client reads too slowly, and the story waits with it.
       for (; !word.done; word = await story.next())
@@ -35,6 +35,9 @@ app.post("/stories", upTo16KiB, async (c) => {
       await events.writeSSE({ event: "failure", data: JSON.stringify({ detail: failureOf(error).detail }) });
     }
   });
+  // What compresses on the way, a proxy or middleware, leaves this alone; it would hold events back.
+  response.headers.set("cache-control", "no-cache, no-transform");
+  return response;
 });
 
 app.get("/titles/:about", async (c) => c.json({ title: await stories.title(c.req.param("about")) }));

@@ -20,7 +20,7 @@ describe("POST /chat", () => {
     const { status, headers, text } = await post(`${chat.url}/chat`, { prompt: "hello", thinking: false });
     expect(status).toBe(200);
     expect(headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
-    expect(headers.get("cache-control")).toBe("no-cache");
+    expect(headers.get("cache-control")).toBe("no-cache, no-transform");
     expect(headers.get("x-accel-buffering")).toBe("no");
     expect(text).toMatch(
       /^data: {"token": "Hello"}\n\ndata: {"token": "!"}\n\ndata: {"token": " "}\n\ndata: {"token": "I'm"}\n\n/,

@@ -44,7 +44,7 @@ describe("a resumable answer", () => {
     expect(stream.status).toBe(200);
     expect(stream.headers).toMatchObject({
       "content-type": "text/event-stream; charset=utf-8",
-      "cache-control": "no-cache",
+      "cache-control": "no-cache, no-transform",
       "x-accel-buffering": "no",
       "x-stream-id": expect.stringMatching(/^str_[\w-]{22}$/),
     });

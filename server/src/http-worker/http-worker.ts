@@ -62,7 +62,7 @@ export class HttpWorker {
     this.draining = true;
     // Told with its answer, a client does not send its next request into a connection that closes.
     for (const responses of this.connections.values()) {
-      for (const response of responses) if (!response.headersSent) response.setHeader("connection", "close");
+      for (const response of responses) response.shouldKeepAlive = false;
     }
     const closed = Promise.all(this.servers.map((server) => new Promise((resolve) => server.close(resolve))));
     const began = performance.now();
@@ -148,7 +148,7 @@ export class HttpWorker {
     response.once("close", () => responses?.delete(response));
     const id = assignRequestId(request, response);
     this.limit.count();
-    if (this.draining) response.setHeader("connection", "close");
+    if (this.draining) response.shouldKeepAlive = false;
     if (this.settings.accessLog) logAccess(id, request, response);
     this.app.handle(request, response);
   }

@@ -1,8 +1,8 @@
-import { type IncomingMessage, type RequestListener, type Server, ServerResponse } from "node:http";
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import { resolveAppFile } from "../config/app-spec.ts";
 import { loadModule } from "../process/load-module.ts";
 import { getLogger } from "../process/logger.ts";
-import { JoinedResponse } from "./joined-response.ts";
+import { joinWritesOf } from "./joined-response.ts";
 
 /** The user's web app, whatever it was written with. */
 export interface WebApp {
@@ -97,16 +97,6 @@ function fromListener(listener: RequestListener): WebApp {
     attach: () => {},
     close: async () => {},
   };
-}
-
-// Express gives each response a prototype of its own, behind which ours would be gone, and with it the joined writes.
-function joinWritesOf(listener: object): void {
-  let prototype: unknown = Reflect.get(listener, "response");
-  while (prototype instanceof ServerResponse) {
-    const above: unknown = Object.getPrototypeOf(prototype);
-    if (above === ServerResponse.prototype) Object.setPrototypeOf(prototype, JoinedResponse.prototype);
-    prototype = above;
-  }
 }
 
 // Nobody else would answer: a client would wait for the rest until it gave up.

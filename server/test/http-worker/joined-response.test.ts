@@ -15,6 +15,8 @@ type Handler = (response: ServerResponse, log: unknown[], request: IncomingMessa
 
 const KINDS = [ServerResponse, JoinedResponse];
 const PATIENCE_MS = 5000;
+/** From 24 on Node itself holds the writes of a turn back, and sends them as one chunk. */
+const NODE_JOINS = Number.parseInt(process.versions.node, 10) >= 24;
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -305,7 +307,7 @@ describe("as Node's own ServerResponse", () => {
     const joined = await run(JoinedResponse, script);
     expect(joined.seen).toEqual(node.seen);
     expect(joined.log).toEqual(node.log);
-    expect(joined.chunks).toBeLessThanOrEqual(node.chunks);
+    if (!NODE_JOINS) expect(joined.chunks).toBeLessThanOrEqual(node.chunks);
   });
 
   test.each(Object.entries(SCRIPTS))("%s, as the answer to HEAD", async (_name, script) => {
@@ -491,7 +493,7 @@ describe("joining", () => {
       log.push((response.socket?.writableLength ?? 0) > 0);
       response.end();
     });
-    expect(log).toEqual([true]);
+    expect(log).toEqual([!NODE_JOINS]);
   });
 
   test("what was written leaves in the same turn, before any timer and any I/O", async () => {
@@ -595,7 +597,8 @@ describe("a writer that waits for drain whenever it is told to", () => {
         },
         method,
       );
-      expect(log).toEqual([true]);
+      // Node waits for nothing where it sends no body.
+      expect(log).toEqual([method === "GET"]);
       expect(seen.body.length).toBe(method === "GET" ? TOTAL : 0);
     },
   );

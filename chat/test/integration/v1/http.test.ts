@@ -54,7 +54,7 @@ describe("a stream", () => {
     });
     expect(status).toBe(200);
     expect(headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
-    expect(headers.get("cache-control")).toBe("no-cache");
+    expect(headers.get("cache-control")).toBe("no-cache, no-transform");
     expect(headers.get("x-accel-buffering")).toBe("no");
     expect(headers.get("x-request-id")).toMatch(/./);
     const [, id = "", created = ""] = /"id":"(chatcmpl-[0-9a-f]{32})".*?"created":(\d+)/.exec(text) ?? [];
