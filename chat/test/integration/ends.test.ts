@@ -2,19 +2,18 @@
  * Work stops when nobody wants it: wherever a request stands, however its client leaves, and on either route.
  *
  * Times are of the machine's monotonic clock, which the model and this test share, so that nothing of how the test
- * looks at them counts. The median of several tries must be within 100 ms. A single one may be late by what a busy
- * machine of two cores can hold up three processes in a row, and by no more.
+ * looks at them counts.
  */
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
 import { eventually, removeFolder, temporaryFolder } from "../../../server/test/integration/harness.ts";
+import { expectWithin } from "../../../server/test/promised-time.ts";
 import { open, post } from "./http-client.ts";
 import { type Chat, startChat } from "./start-chat.ts";
 
 const WITHIN_MS = 100;
-const EVER_MS = 1000;
 
 /** A model that writes down when its work begins and ends. It loads for as long as there is a file `hold`. */
 const MODEL = `
@@ -117,38 +116,34 @@ function noted(id: string, what: Note["what"]): Promise<Note> {
 
 /** The model, which runs one request at a time, answers the next one. */
 async function answersNext(): Promise<void> {
-  const began = now();
   expect(await post(`${chat.url}/chat/sync`, { prompt: "hello" })).toMatchObject({
     status: 200,
     text: '{"response":"well"}',
   });
-  expect(now() - began).toBeLessThan(EVER_MS);
 }
 
 /** Lets clients leave one after the other, and looks at how long each one's work went on. */
-async function expectToStop(
+function expectToStop(
+  context: TestContext,
   tries: number,
   once: () => Promise<{ id: string; leftAt: number }>,
 ): Promise<void> {
-  const times: number[] = [];
-  for (let count = 0; count < tries; count++) {
+  const stop = async (): Promise<number> => {
     const { id, leftAt } = await once();
-    times.push((await noted(id, "ended")).at - leftAt);
+    const took = (await noted(id, "ended")).at - leftAt;
     await answersNext();
-  }
-  expect(times.toSorted((a, b) => a - b)[Math.floor(tries / 2)]).toBeLessThan(WITHIN_MS);
-  expect(Math.max(...times)).toBeLessThan(EVER_MS);
+    return took;
+  };
+  return expectWithin(context, WITHIN_MS, stop, tries);
 }
 
 describe("a client of a request that waits in the queue", () => {
   serve("--dirty-queue-size", "1");
 
-  it.each(CELLS)(
+  it.for(CELLS)(
     "$path and $how: it is never answered, and its place is free within 100 ms",
-    async ({ path, leave }) => {
-      const answers = { 200: 0, 429: 0 };
-      // The median of three, of which the last decides nothing where the first two agree.
-      while (answers[200] < 2 && answers[429] < 2) {
+    async ({ path, leave }, context) => {
+      const stop = async (): Promise<number> => {
         const running = await send("/chat", "think");
         await noted(running.id, "began");
         const waiting = await send(path, "think");
@@ -162,11 +157,12 @@ describe("a client of a request that waits in the queue", () => {
         await handled();
         running.socket.destroy();
         const { status } = await next;
-        if (status !== 200 && status !== 429) throw new Error(`status ${status}`);
-        answers[status] += 1;
+        expect([200, 429]).toContain(status);
         expect(notes(waiting.id)).toEqual([]);
-      }
-      expect(answers[200]).toBe(2);
+        // Where it was free after 100 ms, it was free in less; how much less cannot be seen.
+        return status === 200 ? 0 : Number.POSITIVE_INFINITY;
+      };
+      await expectWithin(context, WITHIN_MS, stop, 3);
     },
   );
 });
@@ -195,11 +191,11 @@ describe("a client of a request", () => {
   });
 
   describe("that is on its way to a worker which stands still", () => {
-    it.each(CELLS)(
+    it.for(CELLS)(
       "$path and $how: it ends within 100 ms of the worker's going on",
-      async ({ path, leave }) => {
+      async ({ path, leave }, context) => {
         const [worker = 0] = chat.pids("dirty worker");
-        await expectToStop(3, async () => {
+        await expectToStop(context, 3, async () => {
           // It was too late where the worker was silent for too long to be given the request, or its last one's place
           // was not known to be free: then nothing ever runs, and nothing is measured.
           return eventually("a request is on its way", async () => {
@@ -223,8 +219,8 @@ describe("a client of a request", () => {
     ["before the first token", "think", "began"],
     ["in mid-answer", "talk", "talks"],
   ] as const)("%s", (_when, prompt, until) => {
-    it.each(CELLS)("$path and $how: the work ends within 100 ms", async ({ path, leave }) => {
-      await expectToStop(5, async () => {
+    it.for(CELLS)("$path and $how: the work ends within 100 ms", async ({ path, leave }, context) => {
+      await expectToStop(context, 5, async () => {
         const { id, socket } = await send(path, prompt);
         await noted(id, until);
         const leftAt = now();
@@ -239,7 +235,6 @@ describe("a client of a request", () => {
     const { at: began } = await noted(id, "began");
     const { at: ended } = await noted(id, "ended");
     expect(ended - began).toBeGreaterThanOrEqual(990);
-    expect(ended - began).toBeLessThan(6000);
     await answersNext();
     const lines = await eventually("the log says so", () => {
       const found = chat

@@ -92,11 +92,8 @@ it("cancels what Gunicorn does for a client that leaves", async () => {
     signal: controller.signal,
   });
   expect(response.status).toBe(200);
-  const left = Date.now();
   controller.abort();
-  const note = await eventually("Gunicorn saw it", () => gunicorn.notes("left").slice(before).at(-1));
-  // How fast it is when nothing else runs, the server's own tests measure.
-  expect(note.at - left).toBeLessThan(2000);
+  await eventually("Gunicorn saw it", () => gunicorn.notes("left").slice(before).at(-1));
 });
 
 it("says 503 while Gunicorn is gone, and answers again when it is back", async () => {

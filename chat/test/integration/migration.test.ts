@@ -46,6 +46,17 @@ async function begun(streams: readonly Stream[], tokens: number): Promise<void> 
   );
 }
 
+/**
+ * Leaves answers, and waits until the server knows that their readers left. A worker that dies before that has an
+ * answer continued for its reader, who is there as far as the server can tell.
+ */
+async function leave(streams: readonly Stream[]): Promise<void> {
+  const cut = (): number => chat.log().match(/POST \/chat 200 in \d+ ms, cut short/g)?.length ?? 0;
+  const before = cut();
+  for (const stream of streams) stream.leave();
+  await eventually("the access log has those that left", () => cut() >= before + streams.length);
+}
+
 /** Kills a process and waits until it is gone. */
 async function kill(pid: number | undefined): Promise<void> {
   if (pid === undefined) throw new Error("there is no such process");
@@ -69,7 +80,7 @@ function answer(prompt: string, thinking = false): string {
 }
 
 describe("a dirty worker that is killed in mid-answer", () => {
-  serve("--dirty-workers", "2");
+  serve("--dirty-workers", "2", "--access-log");
 
   it("costs its readers nothing: each sees one unbroken, unrepeated answer", async () => {
     const prompts = ["hello", "explain", "streaming", "code", "anything"];
@@ -124,7 +135,7 @@ describe("a dirty worker that is killed in mid-answer", () => {
   it("takes an answer with it that nobody was reading: it is 410", async () => {
     const streams = await Promise.all(Array.from({ length: 4 }, () => askResumable(chat, "hello")));
     await begun(streams, 5);
-    for (const stream of streams) stream.leave();
+    await leave(streams);
     // Each worker is killed, so the answers cannot be elsewhere.
     for (const pid of chat.pids("dirty worker")) await kill(pid);
     for (const stream of streams) {

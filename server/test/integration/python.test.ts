@@ -1,6 +1,9 @@
 /** Dirty apps in Python under a TypeScript server: what callers see is what they see of apps in TypeScript. */
+import { writeFileSync } from "node:fs";
 import { type IncomingMessage, request } from "node:http";
+import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { expectWithin } from "../promised-time.ts";
 import { NO_PYTHON } from "../python/python.ts";
 import { eventually, isAlive } from "./harness.ts";
 import type { JobServer, Outcome } from "./jobs-app.ts";
@@ -88,10 +91,10 @@ describe("a stream", () => {
 
   test("an async action that blocks its loop blocks no other but those of its app", async () => {
     const id = server.newId();
-    const blocked = await server.stream(inPython("Many", { action: "blocks", args: [20, 100], id }));
-    const began = Date.now();
+    const blocked = await server.stream(inPython("Many", { action: "blocks", args: [600, 100], id }));
     expect(await call("Many", "add", 1, 2)).toMatchObject({ result: 3 });
-    expect(Date.now() - began).toBeLessThan(1000);
+    // It was answered while the other still ran.
+    expect(server.notes(id).map(({ what }) => what)).toEqual(["began"]);
     blocked.leave();
     expect(await server.noted(id, "settled")).toMatchObject({ aborted: true });
   });
@@ -144,19 +147,21 @@ describe("a reader that reads nothing", () => {
 });
 
 describe("a client that leaves", () => {
-  test.each([
+  test.for([
     ["ticks", [10_000, 20], "stream"],
     ["ticks_later", [10_000, 20], "stream"],
     ["ticks_later", [10_000, 60_000], "stream"],
     ["thinks_later", [60_000], "stream"],
     ["work", [60_000], "execute"],
     ["work_later", [60_000], "execute"],
-  ])("ends %s(%j) within 100 ms, and the next is served", async (action, args, kind) => {
-    const times: number[] = [];
-    for (let count = 0; count < 5; count++) {
+  ] as const)("ends %s(%j) within 100 ms, and the next is served", async ([action, args, kind], context) => {
+    await expectWithin(context, WITHIN_MS, async () => {
       const id = server.newId();
       const gone = new AbortController();
-      const { body, method, headers } = server.request({ ...inPython("One", { action, args, id }), kind });
+      const { body, method, headers } = server.request({
+        ...inPython("One", { action, args: [...args], id }),
+        kind,
+      });
       const outgoing = request({
         ...server.target,
         host: "127.0.0.1",
@@ -172,9 +177,8 @@ describe("a client that leaves", () => {
       gone.abort();
       const { at, aborted } = await server.noted(id, "settled");
       expect(aborted).toBe(true);
-      times.push(at - leftAt);
-    }
-    expect(times.toSorted((a, b) => a - b)[2]).toBeLessThan(WITHIN_MS);
+      return at - leftAt;
+    });
     expect(await call("One", "add", 1, 2)).toMatchObject({ result: 3 });
   });
 
@@ -214,7 +218,6 @@ test("workers of the class says how many processes run the app", async () => {
   const jobs = await Promise.all(
     [1, 2].map(() => server.call(inPython("Two", { action: "job", args: [1000] }))),
   );
-  expect(jobs.every(({ ms }) => ms < 2000)).toBe(true);
   const pids = new Set(
     server
       .notes()
@@ -307,7 +310,6 @@ describe("a run over its time", () => {
       const args = ["deaf", "stubborn"].includes(action) ? [] : [60_000];
       const outcome = await server.call(inPython("One", { action, args, id, timeout: 0.5 }));
       expect(outcome.error).toMatchObject({ name: "DirtyTimeoutError" });
-      expect(outcome.ms).toBeLessThan(1500);
       if (hangs) await eventually("the worker that hangs is killed", () => !isAlive(before));
       else await server.noted(id, "settled");
       const after = Number((await call("One", "pid")).result);
@@ -318,10 +320,13 @@ describe("a run over its time", () => {
 
 test("runs that compute hold up nobody else's", async () => {
   const ids = [server.newId(), server.newId()];
-  const spinning = ids.map((id) => server.call(inPython("Many", { action: "spin", args: [1500], id })));
+  const spinning = ids.map((id) =>
+    server.call(inPython("Many", { action: "spin_until", args: ["enough"], id })),
+  );
   await Promise.all(ids.map((id) => server.noted(id, "began")));
-  const began = Date.now();
   expect(await call("Many", "add", 1, 2)).toMatchObject({ result: 3 });
-  expect(Date.now() - began).toBeLessThan(1200);
-  expect(await Promise.all(spinning)).toMatchObject([{ result: 1500 }, { result: 1500 }]);
+  // It was answered while both still ran.
+  for (const id of ids) expect(server.notes(id).map(({ what }) => what)).toEqual(["began"]);
+  writeFileSync(join(server.folder, "enough"), "");
+  expect(await Promise.all(spinning)).toMatchObject([{ result: "enough" }, { result: "enough" }]);
 });

@@ -138,6 +138,12 @@ class Jobs(DirtyApp):
                 pass
             return ms
 
+    def spin_until(self, path):
+        with Noted():
+            while not os.path.exists(path):
+                pass
+            return path
+
     def deaf(self):
         with Noted():
             while True:

@@ -21,7 +21,6 @@ import { noted, SCRIPTED, scriptedFolder } from "./scripted-models.ts";
 
 const GREETING = answerTo("hello").join("");
 const HELLO = [{ role: "user" as const, content: "hello" }];
-const WITHIN_MS = 100;
 
 let chat: Chat;
 let folder: string;
@@ -80,8 +79,9 @@ function langchain(model: string, id = `client-${++ids}`) {
 
 const say = (content: string) => ({ model: "scripted", messages: [{ role: "user" as const, content }] });
 
-async function expectToHaveStopped(id: string, leftAt: number): Promise<void> {
-  expect((await noted(folder, id, "ended")) - leftAt).toBeLessThan(10 * WITHIN_MS);
+/** What it asked for would go on for ever. */
+async function expectToHaveStopped(id: string): Promise<void> {
+  await noted(folder, id, "ended");
 }
 
 describe("openai", () => {
@@ -196,13 +196,11 @@ describe("openai", () => {
   it("ends its loop quietly on abort, and the model stops", async () => {
     const { client, id } = openai();
     const stream = await client.chat.completions.create({ ...say("one hang"), stream: true });
-    let leftAt = 0;
     for await (const chunk of stream) {
       if (chunk.choices[0]?.delta.content !== "one") continue;
-      leftAt = Date.now();
       stream.controller.abort();
     }
-    await expectToHaveStopped(id, leftAt);
+    await expectToHaveStopped(id);
   });
 
   it("throws an abort before the first token, and the model stops", async () => {
@@ -211,10 +209,9 @@ describe("openai", () => {
     const reply = client.chat.completions.create(say("hang"), { signal: gone.signal });
     const outcome = expect(reply).rejects.toThrow(APIUserAbortError);
     await noted(folder, id, "began");
-    const leftAt = Date.now();
     gone.abort();
     await outcome;
-    await expectToHaveStopped(id, leftAt);
+    await expectToHaveStopped(id);
   });
 });
 
@@ -266,15 +263,13 @@ describe("ai with @ai-sdk/openai-compatible", () => {
       maxRetries: 0,
     });
     const types: string[] = [];
-    let leftAt = 0;
     for await (const part of result.fullStream) {
       types.push(part.type);
       if (part.type !== "text-delta") continue;
-      leftAt = Date.now();
       gone.abort();
     }
     expect(types.at(-1)).toBe("abort");
-    await expectToHaveStopped(id, leftAt);
+    await expectToHaveStopped(id);
   });
 
   it("says why a request was refused, and what went wrong in mid-stream", async () => {
@@ -320,16 +315,14 @@ describe("@langchain/openai", () => {
   it("throws an AbortError on abort, and the model stops", async () => {
     const id = `client-${++ids}`;
     const gone = new AbortController();
-    let leftAt = 0;
     const read = async () => {
       for await (const chunk of await langchain("scripted", id).stream("one hang", { signal: gone.signal })) {
         if (chunk.text !== "one") continue;
-        leftAt = Date.now();
         gone.abort();
       }
     };
     await expect(read()).rejects.toMatchObject({ name: "AbortError" });
-    await expectToHaveStopped(id, leftAt);
+    await expectToHaveStopped(id);
   });
 
   it("throws what the server refuses", async () => {
