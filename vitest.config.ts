@@ -1,40 +1,52 @@
+import { relative } from "node:path";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 const NEVER = ["**/node_modules/**", "**/dist/**"];
 
-/**
- * Files that measure, or that take the whole machine: nothing runs beside them. All others wait for conditions, and allow
- * for a machine that is busy with other files.
- */
-const MEASURE = [
-  "bench/test/bench.test.ts",
-  "chaos/test/chaos.test.ts",
-  "chat/test/integration/ends.test.ts",
-  "chat/test/integration/v1/http.test.ts",
-  "e2e/page-answers.test.ts",
-  "e2e/page-speed.test.ts",
-  "server/test/integration/cancellation.test.ts",
-  "server/test/integration/gunicorn.test.ts",
-  "server/test/integration/python.test.ts",
-];
-
 const SETUP = ["./server/test/own-group.ts"];
 
-/** More than the two cores that CI has: these tests wait more than they compute. */
-const severalAtOnce = { pool: "forks", maxWorkers: 3, sequence: { groupOrder: 1 } } as const;
+/** Short forms of commands of their own, which start processes as integration tests do. */
+const COMMANDS = ["bench/test/bench.test.ts", "chaos/test/chaos.test.ts"];
+
+/** The files that take longest begin, so that no processor waits for the last of them. */
+const LONGEST = [
+  "e2e/start.test.ts",
+  "e2e/dockerfile.test.ts",
+  "server/test/integration/python-lifecycle.test.ts",
+  "server/test/integration/reload-on-change.test.ts",
+  "server/test/integration/reload.test.ts",
+  "server/test/integration/resume.test.ts",
+  "e2e/page-resume.test.ts",
+  "e2e/page-looks.test.ts",
+  "chaos/test/chaos.test.ts",
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const at = LONGEST.indexOf(relative(import.meta.dirname, moduleId));
+      return at === -1 ? LONGEST.length : at;
+    };
+    return (await super.sort(files)).toSorted((one, other) => rank(one) - rank(other));
+  }
+}
 
 // The groups run one after the other.
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
           name: "unit",
           setupFiles: SETUP,
           include: ["{server,chat,web,bench,chaos,scripts}/test/**/*.test.{ts,mjs}"],
-          exclude: [...NEVER, "**/integration/**", "bench/test/bench.test.ts", "chaos/test/chaos.test.ts"],
+          exclude: [...NEVER, "**/integration/**", ...COMMANDS],
           pool: "forks",
           maxWorkers: 2,
+          // One process for many files: to start one and to load what they share takes longer than most of them.
+          isolate: false,
           sequence: { groupOrder: 0 },
           testTimeout: 20_000,
           hookTimeout: 20_000,
@@ -42,38 +54,16 @@ export default defineConfig({
       },
       {
         test: {
-          ...severalAtOnce,
           name: "processes",
           setupFiles: SETUP,
-          include: ["{server,chat}/test/integration/**/*.test.ts"],
-          exclude: [...NEVER, ...MEASURE],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-        },
-      },
-      {
-        test: {
-          ...severalAtOnce,
-          name: "e2e",
-          setupFiles: SETUP,
-          include: ["e2e/**/*.test.ts"],
-          exclude: [...NEVER, ...MEASURE],
-          testTimeout: 120_000,
-          hookTimeout: 300_000,
-        },
-      },
-      {
-        test: {
-          name: "measures",
-          setupFiles: SETUP,
-          include: MEASURE,
+          include: ["{server,chat}/test/integration/**/*.test.ts", "e2e/**/*.test.ts", ...COMMANDS],
           exclude: NEVER,
           pool: "forks",
-          fileParallelism: false,
-          maxWorkers: 1,
-          sequence: { groupOrder: 2 },
+          // More than the two cores that CI has: these tests wait more than they compute.
+          maxWorkers: 5,
+          sequence: { groupOrder: 1 },
           testTimeout: 120_000,
-          hookTimeout: 120_000,
+          hookTimeout: 300_000,
         },
       },
     ],
