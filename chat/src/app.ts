@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import Fastify, { type FastifyInstance } from "fastify";
+import type { BodyLimits } from "./body-limits.ts";
 import type { ModelCatalog } from "./models/catalog.ts";
 import { errorReplies, replyToError } from "./plugins/error-replies.ts";
 import { openapi } from "./plugins/openapi.ts";
@@ -11,13 +12,12 @@ import { healthRoutes } from "./routes/health.ts";
 import { modelRoutes } from "./routes/models.ts";
 import { pageRoutes } from "./routes/page.ts";
 import { streamRoutes } from "./routes/streams.ts";
-import { MAX_BODY_BYTES } from "./schemas/chat.ts";
+import { v1Headers } from "./v1/errors.ts";
 import { openaiRoutes } from "./v1/routes.ts";
 
-/** Builds the chat's web app for these models; the server starts it. */
-export function buildApp(models: ModelCatalog): FastifyInstance {
+/** Builds the chat's web app for these models and bodies of at most these sizes; the server starts it. */
+export function buildApp(models: ModelCatalog, limits: BodyLimits): FastifyInstance {
   const app = Fastify({
-    bodyLimit: MAX_BODY_BYTES,
     schemaController: NO_OTHER_SCHEMAS,
     // The server logs requests itself, and gives each an id.
     logger: false,
@@ -29,15 +29,16 @@ export function buildApp(models: ModelCatalog): FastifyInstance {
   });
   zodSchemas(app);
   errorReplies(app);
+  v1Headers(app);
   openapi(app);
 
   // Only the chat's routes read bodies. What is sent to any other is left unread.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, _body, done) => done(null));
 
-  app.register(chatRoutes(models));
+  app.register(chatRoutes(models, limits.chat));
   app.register(streamRoutes);
-  app.register(openaiRoutes(models));
+  app.register(openaiRoutes(models, limits.v1));
   app.register(modelRoutes(models));
   app.register(healthRoutes);
   app.register(async (page) => {

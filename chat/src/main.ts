@@ -1,4 +1,5 @@
 import { buildApp } from "./app.ts";
+import { bodyLimits } from "./body-limits.ts";
 import { parseModels } from "./models/catalog.ts";
 
-export default buildApp(parseModels(process.env.CHAT_MODELS, process.cwd()));
+export default buildApp(parseModels(process.env.CHAT_MODELS, process.cwd()), bodyLimits(process.env));

@@ -1,8 +1,9 @@
 import { STATUS_CODES } from "node:http";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { DirtyError } from "tsunicorn";
+import { bodyLimitOf } from "../body-limits.ts";
 import { describeFailure, logFailure } from "../failures.ts";
-import { BadInputError, WRONG_TYPE } from "../schemas/bad-input.ts";
+import { BadInputError, UnsupportedBodyError } from "../schemas/bad-input.ts";
 import { isV1, refuse, replyToV1Error, toRequestError } from "../v1/errors.ts";
 
 /**
@@ -52,10 +53,10 @@ export function replyToError(
     reply.removeHeader("connection");
   }
   if (isV1(request.url)) return replyToV1Error(error, request, reply);
-  if (error instanceof BadInputError) return sendDetail(reply, 422, error.detail);
-  if (error.code === "FST_ERR_CTP_INVALID_MEDIA_TYPE") return sendDetail(reply, 422, [WRONG_TYPE]);
+  if (error instanceof BadInputError) return sendDetail(reply, error.status, error.detail);
+  if (error instanceof UnsupportedBodyError) return sendDetail(reply, 415, error.message);
   if (error.code === "FST_ERR_CTP_BODY_TOO_LARGE") {
-    return sendDetail(reply, 413, "Request body is larger than 1 MiB");
+    return sendDetail(reply, 413, `Request body is larger than ${bodyLimitOf(request)}`);
   }
   const refusal = toRequestError(error);
   // What the model refuses, such as a conversation that it has no room for.

@@ -29,8 +29,15 @@ comment line at least every 15 s. While it waits, \`event: queued\` with \`data:
 queue, 1 for the next one, when that has changed and at most once a second. \`GET /chat/streams/{id}\` continues,
 \`DELETE\` cancels. Errors in mid-stream can then also be \`queue_timeout\`, \`stream_gone\` and \`cancelled\`.`;
 
-/** `POST /chat`, streamed, and `POST /chat/sync`, in one piece. */
-export function chatRoutes(models: ModelCatalog): (scope: FastifyInstance) => Promise<void> {
+/**
+ * `POST /chat`, streamed, and `POST /chat/sync`, in one piece.
+ *
+ * @param bodyLimit the most bytes of a body.
+ */
+export function chatRoutes(
+  models: ModelCatalog,
+  bodyLimit: number,
+): (scope: FastifyInstance) => Promise<void> {
   return async (scope) => {
     jsonBody(scope);
     const generate = generateWith(models);
@@ -38,6 +45,7 @@ export function chatRoutes(models: ModelCatalog): (scope: FastifyInstance) => Pr
     app.post(
       "/chat",
       {
+        bodyLimit,
         schema: {
           tags: ["chat"],
           summary: "Stream an answer, token by token",
@@ -51,6 +59,7 @@ export function chatRoutes(models: ModelCatalog): (scope: FastifyInstance) => Pr
     app.post(
       "/chat/sync",
       {
+        bodyLimit,
         schema: {
           tags: ["chat"],
           summary: "Answer in one piece",

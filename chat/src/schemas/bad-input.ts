@@ -1,4 +1,5 @@
 import type { core } from "zod";
+import { MAX_VALUES } from "./json-size.ts";
 
 /** One fault in a request, in the shape that FastAPI gives it. */
 export interface InputFault {
@@ -15,15 +16,53 @@ export interface InputFault {
   readonly ctx?: Readonly<Record<string, string | number>>;
 }
 
-/** A request that is not what the route takes; answered with 422 and its faults. */
+/** A request that is not what the route takes; answered with its status and its faults. */
 export class BadInputError extends Error {
   override readonly name = "BadInputError";
   readonly detail: readonly InputFault[];
+  /** 422, or 400 where it could not be read as text at all. */
+  readonly status: 400 | 422;
 
   constructor(detail: readonly InputFault[]) {
     super(detail.map(({ loc, msg }) => `${loc.join(".")}: ${msg}`).join("; "));
     this.detail = detail;
+    this.status = detail.includes(NOT_UTF8) ? 400 : 422;
   }
+}
+
+/** A body that no route reads, whatever is in it; answered with 415. */
+export class UnsupportedBodyError extends Error {
+  override readonly name = "UnsupportedBodyError";
+  readonly statusCode = 415;
+  /** For programs: `unsupported_content_type` or `unsupported_content_encoding`. */
+  readonly code: string;
+
+  constructor(message: string, code: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** The refusal of a body that is not sent as JSON. */
+export function unsupportedType(type: string | undefined): UnsupportedBodyError {
+  const sent = type === undefined ? "without a content type" : `as ${JSON.stringify(shorten(type))}`;
+  return new UnsupportedBodyError(
+    `The request body was sent ${sent}. Send it as application/json.`,
+    "unsupported_content_type",
+  );
+}
+
+/** The refusal of a body that is compressed, or encoded in another way. */
+export function unsupportedEncoding(encoding: string): UnsupportedBodyError {
+  return new UnsupportedBodyError(
+    `The request body has the content encoding ${JSON.stringify(shorten(encoding))}, which this server does not read. Send it without one.`,
+    "unsupported_content_encoding",
+  );
+}
+
+/** What a client sent, as an error may repeat it: its first 100 characters. */
+export function shorten(sent: string): string {
+  return sent.length > 100 ? `${sent.slice(0, 100)}…` : sent;
 }
 
 /**
@@ -44,7 +83,8 @@ export const STRING_UNICODE = "string_unicode";
 /** The name of the custom check that a string is a whole number. */
 export const INT_PARSING = "int_parsing";
 
-const UNICODE_MESSAGE = "Input should be a valid string, unable to parse raw data as a unicode string";
+/** What is said of text that is not Unicode. */
+export const UNICODE_MESSAGE = "Input should be a valid string, unable to parse raw data as a unicode string";
 
 const INT_MESSAGE = "Input should be a valid integer, unable to parse string as an integer";
 
@@ -55,6 +95,14 @@ export const WRONG_TYPE: InputFault = { loc: ["body"], msg: OBJECT_MESSAGE, type
 
 /** The fault of a body that is not UTF-8. */
 export const NOT_UTF8: InputFault = { loc: ["body"], msg: UNICODE_MESSAGE, type: STRING_UNICODE };
+
+/** The fault of a body with more values than are read. */
+export const TOO_MANY_VALUES: InputFault = {
+  loc: ["body"],
+  msg: `Body should hold at most ${MAX_VALUES} values (texts, numbers, lists and objects, at all levels together)`,
+  type: "too_many_values",
+  ctx: { max_values: MAX_VALUES },
+};
 
 /** The fault of a body that stops being JSON at a position, counted in characters from 0. */
 export function jsonFault(position: number, ended: boolean): InputFault {

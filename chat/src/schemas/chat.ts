@@ -1,8 +1,6 @@
 import { z } from "zod";
 import { STRING_UNICODE } from "./bad-input.ts";
-
-/** The most bytes that the body of a request may have. */
-export const MAX_BODY_BYTES = 1024 * 1024;
+import { list } from "./list.ts";
 
 /** The most characters (UTF-16 code units) that a prompt may have. */
 export const MAX_PROMPT_LENGTH = 100_000;
@@ -10,11 +8,9 @@ export const MAX_PROMPT_LENGTH = 100_000;
 /** The most messages that may come before a prompt. */
 export const MAX_MESSAGES = 200;
 
-const LONE_SURROGATE = /\p{Surrogate}/u;
-
 /** Whether a string can be encoded as UTF-8. Otherwise it could not reach the model as it is. */
 export function wellFormed(value: string): boolean {
-  return !LONE_SURROGATE.test(value);
+  return value.isWellFormed();
 }
 
 /** What {@link wellFormed} is checked with. */
@@ -29,23 +25,15 @@ const Message = z.object({
   content: text({ min: 0 }).meta({ description: "What was said." }),
 });
 
-const { $schema: _, ...MESSAGE_SCHEMA } = z.toJSONSchema(Message, { io: "input" });
-
-// Counted before they are looked at: half a million wrong ones fit into a body, and each would be a fault to tell.
-const History = z
-  .array(z.unknown())
-  .max(MAX_MESSAGES)
-  .pipe(z.array(Message))
-  .meta({
-    description: "What was said in this conversation before the prompt, oldest first. A model may use it.",
-    items: MESSAGE_SCHEMA,
-    examples: [
-      [
-        { role: "user", content: "hello" },
-        { role: "assistant", content: "Hello! I'm a simulated AI assistant…" },
-      ],
+const History = list(Message, { max: MAX_MESSAGES }).meta({
+  description: "What was said in this conversation before the prompt, oldest first. A model may use it.",
+  examples: [
+    [
+      { role: "user", content: "hello" },
+      { role: "assistant", content: "Hello! I'm a simulated AI assistant…" },
     ],
-  });
+  ],
+});
 
 const Question = z.object({
   prompt: text({ min: 1 }).meta({ description: "What to say to the model." }),

@@ -7,6 +7,7 @@ import {
   queuedEvent,
   tokenEvent,
 } from "../sse.ts";
+import { UNICODE_MESSAGE } from "./bad-input.ts";
 import { ChatResponse } from "./chat.ts";
 
 // Responses as the OpenAPI document shows them. They describe what is sent, and check nothing at run time.
@@ -104,7 +105,14 @@ export const CHAT_ANSWER = json("The whole answer.", ChatResponse, {
 
 /** How a chat request can fail: one entry per status. */
 export const CHAT_ERRORS = {
-  413: problem("The body is larger than 1 MiB.", "Request body is larger than 1 MiB"),
+  400: json("The body is not UTF-8.", InputFaults, {
+    detail: [{ loc: ["body"], msg: UNICODE_MESSAGE, type: "string_unicode" }],
+  }),
+  413: problem("The body is larger than `CHAT_BODY_MIB`.", "Request body is larger than 1 MiB"),
+  415: problem(
+    "The body is compressed, or not sent as `application/json`.",
+    'The request body was sent as "text/plain". Send it as application/json.',
+  ),
   422: json("The body is not what this route takes.", InputFaults, {
     detail: [{ loc: ["body", "prompt"], msg: "Field required", type: "missing" }],
   }),

@@ -1,8 +1,15 @@
-import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { DirtyAppError, DirtyError } from "tsunicorn";
+import { bodyLimitOf } from "../body-limits.ts";
 import { describeFailure, type Failure, logFailure } from "../failures.ts";
 import { UNSUPPORTED } from "../models/unsupported.ts";
-import { BadInputError, type InputFault } from "../schemas/bad-input.ts";
+import {
+  BadInputError,
+  type InputFault,
+  NOT_UTF8,
+  TOO_MANY_VALUES,
+  UnsupportedBodyError,
+} from "../schemas/bad-input.ts";
 
 /** OpenAI's error object. */
 export interface ErrorBody {
@@ -36,6 +43,20 @@ export class RequestError extends Error {
 /** Whether a path is one of the OpenAI API. */
 export function isV1(url: string): boolean {
   return /^\/v1(?:[/?]|$)/.test(url);
+}
+
+/**
+ * What every answer of `/v1` has, failed ones too: it is what it says, and no cache keeps what somebody asked. An event
+ * stream has `no-cache, no-transform` of its own in the place of `no-store`, which is what proxies know streams by.
+ */
+const HEADERS = { "x-content-type-options": "nosniff", "cache-control": "no-store" };
+
+/** Gives the answers of `/v1` their headers. Call it before any route is added. */
+export function v1Headers(app: FastifyInstance): void {
+  app.addHook("onRequest", (request, reply, done) => {
+    if (isV1(request.url)) reply.headers(HEADERS);
+    done();
+  });
 }
 
 /** The refusal of a model that has no embeddings. */
@@ -72,7 +93,7 @@ export function replyToV1Error(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  const refusal = toRequestError(error);
+  const refusal = error.statusCode === 413 ? tooLarge(request) : toRequestError(error);
   if (refusal !== undefined) {
     return refuse(reply, refusal.status, refusal.message, refusal.param, refusal.code);
   }
@@ -86,6 +107,7 @@ export function replyToV1Error(
 export function toRequestError(error: FastifyError | Error): RequestError | undefined {
   if (error instanceof RequestError) return error;
   if (error instanceof BadInputError) return fromFault(error.detail[0]);
+  if (error instanceof UnsupportedBodyError) return new RequestError(415, error.message, null, error.code);
   if (error instanceof DirtyAppError) {
     const { error_class, param, code } = error.details;
     if (error_class !== UNSUPPORTED && error.name !== UNSUPPORTED) return undefined;
@@ -95,9 +117,16 @@ export function toRequestError(error: FastifyError | Error): RequestError | unde
   if (error instanceof DirtyError) return undefined;
   const { statusCode } = error as FastifyError;
   if (statusCode === undefined || statusCode >= 500) return undefined;
-  if (statusCode === 413)
-    return new RequestError(413, "The request body is larger than 1 MiB.", null, "body_too_large");
   return new RequestError(statusCode, "The request cannot be read.");
+}
+
+function tooLarge(request: FastifyRequest): RequestError {
+  return new RequestError(
+    413,
+    `The request body is larger than ${bodyLimitOf(request)}.`,
+    null,
+    "body_too_large",
+  );
 }
 
 function fromFault(fault: InputFault | undefined): RequestError {
@@ -105,9 +134,12 @@ function fromFault(fault: InputFault | undefined): RequestError {
   if (type === "json_invalid") {
     return new RequestError(400, `The request body is not valid JSON: ${ctx?.error} at position ${loc[1]}.`);
   }
+  if (type === TOO_MANY_VALUES.type)
+    return new RequestError(400, `The request is too large: ${msg}.`, null, type);
+  if (fault === NOT_UTF8)
+    return new RequestError(400, "The request body is not UTF-8.", null, "invalid_utf8");
   const param = paramOf(loc.slice(1));
-  if (param === "")
-    return new RequestError(400, "The request body must be a JSON object, sent as application/json.");
+  if (param === "") return new RequestError(400, "The request body must be a JSON object.");
   if (type === "missing") {
     return new RequestError(
       400,
@@ -133,5 +165,6 @@ function text(value: unknown): string | null {
 }
 
 function send(reply: FastifyReply, status: number, body: ErrorBody): FastifyReply {
-  return reply.code(status).type("application/json").serializer(JSON.stringify).send(body);
+  // No hook ran where Fastify could not read the URL.
+  return reply.headers(HEADERS).code(status).type("application/json").serializer(JSON.stringify).send(body);
 }

@@ -7,6 +7,7 @@ import type { CompleteRequest, Embeddings, FinishPiece } from "../models/model-a
 import { StopCut } from "../models/stop-cut.ts";
 import { tokenize } from "../models/tokenize.ts";
 import { refuseUnsupported } from "../models/unsupported.ts";
+import { shorten } from "../schemas/bad-input.ts";
 import { noEmbeddings, RequestError } from "./errors.ts";
 
 /** What a call is made with, beside what it is about. */
@@ -119,5 +120,5 @@ export class ModelClients {
 
 /** The refusal of a model that nobody knows. */
 export function modelNotFound(name: string): RequestError {
-  return new RequestError(404, `The model \`${name}\` does not exist.`, "model", "model_not_found");
+  return new RequestError(404, `The model \`${shorten(name)}\` does not exist.`, "model", "model_not_found");
 }

@@ -36,11 +36,18 @@ export const MODEL_ERRORS = {
     param: "model",
     code: "model_not_found",
   }),
-  413: problem("The body is larger than 1 MiB.", {
-    message: "The request body is larger than 1 MiB.",
+  413: problem("The body is larger than `CHAT_V1_BODY_MIB`.", {
+    message: "The request body is larger than 16 MiB.",
     type: "invalid_request_error",
     param: null,
     code: "body_too_large",
+  }),
+  415: problem("The body is compressed, or not sent as `application/json`.", {
+    message:
+      'The request body has the content encoding "gzip", which this server does not read. Send it without one.',
+    type: "invalid_request_error",
+    param: null,
+    code: "unsupported_content_encoding",
   }),
   429: {
     ...problem("All slots are taken and the queue is full.", {

@@ -18,8 +18,15 @@ mid-stream is a single \`data: {"error":{…}}\`, and the stream ends without \`
 What the model thinks, asked for with \`reasoning_effort\`, comes as \`reasoning_content\`. \`tools\` and
 \`response_format\` are refused with 400 where the model has none.`;
 
-/** `POST /v1/chat/completions`, `/v1/completions` and `/v1/embeddings`: what OpenAI's clients speak. */
-export function openaiRoutes(catalog: ModelCatalog): (scope: FastifyInstance) => Promise<void> {
+/**
+ * `POST /v1/chat/completions`, `/v1/completions` and `/v1/embeddings`: what OpenAI's clients speak.
+ *
+ * @param bodyLimit the most bytes of a body.
+ */
+export function openaiRoutes(
+  catalog: ModelCatalog,
+  bodyLimit: number,
+): (scope: FastifyInstance) => Promise<void> {
   return async (scope) => {
     jsonBody(scope);
     const models = new ModelClients(catalog);
@@ -27,6 +34,7 @@ export function openaiRoutes(catalog: ModelCatalog): (scope: FastifyInstance) =>
     app.post(
       "/v1/chat/completions",
       {
+        bodyLimit,
         schema: {
           tags: ["openai"],
           summary: "Answer a conversation",
@@ -45,6 +53,7 @@ export function openaiRoutes(catalog: ModelCatalog): (scope: FastifyInstance) =>
     app.post(
       "/v1/completions",
       {
+        bodyLimit,
         schema: {
           tags: ["openai"],
           summary: "Continue a text",
@@ -68,6 +77,7 @@ export function openaiRoutes(catalog: ModelCatalog): (scope: FastifyInstance) =>
     app.post(
       "/v1/embeddings",
       {
+        bodyLimit,
         schema: {
           tags: ["openai"],
           summary: "Embed texts",

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { UNICODE_CHECK, wellFormed } from "../schemas/chat.ts";
+import { list } from "../schemas/list.ts";
 
 /** The most messages, and parts of one, that a request may have. */
 const MAX_MESSAGES = 2048;
@@ -16,12 +17,6 @@ const NO_TOKEN_IDS = "send text: token ids are not taken";
 
 function text() {
   return z.string().refine(wellFormed, UNICODE_CHECK);
-}
-
-/** Counted before they are looked at: half a million wrong ones fit into a body, and each would be a fault to tell. */
-function list<S extends z.ZodType>(items: S, { min = 0, max }: { min?: number; max: number }) {
-  const { $schema: _, ...described } = z.toJSONSchema(z.array(items), { io: "input" });
-  return z.array(z.unknown()).min(min).max(max).pipe(z.array(items)).meta(described);
 }
 
 /** What a model reads as it is. A value that crosses to it may be 64 levels deep, with what is around it. */
@@ -133,9 +128,10 @@ export const CompletionRequest = Sampling.extend({
   prompt: z.union([
     text(),
     z
-      .array(text())
+      .array(z.unknown())
       .refine(({ length }) => length === 1, "this server completes one prompt for each request")
-      .meta({ description: "A list of one.", minItems: 1, maxItems: 1 }),
+      .pipe(list(text(), { max: 1 }))
+      .meta({ description: "A list of one.", items: { type: "string" }, minItems: 1, maxItems: 1 }),
   ]),
   max_tokens: tokens(),
   echo: z.literal(false, "echo is not supported").nullish(),

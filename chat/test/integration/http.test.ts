@@ -205,7 +205,18 @@ describe("the API's description", () => {
     expect(messages).toMatchObject({ type: "array", maxItems: 200 });
     expect(messages.items.properties.role.enum).toEqual(["user", "assistant", "system"]);
     expect(messages.items.properties.content.maxLength).toBe(100_000);
-    expect(Object.keys(responses)).toEqual(["200", "413", "422", "429", "500", "502", "503", "504"]);
+    expect(Object.keys(responses)).toEqual([
+      "200",
+      "400",
+      "413",
+      "415",
+      "422",
+      "429",
+      "500",
+      "502",
+      "503",
+      "504",
+    ]);
     const { answer, failure } = responses["200"].content["text/event-stream"].examples;
     expect(textOf(answer.value)).toBe("Hello! I'm");
     expect(eventsOf(failure.value).at(-1)).toMatch(/^{"error":{"type":"timeout",/);

@@ -399,7 +399,7 @@ describe("a bad request is told what is wrong with it, as OpenAI would", () => {
     const unknown = { ...invalid, status: 404, param: "model", code: "model_not_found" };
     expect(await error({ ...message("a"), model: "gpt-9" })).toMatchObject(unknown);
     expect(await error(undefined, "nothing")).toMatchObject({ ...invalid, status: 404, code: "unknown_url" });
-    expect(await error("x".repeat(1024 * 1024 + 1))).toMatchObject({ ...invalid, status: 413 });
+    expect(await error("x".repeat(16 * 1024 * 1024 + 1))).toMatchObject({ ...invalid, status: 413 });
     const wrong = await fetch(`${chat.url}/v1/chat/completions`);
     expect(wrong.status).toBe(405);
     expect(wrong.headers.get("allow")).toBe("POST");
@@ -438,7 +438,18 @@ it("the routes are in the API's description", async () => {
   for (const route of ["chat/completions", "completions", "embeddings"]) {
     const { requestBody, responses } = paths[`/v1/${route}`].post;
     expect(requestBody.content["application/json"].schema.properties.model).toBeDefined();
-    expect(Object.keys(responses)).toEqual(["200", "400", "404", "413", "429", "500", "502", "503", "504"]);
+    expect(Object.keys(responses)).toEqual([
+      "200",
+      "400",
+      "404",
+      "413",
+      "415",
+      "429",
+      "500",
+      "502",
+      "503",
+      "504",
+    ]);
   }
   expect(paths["/v1/models/{model}"].get.responses).toHaveProperty("404");
 });
