@@ -30,7 +30,7 @@ describe("sendEvents() of examples/express", () => {
     const { port } = server.address() as AddressInfo;
     const reader = connect(port, "127.0.0.1").pause();
     try {
-      reader.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+      reader.write("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n");
       let before = 0;
       await waitFor("the stream to stand still", () => {
         const stands = sent > 0 && sent === before;

@@ -20,7 +20,7 @@ describe("a response to a client that does not read", () => {
     client = connect((server.address() as AddressInfo).port, "127.0.0.1");
     client.on("error", () => {});
     client.pause();
-    client.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+    client.write("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n");
     response = await arrived;
     stop = () => {
       client.destroy();

@@ -172,7 +172,7 @@ describe.each(["/chat", "/chat/sync"])("bad input on %s is told to the client, a
     const body = '{"prompt": "hello"}';
     const answer = await exchange(
       chat.url,
-      `POST ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+      `POST ${path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
     );
     expect(answer).toMatch(/^HTTP\/1.1 415 /);
     expect(answer).toContain("was sent without a content type");
@@ -199,7 +199,7 @@ describe.each(["/chat", "/chat/sync"])("bad input on %s is told to the client, a
     const chunk = `10000\r\n${" ".repeat(0x10000)}\r\n`;
     const answer = await exchange(
       chat.url,
-      `POST ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n${chunk.repeat(20)}0\r\n\r\n`,
+      `POST ${path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n${chunk.repeat(20)}0\r\n\r\n`,
     );
     expect(answer).toMatch(/^HTTP\/1.1 413 /);
     await expectItStillAnswers();
@@ -295,17 +295,21 @@ describe("what does not exist is told to the client, and forgotten:", () => {
 
 describe("broken requests are told to the client, and forgotten:", () => {
   it.each([
-    ["10,000 bytes of headers", `GET /health HTTP/1.1\r\nhost: x\r\nx: ${"a".repeat(10_000)}\r\n\r\n`, 431],
+    [
+      "10,000 bytes of headers",
+      `GET /health HTTP/1.1\r\nhost: localhost\r\nx: ${"a".repeat(10_000)}\r\n\r\n`,
+      431,
+    ],
     ["no HTTP", "hello\r\n\r\n", 400],
-    ["a header without a colon", "GET /health HTTP/1.1\r\nhost: x\r\nnope\r\n\r\n", 400],
+    ["a header without a colon", "GET /health HTTP/1.1\r\nhost: localhost\r\nnope\r\n\r\n", 400],
     [
       "two lengths",
-      "POST /chat HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}",
+      "POST /chat HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}",
       400,
     ],
     [
       "half a body",
-      'POST /chat HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{"',
+      'POST /chat HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{"',
       408,
     ],
   ])("%s", async (_name, bytes, status) => {
@@ -314,8 +318,8 @@ describe("broken requests are told to the client, and forgotten:", () => {
   });
 
   it("half a request of a client that leaves", async () => {
-    await exchange(chat.url, "POST /chat HTTP/1.1\r\nhost: x\r\ncontent-le", { half: true });
-    await exchange(chat.url, 'POST /chat HTTP/1.1\r\nhost: x\r\ncontent-length: 50\r\n\r\n{"', {
+    await exchange(chat.url, "POST /chat HTTP/1.1\r\nhost: localhost\r\ncontent-le", { half: true });
+    await exchange(chat.url, 'POST /chat HTTP/1.1\r\nhost: localhost\r\ncontent-length: 50\r\n\r\n{"', {
       half: true,
     });
     await expectItStillAnswers();

@@ -88,7 +88,7 @@ async function send(path: string, prompt: string): Promise<{ id: string; socket:
   const id = `end-${++lastId}`;
   const socket = open(chat.url).on("error", () => {});
   const body = JSON.stringify({ prompt });
-  const head = `POST ${path} HTTP/1.1\r\nhost: x\r\nx-request-id: ${id}\r\ncontent-type: application/json`;
+  const head = `POST ${path} HTTP/1.1\r\nhost: localhost\r\nx-request-id: ${id}\r\ncontent-type: application/json`;
   await new Promise<void>((resolve) =>
     socket.write(`${head}\r\ncontent-length: ${body.length}\r\n\r\n${body}`, () => resolve()),
   );

@@ -43,7 +43,7 @@ async function beginStream(prompt: string) {
   socket.on("error", () => {});
   const body = JSON.stringify({ prompt });
   socket.write(
-    `POST /chat HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    `POST /chat HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
   );
   await once(socket, "data");
   return socket;

@@ -231,7 +231,7 @@ describe("a resumable answer that has to wait", () => {
     try {
       const answer = await exchange(
         chat.url,
-        `POST /chat HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+        `POST /chat HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
         { half: true },
       );
       expect(answer).toBe("");

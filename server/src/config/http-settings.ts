@@ -1,5 +1,5 @@
 import { setting } from "./setting.ts";
-import { addresses, seconds, wholeNumber } from "./validators.ts";
+import { addresses, hostNames, seconds, wholeNumber } from "./validators.ts";
 
 /** The settings of HTTP workers: rows of the table in `settings.ts`, in its order. */
 export const httpSettings = {
@@ -88,11 +88,12 @@ export const httpSettings = {
   }),
   requestTimeout: setting<number>({
     section: "HTTP limits",
-    description: "Seconds within which a whole request, with its body, must have arrived.",
+    description:
+      "Seconds within which the body of a request must have arrived; each 500 bytes that arrive add another.",
     metavar: "SEC",
     kind: "number",
     validator: seconds(0.001),
-    default: 60,
+    default: 300,
   }),
   stallTimeout: setting<number>({
     section: "HTTP limits",
@@ -110,5 +111,15 @@ export const httpSettings = {
     kind: "number",
     validator: wholeNumber(1024, 1_048_576),
     default: 8190,
+  }),
+  allowedHosts: setting<string[]>({
+    section: "HTTP limits",
+    description:
+      "Name that requests at a loopback address may have in their Host, besides localhost and IP addresses: NAME, .NAME (it and its subdomains) or * (any); may be given several times.",
+    metavar: "NAME",
+    kind: "list",
+    validator: hostNames(),
+    default: [],
+    flag: "allowed-host",
   }),
 };

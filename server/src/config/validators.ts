@@ -2,6 +2,7 @@
  * The kinds of value that settings have. Every message is worded to follow the value that it refuses
  * (`"12abc" is not a whole number from 1 to 1000`), since that is how problems are reported.
  */
+import { domainToASCII } from "node:url";
 import { z } from "zod";
 import { parseAppSpec } from "./app-spec.ts";
 import { formatBindAddress, parseBindAddress } from "./bind-address.ts";
@@ -63,6 +64,22 @@ export function socketPath(): z.ZodType<string> {
 export function addresses(): z.ZodType<string[]> {
   const address = checked((value) => formatBindAddress(parseBindAddress(value)));
   return z.array(address, { error: "is not a list" }).min(1, { error: "is an empty list" });
+}
+
+const HOST_NAME = /^\.?(?:[\w-]+\.)*[\w-]+$/;
+
+/** Names of hosts, in small letters: `NAME`, `.NAME` for it and its subdomains, or `*`. */
+export function hostNames(): z.ZodType<string[]> {
+  const name = checked((value) => {
+    if (value === "*") return value;
+    // As they stand in a Host: a name in other letters than ASCII's is written in them (xn--...).
+    const dot = value.startsWith(".") ? "." : "";
+    const ascii = dot + domainToASCII(value.slice(dot.length)).replace(/\.$/, "");
+    if (!HOST_NAME.test(ascii) || value.includes("/"))
+      throw new Error("is no host name: write NAME, .NAME or *, without a port");
+    return ascii;
+  });
+  return z.array(name, { error: "is not a list" });
 }
 
 /** Specs of dirty apps, as they were written. */

@@ -1,17 +1,22 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { Settings } from "../config/settings.ts";
 import { type Listener, tellArbiter } from "../process/channel.ts";
 import { getLogger } from "../process/logger.ts";
 import { type HttpWorkerReport, ProcessMeter } from "../process/reports.ts";
 import { RequestLimit } from "../process/request-limit.ts";
 import { redactStreamIds } from "../protocol/stream-id.ts";
+import { BodyWatch } from "./body-watch.ts";
+import { ClientConnection } from "./client-connection.ts";
+import { GuardedServer } from "./guarded-server.ts";
+import { HostCheck } from "./host-check.ts";
 import { JoinedResponse } from "./joined-response.ts";
 import { assignRequestId } from "./request-id.ts";
 import { StallWatch } from "./stall-watch.ts";
 import type { WebApp } from "./web-app.ts";
 
-// How often Node looks for connections that are over `headersTimeout` or `requestTimeout`.
+// How often Node looks for connections that are over `headersTimeout`.
 const CHECK_MS = 1000;
 const DRAIN_POLL_MS = 50;
 /** What a connection that has no request in progress gets to send one, once the worker drains. */
@@ -30,11 +35,12 @@ export class HttpWorker {
   private readonly settings: Settings;
   private readonly app: WebApp;
   private readonly servers: Server[] = [];
-  /** Every connection, with its responses in progress. */
-  private readonly connections = new Map<Socket, Set<ServerResponse>>();
+  private readonly connections = new Map<Socket, ClientConnection>();
   private readonly meter = new ProcessMeter();
   private requests = 0;
+  private readonly hosts: HostCheck;
   private readonly stalls: StallWatch;
+  private readonly bodies: BodyWatch;
   private readonly limit: RequestLimit;
   private draining = false;
 
@@ -44,6 +50,8 @@ export class HttpWorker {
     this.stalls = new StallWatch(this.connections, settings.stallTimeout, (socket, response) =>
       this.cutStalled(socket, response),
     );
+    this.bodies = new BodyWatch(this.connections, settings.requestTimeout, (socket) => this.cutSlow(socket));
+    this.hosts = new HostCheck(settings.allowedHosts);
     const { maxRequests, maxRequestsJitter } = settings;
     this.limit = new RequestLimit(maxRequests, maxRequestsJitter, () => tellArbiter({ type: "wornOut" }));
   }
@@ -52,6 +60,7 @@ export class HttpWorker {
   async open(listeners: Listener[]): Promise<void> {
     await Promise.all(listeners.map((listener) => this.listen(listener)));
     this.stalls.start();
+    this.bodies.start();
   }
 
   /**
@@ -61,7 +70,7 @@ export class HttpWorker {
   async drain(ms: number): Promise<void> {
     this.draining = true;
     // Told with its answer, a client does not send its next request into a connection that closes.
-    for (const responses of this.connections.values()) {
+    for (const { responses } of this.connections.values()) {
       for (const response of responses) response.shouldKeepAlive = false;
     }
     const closed = Promise.all(this.servers.map((server) => new Promise((resolve) => server.close(resolve))));
@@ -71,11 +80,12 @@ export class HttpWorker {
       for (const server of this.servers) server.closeIdleConnections();
       // To Node, one that never sent a byte is not idle, and a closing server has no `headersTimeout` any more.
       if (performance.now() - began < LAST_REQUEST_MS) return;
-      for (const [socket, responses] of this.connections) if (responses.size === 0) socket.destroy();
+      for (const [socket, { inProgress }] of this.connections) if (inProgress === 0) socket.destroy();
     }, DRAIN_POLL_MS);
     await within(ms, closed);
     clearInterval(sweep);
     this.stalls.stop();
+    this.bodies.stop();
     for (const server of this.servers) server.closeAllConnections();
     await within(ms, this.app.close());
   }
@@ -83,7 +93,7 @@ export class HttpWorker {
   /** What it has served, and is serving. */
   report(): HttpWorkerReport {
     let inProgress = 0;
-    for (const responses of this.connections.values()) inProgress += responses.size;
+    for (const connection of this.connections.values()) inProgress += connection.inProgress;
     return {
       requests: this.requests,
       inProgress,
@@ -94,16 +104,18 @@ export class HttpWorker {
 
   private async listen({ fd }: Listener): Promise<void> {
     const { settings } = this;
-    const server = createServer(
+    const server = new GuardedServer(
       {
         ServerResponse: JoinedResponse,
         keepAliveTimeout: settings.keepalive * 1000,
         headersTimeout: settings.headersTimeout * 1000,
-        requestTimeout: settings.requestTimeout * 1000,
+        // A body has its own watch, which lets progress count.
+        requestTimeout: 0,
         connectionsCheckingInterval: CHECK_MS,
         maxHeaderSize: settings.maxHeaderSize,
       },
-      (request, response) => this.serve(request, response),
+      (request, response) => this.receive(request, response),
+      (request, socket) => this.refuseUpgrade(request, socket),
     );
     // 0 seconds of keep-alive means none; Node reads 0 as "no limit".
     if (settings.keepalive === 0) server.maxRequestsPerSocket = 1;
@@ -119,14 +131,8 @@ export class HttpWorker {
   }
 
   private welcome(socket: Socket): void {
-    const responses = new Set<ServerResponse>();
-    this.connections.set(socket, responses);
+    this.connections.set(socket, new ClientConnection(socket));
     socket.once("close", () => this.connections.delete(socket));
-    // Who half-closes counts as gone. Node closes too, but only behind what it has still to write: for a client that
-    // does not read either, never.
-    socket.once("end", () => {
-      for (const response of responses) if (!response.writableEnded) socket.destroy();
-    });
   }
 
   private cutStalled(socket: Socket, { req }: ServerResponse): void {
@@ -141,36 +147,70 @@ export class HttpWorker {
     else socket.resetAndDestroy();
   }
 
-  private serve(request: IncomingMessage, response: ServerResponse): void {
+  private cutSlow(socket: Socket): void {
+    // Behind an answer that it has already, another one would be taken for that of its next request.
+    if (this.connections.get(socket)?.inProgress === 0) socket.destroy();
+    else this.refuse({ code: "ERR_HTTP_REQUEST_TIMEOUT" }, socket);
+  }
+
+  private receive(request: IncomingMessage, response: ServerResponse): void {
+    const connection = this.connections.get(request.socket);
+    const serve = () => this.serve(request, response, connection?.localAddress);
+    // An app may hand its server requests of its own making.
+    if (connection === undefined) serve();
+    else connection.add(response, serve);
+  }
+
+  private serve(request: IncomingMessage, response: ServerResponse, localAddress: string | undefined): void {
     this.requests++;
-    const responses = this.connections.get(request.socket);
-    responses?.add(response);
-    response.once("close", () => responses?.delete(response));
     const id = assignRequestId(request, response);
     this.limit.count();
     if (this.draining) response.shouldKeepAlive = false;
     if (this.settings.accessLog) logAccess(id, request, response);
-    this.app.handle(request, response);
+    const refusal = this.hosts.refusal(request, localAddress);
+    if (refusal === undefined) {
+      this.app.handle(request, response);
+      return;
+    }
+    response.shouldKeepAlive = false;
+    response.writeHead(refusal.status, { "content-type": "application/json; charset=utf-8" });
+    response.end(JSON.stringify({ detail: refusal.detail }));
+  }
+
+  private refuseUpgrade(request: IncomingMessage, socket: Duplex): boolean {
+    const refusal = this.hosts.refusal(request, this.connections.get(request.socket)?.localAddress);
+    if (refusal === undefined) return false;
+    // Node listens no more: a reset must not cost all others their worker.
+    socket.on("error", () => {});
+    endWith(socket, `${refusal.status} ${STATUS_CODES[refusal.status]}`, refusal.detail);
+    return true;
   }
 
   // Bytes that are no HTTP never reach the app, so the answer is written here, by hand.
-  private refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+  private refuse(error: Pick<NodeJS.ErrnoException, "code">, socket: Socket): void {
     // It was refused already, and sends on: to reset it now could take the answer from the client.
     if (socket.writableEnded) return;
-    const begun = [...(this.connections.get(socket) ?? [])].some((response) => response.headersSent);
+    const begun = [...(this.connections.get(socket)?.responses ?? [])].some(
+      (response) => response.headersSent,
+    );
     // Behind a response that has begun, the answer would become a part of it.
     if (begun || !socket.writable || error.code === "ECONNRESET") {
       socket.destroy();
       return;
     }
     const status = STATUS_OF_PARSER_ERROR[error.code ?? ""] ?? "400 Bad Request";
-    const body = JSON.stringify({ detail: status.slice(4) });
-    socket.end(
-      `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
-    );
-    // Whoever holds on to the connection must not hold this side of it, nor a handler that waits for the body.
-    setTimeout(() => socket.destroy(), LINGER_MS);
+    endWith(socket, status, status.slice(4));
   }
+}
+
+// Writes a whole answer by hand, where Node has no response for it.
+function endWith(socket: Duplex, status: string, detail: string): void {
+  const body = JSON.stringify({ detail });
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+  // A client that holds on to the connection must not hold this side of it, nor a handler that waits for the body.
+  setTimeout(() => socket.destroy(), LINGER_MS);
 }
 
 // Whoever knows a stream's id can read the stream.

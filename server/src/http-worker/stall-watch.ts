@@ -13,6 +13,12 @@ interface Handle {
   readonly bytesWritten?: number;
 }
 
+/** What the watch looks at of a connection. */
+export interface Answering {
+  /** Its responses in progress, the one that is being sent first. */
+  readonly responses: Iterable<ServerResponse>;
+}
+
 /** A connection with bytes that the kernel does not take. */
 interface Waiting {
   /** Bytes of the connection that the kernel had taken when it was first seen like this. */
@@ -34,7 +40,7 @@ interface Waiting {
  * a number.
  */
 export class StallWatch {
-  private readonly connections: ReadonlyMap<Socket, ReadonlySet<ServerResponse>>;
+  private readonly connections: ReadonlyMap<Socket, Answering>;
   private readonly steps: number;
   private readonly stepMs: number;
   private readonly stalled: (socket: Socket, response: ServerResponse) => void;
@@ -48,7 +54,7 @@ export class StallWatch {
    * @param stalled is told once of each, with the response that does not get through. It must end the connection.
    */
   constructor(
-    connections: ReadonlyMap<Socket, ReadonlySet<ServerResponse>>,
+    connections: ReadonlyMap<Socket, Answering>,
     seconds: number,
     stalled: (socket: Socket, response: ServerResponse) => void,
   ) {
@@ -76,7 +82,7 @@ export class StallWatch {
     const before = this.waiting;
     // Made anew each time, so that nothing is kept of connections that closed.
     const waiting = new Map<Socket, Waiting>();
-    for (const [socket, responses] of this.connections) {
+    for (const [socket, { responses }] of this.connections) {
       const handle = handleOf(socket);
       if (handle === null || (handle.writeQueueSize ?? socket.writableLength) === 0) continue;
       const [response] = responses;

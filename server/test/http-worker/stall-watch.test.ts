@@ -10,7 +10,7 @@ const LIMIT_S = 0.4;
 
 let server: Server;
 let watch: StallWatch;
-let connections: Map<Socket, Set<ServerResponse>>;
+let connections: Map<Socket, { responses: Set<ServerResponse> }>;
 let clients: Socket[] = [];
 /** The paths of the requests whose clients were found stalled, and when. */
 let stalls: { url: string | undefined; at: number }[] = [];
@@ -31,12 +31,12 @@ async function serve(
 ) {
   connections = new Map();
   server = createServer((request, response) => {
-    connections.get(request.socket)?.add(response);
-    response.once("close", () => connections.get(request.socket)?.delete(response));
+    connections.get(request.socket)?.responses.add(response);
+    response.once("close", () => connections.get(request.socket)?.responses.delete(response));
     listener(request, response);
   });
   server.on("connection", (socket) => {
-    connections.set(socket, new Set());
+    connections.set(socket, { responses: new Set() });
     socket.once("close", () => connections.delete(socket));
   });
   watch = new StallWatch(connections, seconds, (socket, { req }) => {

@@ -238,5 +238,5 @@ test("an HTTP worker that is killed has its runs cancelled within 100 ms", async
 function rawRequest(id: string, action: string, args: unknown[], kind = "stream", app = "One"): string {
   const { headers, body } = server.request({ app, action, args, kind, id });
   const lines = Object.entries({ ...headers, "content-length": Buffer.byteLength(body ?? "") });
-  return `POST / HTTP/1.1\r\nhost: x\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${body}`;
+  return `POST / HTTP/1.1\r\nhost: localhost\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${body}`;
 }

@@ -38,7 +38,7 @@ function hammer(target: Target): { stop(): Promise<{ answered: number; refused: 
         refused.push(error.code ?? error.message);
       });
       if (connection) {
-        connection.send("GET /pid HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        connection.send("GET /pid HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         await connection.closed().catch(() => {});
         if (connection.text.startsWith("HTTP/1.1 200")) answered++;
         connection.leave();

@@ -106,7 +106,7 @@ function random(seed: number, length: number): Buffer {
 /** Bytes that are wrong on every socket, whoever sends them. */
 const BROKEN: [name: string, bytes: Buffer][] = [
   ["another magic", rawHeader(MSG.REQUEST, 1, 0, { magic: "GE" })],
-  ["an HTTP request", Buffer.from("GET / HTTP/1.1\r\nHost: x\r\n\r\n")],
+  ["an HTTP request", Buffer.from("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")],
   ["a TLS handshake", Buffer.from("16030100c8010000c40303000102030405060708", "hex")],
   ["zeros", Buffer.alloc(1000)],
   ["version 0", rawHeader(MSG.REQUEST, 1, 0, { version: 0 })],

@@ -80,7 +80,8 @@ describe("binds", () => {
     process.kill(pid, "SIGSTOP");
     try {
       const waiting = await Promise.all(Array.from({ length: 600 }, () => RawConnection.to(web)));
-      for (const one of waiting) one.send("GET /pid HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+      for (const one of waiting)
+        one.send("GET /pid HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
       process.kill(pid, "SIGCONT");
       for (const one of waiting) await one.closed();
       expect(waiting.filter((one) => one.text.endsWith(`\r\n\r\n${pid}`))).toHaveLength(600);
@@ -93,34 +94,39 @@ describe("binds", () => {
 });
 
 describe("bad input", () => {
-  const BODY_TOO_SLOW = "POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n";
+  const BODY_TOO_SLOW = "POST /body HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n";
 
   test.each([
     ["garbage", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 no HTTP at all\r\n\r\n", 400, "Bad Request"],
-    ["a broken request line", "GET /pid HTTP/9.9.9\r\nHost: x\r\n\r\n", 400, "Bad Request"],
+    ["a broken request line", "GET /pid HTTP/9.9.9\r\nHost: localhost\r\n\r\n", 400, "Bad Request"],
     ["no Host", "GET /pid HTTP/1.1\r\n\r\n", 400, ""],
-    ["a header without a colon", "GET /pid HTTP/1.1\r\nHost: x\r\nbroken\r\n\r\n", 400, "Bad Request"],
+    [
+      "a header without a colon",
+      "GET /pid HTTP/1.1\r\nHost: localhost\r\nbroken\r\n\r\n",
+      400,
+      "Bad Request",
+    ],
     [
       "two lengths (request smuggling)",
-      "POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      "POST /body HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
       400,
       "Bad Request",
     ],
     [
       "10,000 bytes of headers",
-      `GET /pid HTTP/1.1\r\nHost: x\r\nX-Long: ${"a".repeat(10_000)}\r\n\r\n`,
+      `GET /pid HTTP/1.1\r\nHost: localhost\r\nX-Long: ${"a".repeat(10_000)}\r\n\r\n`,
       431,
       "Request Header Fields Too Large",
     ],
     [
       "a megabyte of headers",
-      `GET /pid HTTP/1.1\r\nHost: x\r\n${`X-Long: ${"a".repeat(990)}\r\n`.repeat(1000)}\r\n`,
+      `GET /pid HTTP/1.1\r\nHost: localhost\r\n${`X-Long: ${"a".repeat(990)}\r\n`.repeat(1000)}\r\n`,
       431,
       "Request Header Fields Too Large",
     ],
     [
       "a broken chunk",
-      "POST /body HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+      "POST /body HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
       400,
       "Bad Request",
     ],
@@ -143,7 +149,7 @@ describe("bad input", () => {
   test("a client that reads only once it has sent all of its nine megabytes of headers gets its answer", async () => {
     const connection = await RawConnection.to(target);
     connection.pause();
-    await connection.send(`GET /pid HTTP/1.1\r\nHost: x\r\nX-Long: ${"a".repeat(9_000_000)}\r\n\r\n`);
+    await connection.send(`GET /pid HTTP/1.1\r\nHost: localhost\r\nX-Long: ${"a".repeat(9_000_000)}\r\n\r\n`);
     expect(connection.error).toBeUndefined();
     connection.resume();
     await connection.has(/^HTTP\/1\.1 431 /);
@@ -161,7 +167,7 @@ describe("bad input", () => {
 
   test.each([
     ["half a request line", "GET /pi"],
-    ["half the headers", "GET /pid HTTP/1.1\r\nHost: x\r\nAccept"],
+    ["half the headers", "GET /pid HTTP/1.1\r\nHost: localhost\r\nAccept"],
     ["half a body", `${BODY_TOO_SLOW}{"prompt":`],
     ["nothing at all", ""],
   ])("%s, then gone: the server does not mind", async (_what, bytes) => {
@@ -178,7 +184,7 @@ describe("bad input", () => {
   test("headers that drip in (slow-loris) get 408 after headersTimeout, while others are served", async () => {
     const connection = await RawConnection.to(target);
     const began = Date.now();
-    connection.send("GET /pid HTTP/1.1\r\nHost: x\r\n");
+    connection.send("GET /pid HTTP/1.1\r\nHost: localhost\r\n");
     const drip = setInterval(() => connection.send("a: b\r\n"), 100);
     try {
       let served = 0;
@@ -220,7 +226,7 @@ describe("bad input", () => {
 
   test("garbage behind a request never becomes a part of the answer that is streaming", async () => {
     const connection = await RawConnection.to(target);
-    connection.send('GET /stream/Echo/ticks?args=[30,20,"mixed"] HTTP/1.1\r\nHost: x\r\n\r\n');
+    connection.send('GET /stream/Echo/ticks?args=[30,20,"mixed"] HTTP/1.1\r\nHost: localhost\r\n\r\n');
     await connection.has("3 ");
     connection.send("no HTTP at all\r\n\r\n");
     await connection.closed();
@@ -306,7 +312,7 @@ describe("the access log", () => {
 });
 
 describe("connections", () => {
-  const GET = "GET /pid HTTP/1.1\r\nHost: x\r\n\r\n";
+  const GET = "GET /pid HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
   test("one serves many requests, and is closed when it was idle for the keep-alive", async () => {
     const connection = await RawConnection.to(target);
@@ -326,7 +332,7 @@ describe("connections", () => {
   test("pipelined requests are answered in their order, also when an earlier one takes longer", async () => {
     const connection = await RawConnection.to(target);
     const paths = ["/wait/150", "/stream/Echo/ticks?args=[3,30]", "/pid", "/big/5", "/wait/1"];
-    connection.send(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`).join(""));
+    connection.send(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`).join(""));
     await connection.has(/(HTTP\/1\.1 200 OK[\s\S]*){5}waited/);
     const text = connection.text.replace(/HTTP\/1\.1 200 OK[\s\S]*?\r\n\r\n/g, "|");
     const bodies = text
@@ -346,7 +352,7 @@ describe("connections", () => {
   test("a request that offers an upgrade which nobody takes is answered as any other", async () => {
     const connection = await RawConnection.to(target);
     connection.send(
-      "GET /pid HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",
+      "GET /pid HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",
     );
     await connection.has(/^HTTP\/1\.1 200 OK/);
     connection.leave();
@@ -355,7 +361,7 @@ describe("connections", () => {
   test("Expect: 100-continue is answered before the body", async () => {
     const connection = await RawConnection.to(target);
     connection.send(
-      "POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n",
+      "POST /body HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n",
     );
     await connection.has(/^HTTP\/1\.1 100 Continue\r\n\r\n$/);
     connection.send("four");
@@ -373,7 +379,7 @@ describe("connections", () => {
 
   test("HEAD has the headers and no body", async () => {
     const connection = await RawConnection.to(target);
-    connection.send("HEAD /big/1000 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    connection.send("HEAD /big/1000 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     await connection.closed();
     expect(connection.text).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
     expect(connection.text).toMatch(/\r\n\r\n$/);
@@ -383,7 +389,9 @@ describe("connections", () => {
 
   test("a client that closes its sending side alone counts as gone: its run is cancelled", async () => {
     const connection = await RawConnection.to(target);
-    connection.send('GET /stream/Echo/ticks?args=[1000,20,"half-closed"] HTTP/1.1\r\nHost: x\r\n\r\n');
+    connection.send(
+      'GET /stream/Echo/ticks?args=[1000,20,"half-closed"] HTTP/1.1\r\nHost: localhost\r\n\r\n',
+    );
     await connection.has("2 ");
     connection.end();
     await eventually("the run is cancelled", () =>
@@ -396,7 +404,7 @@ describe("connections", () => {
 test("a large answer arrives whole, also at a client that reads slowly", async () => {
   const size = 20_000_000;
   const [fast, slow] = await Promise.all([open(target, `/big/${size}`), RawConnection.to(target)]);
-  slow.send(`GET /big/${size} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+  slow.send(`GET /big/${size} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
   slow.pause();
   await fast.ended();
   expect(fast.text.length).toBe(size);

@@ -101,7 +101,7 @@ async function stall({ target }: EchoServer, label: string): Promise<RawConnecti
   const client = await RawConnection.to(target);
   client.pause();
   await client.send(
-    `GET /flood?label=${label}&id=${createStreamId()} HTTP/1.1\r\nhost: x\r\nx-request-id: ${label}\r\n\r\n`,
+    `GET /flood?label=${label}&id=${createStreamId()} HTTP/1.1\r\nhost: localhost\r\nx-request-id: ${label}\r\n\r\n`,
   );
   return client;
 }

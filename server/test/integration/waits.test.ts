@@ -65,7 +65,7 @@ describe("a run that ignores its signal, and whose client has left,", () => {
       const { headers, body = "" } = jobs.request({ app: "One", action, args: [...args], id });
       const lines = Object.entries({ ...headers, "content-length": Buffer.byteLength(body) });
       client.send(
-        `POST / HTTP/1.1\r\nhost: x\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${body}`,
+        `POST / HTTP/1.1\r\nhost: localhost\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${body}`,
       );
       const { at: began } = await jobs.noted(id, "began");
       if (how.endsWith("stopped")) process.kill(worker, "SIGSTOP");

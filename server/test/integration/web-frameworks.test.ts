@@ -134,7 +134,7 @@ describe.each(Object.entries(APPS))("%s", (_kind, main) => {
     // What Java's own client offers with each request.
     const upgrade = await RawConnection.to(target);
     upgrade.send(
-      "GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",
+      "GET /nowhere HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",
     );
     await upgrade.has(/^HTTP\/1\.1 404 /);
     upgrade.leave();
@@ -172,7 +172,7 @@ test("an upgrade that a Fastify plugin takes reaches it", async () => {
     export default app;`;
   const server = await start([], { args: ["main.mjs"], files: { "main.mjs": main } });
   const connection = await RawConnection.to(server.target);
-  connection.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n");
+  connection.send("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n");
   await connection.has(/101 Switching Protocols[\s\S]*welcome/);
   connection.leave();
 });
@@ -206,7 +206,7 @@ test("what Express writes in one turn leaves as one chunk too", async () => {
     export default app;`;
   const server = await start([], { args: ["main.mjs"], files: { "main.mjs": main } });
   const connection = await RawConnection.to(server.target);
-  connection.send("GET /words HTTP/1.1\r\nHost: x\r\n\r\n");
+  connection.send("GET /words HTTP/1.1\r\nHost: localhost\r\n\r\n");
   await connection.has("\r\n0\r\n\r\n");
   expect(connection.text.split("\r\n\r\n")[1]).toBe(`6\r\nfirst \r\n1f4\r\n${"word ".repeat(100)}\r\n0`);
   connection.leave();

@@ -406,7 +406,7 @@ describe("a bad request is told what is wrong with it, as OpenAI would", () => {
     expect(await wrong.json()).toMatchObject({ error: { ...invalid, code: "method_not_supported" } });
     const bad = await exchange(
       chat.url,
-      "GET /v1/models/%zz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+      "GET /v1/models/%zz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
     );
     expect(bad).toMatch(/^HTTP\/1.1 400 /);
     expect(bad).toContain('{"error":{"message":');
