@@ -31,19 +31,20 @@ const COPIES = [
  * sent instead. Types that are not known here are not served.
  *
  * @param name a plain file name, without any folder. Anything else is not found, so no name leads out of it.
- * @returns the reply, or `undefined` where there is no such file: nothing was sent then.
+ * @returns whether there is such a file; nothing was sent where there is none. Not the reply: to await that is to wait for
+ *   its end, and to get nothing.
  */
 export async function sendFile(
   reply: FastifyReply,
   folder: string,
   name: string,
   caching: Caching,
-): Promise<FastifyReply | undefined> {
+): Promise<boolean> {
   const type = TYPES[extname(name)];
-  if (type === undefined || !/^\w[\w.-]*$/.test(name)) return undefined;
+  if (type === undefined || !/^\w[\w.-]*$/.test(name)) return false;
   const { headers } = reply.request;
   const found = await openFile(join(folder, name), headers["accept-encoding"]);
-  if (found === undefined) return undefined;
+  if (found === undefined) return false;
 
   const { file, encoding } = found;
   const { size, mtimeMs } = await file.stat();
@@ -56,10 +57,12 @@ export async function sendFile(
     .header("cache-control", caching === "for ever" ? "public, max-age=31536000, immutable" : "no-cache");
   if (isKnown(etag, headers["if-none-match"])) {
     await file.close();
-    return reply.code(304).send();
+    reply.code(304).send();
+    return true;
   }
   if (encoding !== undefined) reply.header("content-encoding", encoding);
-  return reply.header("content-length", size).send(file.createReadStream());
+  reply.header("content-length", size).send(file.createReadStream());
+  return true;
 }
 
 async function openFile(

@@ -37,7 +37,7 @@ export async function docsRoutes(app: FastifyInstance): Promise<void> {
     reply.type("text/javascript; charset=utf-8").send(START),
   );
   app.get<{ Params: { file: string } }>("/docs/:file", hidden, async (request, reply) => {
-    const sent = await sendFile(reply, folder, request.params.file, "always ask");
-    return sent ?? reply.callNotFound();
+    const found = await sendFile(reply, folder, request.params.file, "always ask");
+    return found ? reply : reply.callNotFound();
   });
 }

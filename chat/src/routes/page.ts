@@ -12,16 +12,16 @@ export async function pageRoutes(app: FastifyInstance): Promise<void> {
   const hidden = { schema: { hide: true } };
 
   app.get("/", hidden, async (_request, reply) => {
-    const sent = await sendFile(reply, PAGE, "index.html", "always ask");
-    return sent ?? reply.code(404).send({ detail: NOT_BUILT });
+    const found = await sendFile(reply, PAGE, "index.html", "always ask");
+    return found ? reply : reply.code(404).send({ detail: NOT_BUILT });
   });
   app.get<{ Params: { file: string } }>("/:file(^[\\w-]+\\.\\w+$)", hidden, async (request, reply) => {
-    const sent = await sendFile(reply, PAGE, request.params.file, "always ask");
-    return sent ?? reply.callNotFound();
+    const found = await sendFile(reply, PAGE, request.params.file, "always ask");
+    return found ? reply : reply.callNotFound();
   });
   // Vite names these after their content, so a changed file has another name.
   app.get<{ Params: { file: string } }>("/assets/:file", hidden, async (request, reply) => {
-    const sent = await sendFile(reply, `${PAGE}assets`, request.params.file, "for ever");
-    return sent ?? reply.callNotFound();
+    const found = await sendFile(reply, `${PAGE}assets`, request.params.file, "for ever");
+    return found ? reply : reply.callNotFound();
   });
 }

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
@@ -19,8 +21,8 @@ beforeAll(() => {
   writeFileSync(join(folder, "small.css"), "a{}");
   app = Fastify();
   app.get<{ Params: { name: string } }>("/:name", async (request, reply) => {
-    const sent = await sendFile(reply, folder, request.params.name, "for ever");
-    return sent ?? reply.callNotFound();
+    const found = await sendFile(reply, folder, request.params.name, "for ever");
+    return found ? reply : reply.callNotFound();
   });
 });
 
@@ -85,4 +87,28 @@ it("a file without copies is sent as it is", async () => {
   expect(headers).not.toHaveProperty("content-encoding");
   expect(headers.vary).toBe("accept-encoding");
   expect(body).toBe("a{}");
+});
+
+it("a client that leaves in the middle of a file is not answered once more", async () => {
+  writeFileSync(join(folder, "large.js"), "x".repeat(16 * 1024 * 1024));
+  const answered: string[] = [];
+  const failed: unknown[] = [];
+  const server = Fastify();
+  server.setNotFoundHandler(async ({ url }) => answered.push(url));
+  server.setErrorHandler((error) => failed.push(error));
+  const ended = new Promise<void>((resolve) => {
+    server.get<{ Params: { name: string } }>("/:name", async (request, reply) => {
+      reply.raw.once("close", () => setImmediate(() => setImmediate(resolve)));
+      const found = await sendFile(reply, folder, request.params.name, "for ever");
+      return found ? reply : reply.callNotFound();
+    });
+  });
+  const { hostname, port } = new URL(await server.listen({ host: "127.0.0.1", port: 0 }));
+  const socket = connect(Number(port), hostname);
+  socket.write("GET /large.js HTTP/1.1\r\nhost: x\r\n\r\n");
+  await once(socket, "data");
+  socket.destroy();
+  await ended;
+  await server.close();
+  expect([answered, failed]).toEqual([[], []]);
 });
