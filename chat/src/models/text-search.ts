@@ -7,28 +7,34 @@ export interface Passed {
 }
 
 /**
- * Looks for texts in a stream of pieces, also where one begins in a piece and ends in a later one. What may still
- * become one is held back, and nothing else is, so that a reader waits for no token longer than it must.
+ * Looks for texts in a stream of pieces, also where one begins in a piece and ends in a later one. The first that is
+ * whole is found; of two that end at once, the longer. What may still become one is held back, and nothing else is, so
+ * that a reader waits for no token longer than it must.
+ *
+ * Each character costs a few steps for each text, however long that is (the search of Knuth, Morris and Pratt).
  */
 export class TextSearch {
-  #needles: readonly string[];
+  readonly #needles: readonly Needle[];
   #held = "";
 
   /** @param needles what to look for; empty ones are nothing. */
   constructor(needles: readonly string[]) {
-    this.#needles = needles.filter((needle) => needle !== "");
+    this.#needles = needles.filter((needle) => needle !== "").map((needle) => new Needle(needle));
   }
 
   /** Takes the next piece of the stream. */
   push(piece: string): Passed {
     if (this.#needles.length === 0) return { text: piece };
     const text = this.#held + piece;
-    const hit = this.#firstIn(text);
-    if (hit !== undefined) {
-      this.#held = text.slice(hit.at + hit.needle.length);
-      return { text: text.slice(0, hit.at), found: hit.needle };
+    for (let at = 0; at < piece.length; at++) {
+      const found = this.#take(piece.charCodeAt(at));
+      if (found === undefined) continue;
+      const end = text.length - piece.length + at + 1;
+      this.#held = text.slice(end);
+      return { text: text.slice(0, end - found.length), found };
     }
-    const free = text.length - this.#begunAtEndOf(text);
+    const begun = this.#needles.reduce((longest, { matched }) => Math.max(longest, matched), 0);
+    const free = text.length - begun;
     this.#held = text.slice(free);
     return { text: text.slice(0, free) };
   }
@@ -40,23 +46,43 @@ export class TextSearch {
     return held;
   }
 
-  #firstIn(text: string): { at: number; needle: string } | undefined {
-    let first: { at: number; needle: string } | undefined;
+  /** @returns what ends with this character. */
+  #take(code: number): string | undefined {
+    let found: string | undefined;
     for (const needle of this.#needles) {
-      const at = text.indexOf(needle);
-      if (at !== -1 && (first === undefined || at < first.at)) first = { at, needle };
+      if (needle.take(code) && needle.text.length > (found?.length ?? 0)) found = needle.text;
     }
-    return first;
+    return found;
+  }
+}
+
+/** One text that is looked for. */
+class Needle {
+  readonly text: string;
+  /** How many of its first characters end what was taken so far. */
+  matched = 0;
+  /** By how many characters match: how many do without the first of them, at most. */
+  readonly #shorter: Uint32Array;
+
+  constructor(text: string) {
+    this.text = text;
+    this.#shorter = new Uint32Array(text.length + 1);
+    for (let at = 1; at < text.length; at++) {
+      this.#advance(text.charCodeAt(at));
+      this.#shorter[at + 1] = this.matched;
+    }
+    this.matched = 0;
   }
 
-  /** How long the longest beginning of a needle is that ends the text. */
-  #begunAtEndOf(text: string): number {
-    let longest = 0;
-    for (const needle of this.#needles) {
-      for (let length = Math.min(needle.length - 1, text.length); length > longest; length--) {
-        if (text.endsWith(needle.slice(0, length))) longest = length;
-      }
-    }
-    return longest;
+  /** Takes the next character. @returns whether the text is whole with it. */
+  take(code: number): boolean {
+    this.#advance(code);
+    return this.matched === this.text.length;
+  }
+
+  #advance(code: number): void {
+    let { matched } = this;
+    while (matched > 0 && this.text.charCodeAt(matched) !== code) matched = this.#shorter[matched] ?? 0;
+    this.matched = this.text.charCodeAt(matched) === code ? matched + 1 : 0;
   }
 }

@@ -1,4 +1,5 @@
 import type { core } from "zod";
+import { shorten } from "../shorten.ts";
 import { MAX_VALUES } from "./json-size.ts";
 
 /** One fault in a request, in the shape that FastAPI gives it. */
@@ -58,11 +59,6 @@ export function unsupportedEncoding(encoding: string): UnsupportedBodyError {
     `The request body has the content encoding ${JSON.stringify(shorten(encoding))}, which this server does not read. Send it without one.`,
     "unsupported_content_encoding",
   );
-}
-
-/** What a client sent, as an error may repeat it: its first 100 characters. */
-export function shorten(sent: string): string {
-  return sent.length > 100 ? `${sent.slice(0, 100)}…` : sent;
 }
 
 /**

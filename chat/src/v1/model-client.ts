@@ -7,7 +7,7 @@ import type { CompleteRequest, Embeddings, FinishPiece } from "../models/model-a
 import { StopCut } from "../models/stop-cut.ts";
 import { tokenize } from "../models/tokenize.ts";
 import { refuseUnsupported } from "../models/unsupported.ts";
-import { shorten } from "../schemas/bad-input.ts";
+import { shorten } from "../shorten.ts";
 import { noEmbeddings, RequestError } from "./errors.ts";
 
 /** What a call is made with, beside what it is about. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { UNICODE_CHECK, wellFormed } from "../schemas/chat.ts";
 import { list } from "../schemas/list.ts";
+import { schemaExcess } from "./schema-limits.ts";
 
 /** The most messages, and parts of one, that a request may have. */
 const MAX_MESSAGES = 2048;
@@ -9,6 +10,8 @@ const MAX_PARTS = 1024;
 const MAX_INPUTS = 2048;
 /** As in OpenAI's API. */
 const MAX_STOPS = 4;
+/** The most characters of one. What may be the beginning of a stop text is held back. */
+const MAX_STOP_LENGTH = 1000;
 const MAX_TOOLS = 128;
 /** Levels of objects and lists in tools, their calls and JSON schemas. */
 const MAX_DEPTH = 50;
@@ -59,6 +62,8 @@ function penalty(when: string) {
   return z.number().min(-2).max(2).nullish().meta({ description });
 }
 
+const StopText = text().min(1).max(MAX_STOP_LENGTH);
+
 const Sampling = z.object({
   model: Model,
   stream: z.boolean().nullish(),
@@ -78,7 +83,7 @@ const Sampling = z.object({
     .refine(Number.isInteger, "it must be a whole number")
     .nullish(),
   stop: z
-    .union([text().min(1), list(text().min(1), { max: MAX_STOPS })])
+    .union([StopText, list(StopText, { max: MAX_STOPS })])
     .nullish()
     .meta({ description: "The answer ends before the first of these." }),
   n: z.literal(1, "this server makes one choice for each request, so n must be 1").nullish(),
@@ -87,13 +92,26 @@ const Sampling = z.object({
 /** What `POST /v1/completions` and `POST /v1/chat/completions` have in common. */
 export type SamplingInput = z.output<typeof Sampling>;
 
+const JsonSchema = free({}).check(({ value, issues }) => {
+  const message = issues.length === 0 ? schemaExcess(value) : undefined;
+  if (message !== undefined) issues.push({ code: "custom", input: value, message });
+});
+
+const Tool = free({ type: z.string() }).check(({ value, issues }) => {
+  const { function: called } = value;
+  if (issues.length > 0 || typeof called !== "object" || called === null || !("parameters" in called)) return;
+  const message = schemaExcess(called.parameters);
+  if (message === undefined) return;
+  issues.push({ code: "custom", input: called.parameters, path: ["function", "parameters"], message });
+});
+
 const ResponseFormat = z.discriminatedUnion(
   "type",
   [
     z.object({ type: z.enum(["text", "json_object"]) }),
     z.object({
       type: z.literal("json_schema"),
-      json_schema: z.object({ schema: free({}).nullish(), strict: z.boolean().nullish() }),
+      json_schema: z.object({ schema: JsonSchema.nullish(), strict: z.boolean().nullish() }),
     }),
   ],
   "it must be 'text', 'json_object' or 'json_schema'",
@@ -114,9 +132,7 @@ export const ChatCompletionRequest = Sampling.extend({
     .nullish()
     .meta({ description: "The same, as on `/chat`. It wins over `reasoning_effort`." }),
   response_format: ResponseFormat.nullish().meta({ description: "Only where the model has it." }),
-  tools: list(free({ type: z.string() }), { max: MAX_TOOLS })
-    .nullish()
-    .meta({ description: "Only where the model has them." }),
+  tools: list(Tool, { max: MAX_TOOLS }).nullish().meta({ description: "Only where the model has them." }),
   tool_choice: z.union([z.string(), free({})]).nullish(),
   parallel_tool_calls: z.boolean().nullish(),
 }).meta({

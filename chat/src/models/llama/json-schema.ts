@@ -1,3 +1,4 @@
+import { shorten } from "../../shorten.ts";
 import { UnsupportedRequestError } from "../unsupported.ts";
 
 /** What the grammar does, or what says nothing about the answer. */
@@ -26,6 +27,12 @@ const TYPE_OF: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
+ * In how many ways a value may go on: each is tried with each token of the vocabulary. A few lines of `anyOf` in `anyOf`,
+ * or of definitions that name two others each, make millions.
+ */
+const MOST_WAYS = 1000;
+
+/**
  * A JSON schema as node-llama-cpp reads it. What it does not know it would pass over, and the answer would not be of
  * the schema: so that is refused.
  *
@@ -34,9 +41,47 @@ const TYPE_OF: Readonly<Record<string, readonly string[]>> = {
 export function grammarSchema(schema: object): object {
   const defined = new Map(DEFINITIONS.flatMap((key) => definedIn(schema, key)));
   const read = withoutUnknown(schema, defined);
-  if (defined.size === 0) return read;
-  const $defs = [...defined].map(([at, each]) => [at, withoutUnknown(each, defined)]);
-  return { ...read, $defs: Object.fromEntries($defs) };
+  const $defs = Object.fromEntries([...defined].map(([at, each]) => [at, withoutUnknown(each, defined)]));
+  if (new Ways($defs).of(read) > MOST_WAYS) {
+    throw new UnsupportedRequestError(
+      `This model cannot follow a JSON schema in which a value may be written in more than ${MOST_WAYS} ways.`,
+      "response_format",
+      "invalid_json_schema",
+    );
+  }
+  return defined.size === 0 ? read : { ...read, $defs };
+}
+
+/** Counts the ways in which a value of a schema may be written. What has no alternatives is one. */
+class Ways {
+  readonly #defined: Readonly<Record<string, unknown>>;
+  readonly #known = new Map<string, number>();
+
+  /** @param defined what a `$ref` means, as node-llama-cpp reads it. */
+  constructor(defined: Readonly<Record<string, unknown>>) {
+    this.#defined = defined;
+  }
+
+  of(schema: unknown): number {
+    if (!isObject(schema)) return 1;
+    const { $ref, enum: values, oneOf, properties, additionalProperties, items, prefixItems } = schema;
+    if (typeof $ref === "string") return this.#ofDefinition($ref.slice("#/$defs/".length));
+    if (Array.isArray(values)) return values.length;
+    if (Array.isArray(oneOf)) return oneOf.reduce<number>((sum, each) => sum + this.of(each), 0);
+    // The parts of a value are written one after the other.
+    const parts = [Object.values(properties ?? {}), additionalProperties, items, prefixItems].flat();
+    return parts.reduce<number>((most, each) => Math.max(most, this.of(each)), 1);
+  }
+
+  #ofDefinition(name: string): number {
+    const known = this.#known.get(name);
+    if (known !== undefined) return known;
+    // Within itself it is one way more.
+    this.#known.set(name, 1);
+    const ways = this.of(this.#defined[name]);
+    this.#known.set(name, ways);
+    return ways;
+  }
 }
 
 /** What a `$ref` may mean, by where it is, as `$defs/place`. */
@@ -51,12 +96,12 @@ function definedIn(schema: object, key: string): [string, unknown][] {
 
 function withoutUnknown(schema: unknown, defined: Definitions): Record<string, unknown> {
   if (schema === true) return withType({});
-  if (!isObject(schema)) throw unsupported(JSON.stringify(schema));
+  if (!isObject(schema)) throw unsupported(shorten(JSON.stringify(schema)));
   const result: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(schema)) {
     // Those of the whole schema are read where it begins, and a $ref means no others.
     if (DEFINITIONS.includes(key)) continue;
-    if (!KEYWORDS.has(key)) throw unsupported(key);
+    if (!KEYWORDS.has(key)) throw unsupported(shorten(key));
     const [name, read] = keyword(key, value, defined);
     result[name] = read;
   }
@@ -80,7 +125,7 @@ function objectOf(schema: Record<string, unknown>): Record<string, unknown> {
   const { properties, required = [], additionalProperties = properties === undefined } = schema;
   for (const name of [required].flat()) {
     if (!Object.hasOwn(properties ?? {}, String(name)))
-      throw unsupported(`required ${JSON.stringify(name)}, which is not in properties,`);
+      throw unsupported(`required ${shorten(JSON.stringify(name))}, which is not in properties,`);
   }
   return { ...schema, type: "object", additionalProperties };
 }
@@ -90,7 +135,7 @@ function keyword(key: string, value: unknown, defined: Definitions): [string, un
   switch (key) {
     case "type":
       for (const type of Array.isArray(value) ? value : [value]) {
-        if (!TYPES.has(type)) throw unsupported(`type ${JSON.stringify(type)}`);
+        if (!TYPES.has(type)) throw unsupported(`type ${shorten(JSON.stringify(type))}`);
       }
       return [key, value];
     case "anyOf":
@@ -110,9 +155,10 @@ function keyword(key: string, value: unknown, defined: Definitions): [string, un
       return [key, typeof value === "boolean" ? value : inner(value)];
     case "$ref": {
       const at = definitionAt(value);
-      if (at === undefined) throw unsupported(`$ref ${JSON.stringify(value)}`);
+      if (at === undefined) throw unsupported(`$ref ${shorten(JSON.stringify(value))}`);
       // node-llama-cpp would take any JSON for it.
-      if (!defined.has(at)) throw unsupported(`$ref ${JSON.stringify(value)}, which points nowhere,`);
+      if (!defined.has(at))
+        throw unsupported(`$ref ${shorten(JSON.stringify(value))}, which points nowhere,`);
       return [key, `#/$defs/${at}`];
     }
     default:
