@@ -12,6 +12,7 @@ import { llama } from "./measures/llama.ts";
 import { migration } from "./measures/migration.ts";
 import { openStreams } from "./measures/open-streams.ts";
 import { paced } from "./measures/paced.ts";
+import { page } from "./measures/page.ts";
 import { python } from "./measures/python.ts";
 import { recovery } from "./measures/recovery.ts";
 import { reload } from "./measures/reload.ts";
@@ -35,6 +36,7 @@ const MEASURES: readonly Measure[] = [
   recovery,
   migration,
   reload,
+  page,
 ];
 const NAMES = MEASURES.map((measure) => measure.name);
 const RESULTS = fileURLToPath(new URL("./results/", import.meta.url));

@@ -44,6 +44,12 @@ export function chatPlan(node: string, pace: Pace): ServerPlan {
   };
 }
 
+/** The chat with answers that are one block of Markdown each, for the page to show. */
+export function shapesPlan(node: string): ServerPlan {
+  const plan = chatPlan(node, { tokens: 1, intervalMs: 0 });
+  return { ...plan, env: { CHAT_MODELS: `shapes=${path("e2e/support/apps/shapes-app.ts")}:ShapesApp` } };
+}
+
 /** The GGUF files of the llama measure, by the names that requests choose them with. */
 export type LlamaFiles = Readonly<Record<string, string>>;
 

@@ -29,6 +29,20 @@ const one = (stage: Stage, name: string): string => {
   return found[0]?.text ?? "";
 };
 
+/**
+ * Gives a folder what `npm ci` would: the packages that are installed here, which `npm test` has just held to the same
+ * lock file. That `npm ci` itself works is seen in the stage of the packages, and by `npm start` in a fresh clone.
+ */
+async function linkPackages(folder: string): Promise<void> {
+  await runCommand("cp", ["-al", join(repository, "node_modules"), "node_modules"], { cwd: folder }).catch(
+    () =>
+      // On another file system there are no links.
+      runCommand("cp", ["-a", join(repository, "node_modules"), "."], { cwd: folder }),
+  );
+  // A link that is written to would be written to here, too.
+  rmSync(join(folder, "node_modules/.tsunicorn-installed"), { force: true });
+}
+
 /** Carries out one stage in a folder of its own: the paths of the image are below it. */
 async function build(
   stage: Stage,
@@ -52,6 +66,8 @@ async function build(
       const from = flags.from === undefined ? context : built.get(flags.from)?.folder;
       if (from === undefined) throw new Error(`COPY from ${flags.from}, which no earlier stage is called`);
       copyInto(from, words, to.endsWith("/") ? `${at(to)}/` : at(to));
+    } else if (name === "RUN" && text === "npm ci") {
+      await linkPackages(at(workdir));
     } else if (name === "RUN") {
       await runCommand("sh", ["-c", text], { cwd: at(workdir), env });
     }

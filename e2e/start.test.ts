@@ -85,8 +85,8 @@ describe("a fresh clone", () => {
     rmSync(source);
     expect(await build()).toMatch(/^Building server \.\.\./);
     expect(existsSync(output)).toBe(false);
-    rmSync(join(clone, "web/dist"), { recursive: true });
-    expect(await build()).toMatch(/^Building web \.\.\./);
+    rmSync(join(clone, "chat/dist"), { recursive: true });
+    expect(await build()).toMatch(/^Building chat \.\.\./);
     expect(await build()).toBe("");
   });
 

@@ -1,3 +1,4 @@
+import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { StreamConnection } from "./stream-connection.mjs";
 import { TimeLog } from "./time-log.mjs";

@@ -30,12 +30,12 @@ async function chaos(...args: string[]): Promise<{ code: number | null; output: 
 test("under faults every client gets its own tokens, or an error in time", {
   timeout: LIMIT_MS,
 }, async () => {
-  const args = ["--seconds", "12", "--streams", "40", "--every", "500", "--calm", "3", "--words", "25"];
+  const args = ["--seconds", "12", "--streams", "20", "--every", "500", "--calm", "2", "--words", "25"];
   const { code, output } = await chaos(...args, "--reload-every", "8000", "--seed", SEED);
   expect(code, output).toBe(0);
   expect(output).toContain(`seed ${SEED}: 0 violations`);
   // A run in which little happened has shown nothing.
-  expect(Number(/tokens: (\d+)/.exec(output)?.[1]), output).toBeGreaterThan(2_000);
+  expect(Number(/tokens: (\d+)/.exec(output)?.[1]), output).toBeGreaterThan(1_000);
 });
 
 test("a flag that is wrong ends the chaos before it starts anything", { timeout: LIMIT_MS }, async () => {
