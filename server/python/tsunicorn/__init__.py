@@ -17,9 +17,11 @@ from .errors import (
 )
 from .current_request import Request, request
 from .stash_client import MISSING, stash
+from .tlv import BigInt
 
 __all__ = [
     "MISSING",
+    "BigInt",
     "DirtyApp",
     "DirtyAppError",
     "DirtyConnectionError",

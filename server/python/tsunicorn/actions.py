@@ -7,6 +7,7 @@ import inspect
 from typing import Any, Callable, Optional, Sequence
 
 from .app import find_action, is_base, may_be_action
+from .tlv import UNDEFINED
 
 
 def own_call(app: Any) -> Optional[Callable[..., Any]]:
@@ -20,16 +21,22 @@ def own_call(app: Any) -> Optional[Callable[..., Any]]:
 def fitting(action: Callable[..., Any], args: Sequence[Any]) -> Sequence[Any]:
     """
     The arguments without those that the action does not take: callers in TypeScript are used to that, and so the same
-    call serves `generate(prompt)` as well as `generate(prompt, thinking, messages)`.
+    call serves `generate(prompt)` as well as `generate(prompt, thinking, messages)`. One that was left out, as
+    `undefined` is, is the parameter's default; None where it has none.
     """
     try:
-        parameters = inspect.signature(action).parameters.values()
+        parameters = list(inspect.signature(action).parameters.values())
     except (TypeError, ValueError):
-        return args
-    if any(one.kind is inspect.Parameter.VAR_POSITIONAL for one in parameters):
-        return args
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return args[: sum(one.kind in positional for one in parameters)]
+        return [None if arg is UNDEFINED else arg for arg in args]
+    places = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    if not any(one.kind is one.VAR_POSITIONAL for one in parameters):
+        args = args[: len(places)]
+    return [_default(places, at) if arg is UNDEFINED else arg for at, arg in enumerate(args)]
+
+
+def _default(places: Sequence[inspect.Parameter], at: int) -> Any:
+    default = places[at].default if at < len(places) else None
+    return None if default is inspect.Parameter.empty else default
 
 
 def resolve(app: Any, name: str) -> Optional[Callable[..., Any]]:

@@ -56,6 +56,7 @@ class ClientSession:
         #: Whether it is another dirty worker, whose app calls the one here.
         self.colleague = False
         self._owner = owner
+        self._wide = False
         self._welcome = False
         self._limit = asyncio.get_running_loop().call_later(_HELLO_S, self.connection.abort)
 
@@ -63,11 +64,15 @@ class ClientSession:
         if not self._welcome:
             if kind != frames.HELLO:
                 raise DirtyProtocolError("The first message to a dirty worker must be HELLO.")
-            self.colleague = self._owner.greet(frames.payload_dict(payload))
+            hello = frames.payload_dict(payload)
+            self.colleague = self._owner.greet(hello)
+            # The dirty arbiter asks for a client of Gunicorn's protocol: one in Python.
+            self._wide = hello.get("role") == "gateway"
             self._welcome = True
             self._limit.cancel()
         elif kind == frames.RUN:
-            self._owner.run(self, request_id, checked_run(frames.payload_dict(payload)))
+            message = checked_run(frames.run_dict(payload))
+            self._owner.run(self, request_id, {**message, "wide": self._wide})
         elif kind == frames.CANCEL:
             cancelled = self.going.get(request_id)
             if cancelled is not None:

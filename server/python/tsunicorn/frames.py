@@ -9,7 +9,7 @@ Frames: a header of 16 bytes, big-endian, and a payload of one value or none.
 """
 
 import struct
-from typing import Any, Iterator, Tuple
+from typing import Any, Iterator, Optional, Tuple
 
 from . import tlv
 from .errors import DirtyProtocolError
@@ -45,17 +45,31 @@ def payload_of(value: Any) -> bytes:
     The payload of a frame with that value.
     :raises DirtyProtocolError: when it cannot cross, or is too large.
     """
-    payload = tlv.encode(value)
+    return _checked(tlv.encode(value))
+
+
+def result_payload(result: Any, wide: bool = False) -> bytes:
+    """
+    The payload of a RESPONSE; `wide` as in `tlv.encode`.
+    :raises DirtyProtocolError: when the result cannot cross, or is too large.
+    """
+    return _checked(tlv.encode({"result": result}, 0, wide, 1))
+
+
+def _checked(payload: bytes) -> bytes:
     if len(payload) > MAX_PAYLOAD:
         raise DirtyProtocolError(f"A message of {len(payload)} bytes is over the limit of {MAX_PAYLOAD}; send it in parts.")
     return payload
 
 
-def chunk_payload(value: Any) -> bytes:
-    """The payload of a CHUNK: `{"data": value}`, without building the dict, since this runs once a token."""
+def chunk_payload(value: Any, wide: bool = False) -> bytes:
+    """
+    The payload of a CHUNK: `{"data": value}`, without building the dict, since this runs once a token; `wide` as in
+    `tlv.encode`.
+    """
     if type(value) is str:
         return _CHUNK_PREFIX + tlv.string(value)
-    return _CHUNK_PREFIX + tlv.encode(value, 1)
+    return _CHUNK_PREFIX + tlv.encode(value, 1, wide)
 
 
 def encoded(kind: int, request_id: int, payload: bytes) -> bytes:
@@ -65,12 +79,18 @@ def encoded(kind: int, request_id: int, payload: bytes) -> bytes:
     return _HEADER.pack(_MAGIC, _VERSION, kind, len(payload), request_id) + payload
 
 
-def payload_dict(payload: bytes) -> dict:
-    """Reads a payload that must be a dict."""
-    value = tlv.decode(payload) if payload else None
+def payload_dict(payload: bytes, left_out: Optional[int] = None) -> dict:
+    """Reads a payload that must be a dict; `left_out` as in `tlv.decode`."""
+    value = tlv.decode(payload, left_out) if payload else None
     if not isinstance(value, dict):
         raise DirtyProtocolError("A message's payload is no dict.")
     return value
+
+
+def run_dict(payload: bytes) -> dict:
+    """Reads RUN: an argument that was left out is tlv.UNDEFINED."""
+    # The payload is a dict, in which `args` is a list.
+    return payload_dict(payload, 2)
 
 
 class FrameReader:

@@ -82,7 +82,8 @@ class Registration:
             self.epoch = frames.payload_dict(payload)["epoch"]
             self.announce()
         else:
-            self._on_frame(kind, frames.payload_dict(payload) if payload else {})
+            read = frames.run_dict if kind == frames.RUN else frames.payload_dict
+            self._on_frame(kind, read(payload) if payload else {})
 
     def _lost(self, connection: Connection) -> None:
         if self._connection is connection:

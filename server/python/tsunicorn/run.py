@@ -68,6 +68,8 @@ class Run:
         #: Its one answer was sent. Set by the main thread.
         self.answered = False
         self._message = message
+        #: Whether its reader takes ints of more than 53 bits.
+        self._wide = message.get("wide") is True
         self._post = post
         self._request = Request(message["request_id"], message["ms_left"], message.get("emitted", []))
         self._sent = 0
@@ -252,13 +254,13 @@ class Run:
         self._post(self, SETTLED, b"")
 
     def _chunk(self, value: Any) -> None:
-        payload = frames.chunk_payload(value)
+        payload = frames.chunk_payload(value, self._wide)
         # As the receiver counts it: the whole frame.
         self._sent += len(payload) + frames.HEADER_SIZE
         self._post(self, frames.CHUNK, payload)
 
     def _answer(self, result: Any) -> None:
-        self._post(self, frames.RESPONSE, frames.payload_of({"result": result}))
+        self._post(self, frames.RESPONSE, frames.result_payload(result, self._wide))
 
     def fail(self, error: BaseException) -> None:
         """The action failed; its caller is told the error's message, the log the traceback."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, Tuple
 
 from .errors import DirtyProtocolError
+from .tlv import UNDEFINED
 
 _KINDS: Tuple[Tuple[str, type, str], ...] = (
     ("app", str, "a string"),
@@ -31,6 +32,8 @@ def checked_run(run: Dict[str, Any]) -> Dict[str, Any]:
         or not isinstance(run.get("stream", ""), str)
     ):
         raise DirtyProtocolError("A field of a message is of a wrong kind.")
+    if "emitted" in run:
+        run["emitted"] = [None if chunk is UNDEFINED else chunk for chunk in run["emitted"]]
     return run
 
 

@@ -270,6 +270,7 @@ export class DirtyArbiter {
   private welcome(peer: Peer): FrameReceiver {
     const { hello, connection } = peer;
     this.peers.add(peer);
+    connection.speakOurs();
     connection.send(MSG.WELCOME, 0, { epoch: this.options.id });
     if (hello.role === "dirty-worker") {
       this.workers.set(hello.id, peer);

@@ -124,7 +124,7 @@ export class GatewaySession {
         if (call.streams === true) connection.send(MSG.END, id);
         return;
       }
-      if (call.streams === false) connection.send(MSG.RESPONSE, id, { result: step.value });
+      if (call.streams === false) connection.send(MSG.RESPONSE, id, { result: step.value ?? null });
       else connection.sendChunk(id, step.value);
       if (connection.backlog > MAX_BACKLOG) await this.room();
     }

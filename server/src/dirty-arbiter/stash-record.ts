@@ -12,6 +12,7 @@ import { crc32 } from "node:zlib";
 import { EncodedValue } from "../protocol/encoded-value.ts";
 import { DirtyProtocolError } from "../protocol/errors.ts";
 import { writeU32 } from "../protocol/header.ts";
+import type { Reader } from "../protocol/tlv.ts";
 import { decodeTlv, findFields } from "../protocol/tlv-reader.ts";
 import { SLAB_SIZE, TlvWriter } from "../protocol/tlv-writer.ts";
 import type { Change } from "./stash-store.ts";
@@ -39,6 +40,8 @@ const KINDS = ["set", "remove", "clear", "drop", "bound"] as const;
 
 /** Writes records, each into the memory of the one before it. */
 export class RecordWriter extends TlvWriter {
+  override reader: Reader = "ours";
+
   /**
    * @returns the record's bytes, good until the next one.
    * @throws DirtyProtocolError when it is larger than a record may be.
@@ -47,7 +50,7 @@ export class RecordWriter extends TlvWriter {
     // What one large value needed is not kept for the small ones that follow.
     if (this.slab.length > SLAB_SIZE) this.slab = Buffer.allocUnsafeSlow(SLAB_SIZE);
     this.position = RECORD_HEAD;
-    this.value(toDict(record), 0);
+    this.whole(toDict(record), 0, 0);
     const { slab, position } = this;
     writeU32(slab, 0, position - RECORD_HEAD);
     writeU32(slab, 4, checksum(slab.subarray(RECORD_HEAD, position)));

@@ -252,6 +252,7 @@ export class DirtyWorker implements RegistrationOwner, ClientSessionOwner {
           this.colleagues.add(connection);
           this.checkDeserted();
         }
+        connection.speakOurs();
         session = new ClientSession(this, connection);
         clearTimeout(limit);
       },

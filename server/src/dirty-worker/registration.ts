@@ -98,6 +98,7 @@ export class Registration {
       },
     });
     this.connection = connection;
+    connection.speakOurs();
     connection.send(MSG.HELLO, 0, this.hello);
   }
 

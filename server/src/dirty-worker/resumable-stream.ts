@@ -46,6 +46,7 @@ const MAX_READERS = 64;
 const MAX_PREFIX_BACKLOG = 16 * 1024 * 1024;
 
 const encoder = new FrameWriter();
+encoder.reader = "ours";
 
 /** A resumable run's output: it keeps the chunks, and passes them on to as many readers as there are, also none. */
 export class ResumableStream implements RunOutput, StreamReaderOwner {

@@ -111,8 +111,8 @@ export class Run implements Incoming {
       let result = action.apply(undefined as never, hasKwargs ? [...args, kwargs] : args);
       if (isPromise(result)) result = await result;
       if (isAsyncIterable(result)) await this.stream(result[Symbol.asyncIterator]());
-      else if (isGenerator(result)) await this.stream(result);
-      else this.answer(MSG.RESPONSE, { result: result ?? null });
+      else if (isSequence(result)) await this.stream(result[Symbol.iterator]());
+      else this.answer(MSG.RESPONSE, { result });
     } catch (error) {
       this.fail(error);
     } finally {
@@ -134,7 +134,7 @@ export class Run implements Incoming {
       }
       if (this.aborted) break;
       try {
-        this.credit -= output.sendChunk(id, step.value ?? null);
+        this.credit -= output.sendChunk(id, step.value);
       } catch (error) {
         this.fail(error);
         break;
@@ -196,13 +196,15 @@ function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
   return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
 }
 
-// A generator and not any iterable: an array or a Map is a value.
-function isGenerator(value: unknown): value is Iterator<unknown> {
+// What is iterated for its values: a generator, an iterator, an iterable of the app's own. Arrays are values themselves;
+// of a Map, a Set and a boxed text it is told that they cannot cross.
+function isSequence(value: unknown): value is Iterable<unknown> {
   return (
     typeof value === "object" &&
     value !== null &&
     Symbol.iterator in value &&
-    "next" in value &&
-    "return" in value
+    !Array.isArray(value) &&
+    !ArrayBuffer.isView(value) &&
+    !(value instanceof Map || value instanceof Set || value instanceof String)
   );
 }

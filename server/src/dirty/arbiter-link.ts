@@ -77,6 +77,7 @@ export class ArbiterLink {
       closed: () => this.lost(connection),
     });
     this.connection = connection;
+    connection.speakOurs();
     connection.send(MSG.HELLO, 0, this.hello);
     for (const [id, { type, message }] of this.waiting) this.send(type, id, message);
   }

@@ -69,7 +69,7 @@ export class GunicornCall extends CallReader {
     }
     let request: EncodedValue;
     try {
-      request = encodeValue({ app_path: app, action, args, kwargs });
+      request = encodeValue({ app_path: app, action, args: given(args), kwargs }, "gunicorn");
     } catch (error) {
       this.fail(error);
       return;
@@ -201,4 +201,11 @@ export class GunicornCall extends CallReader {
     this.connection = undefined;
     connection?.destroy();
   }
+}
+
+/** Without those at the end that were left out, so that Python's own defaults apply. */
+function given(args: readonly unknown[]): readonly unknown[] {
+  let count = args.length;
+  while (count > 0 && args[count - 1] === undefined) count--;
+  return args.slice(0, count);
 }

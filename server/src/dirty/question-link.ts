@@ -53,7 +53,7 @@ export class QuestionLink {
    */
   async ask(type: number, fields?: Record<string, unknown>): Promise<Answer> {
     // Encoded now: whoever asked may change the value as soon as this returns.
-    const payload = fields === undefined ? undefined : encodeValue(fields);
+    const payload = fields === undefined ? undefined : encodeValue(fields, "gunicorn");
     const id = ++this.lastId;
     const bytes = HEADER_SIZE + (payload?.size ?? 0);
     return new Promise((resolve, reject) => {

@@ -96,6 +96,7 @@ export class StashLink {
       closed: () => this.lost(connection),
     });
     this.connection = connection;
+    connection.speakOurs();
     connection.send(MSG.HELLO, 0, this.hello);
     for (const [id, { payload }] of this.waiting) connection.send(MSG.STASH, id, payload);
   }

@@ -54,6 +54,7 @@ export class WorkerLink {
         for (const run of runs) run.lost();
       },
     });
+    this.connection.speakOurs();
     this.connection.send(MSG.HELLO, 0, hello);
   }
 

@@ -73,6 +73,11 @@ export class Connection {
     return this.writer.size + this.socket.writableLength;
   }
 
+  /** The peer is a process of this server: values of types that Gunicorn does not know can be sent from now on. */
+  speakOurs(): void {
+    this.writer.reader = "ours";
+  }
+
   /** Whether frames can still be sent. */
   get open(): boolean {
     return !this.closing;

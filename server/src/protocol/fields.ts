@@ -7,16 +7,18 @@ export type Dict = Record<string, unknown>;
 /** Reads a payload that must be a dict. */
 export function readDict(buffer: Buffer, start: number, end: number): Dict {
   const value = start === end ? undefined : decodeTlv(buffer, start, end);
-  if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Uint8Array) {
-    throw new DirtyProtocolError("A message's payload is no dict.");
-  }
-  return value as Dict;
+  if (!isDict(value)) throw new DirtyProtocolError("A message's payload is no dict.");
+  return value;
 }
 
 /** Whether a decoded value is a dict. */
 export function isDict(value: unknown): value is Dict {
   return (
-    typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !ArrayBuffer.isView(value) &&
+    !(value instanceof ArrayBuffer)
   );
 }
 

@@ -3,6 +3,10 @@ import { DirtyProtocolError } from "./errors.ts";
 import { HEADER_SIZE, MAX_PAYLOAD, type RequestId, writeHeader } from "./header.ts";
 import { SLAB_SIZE, TlvWriter } from "./tlv-writer.ts";
 
+// The messages whose sender's values all stand in one field, RESPONSE in `result` and PLACE in `run`: where one of them
+// cannot cross, its path is told from there.
+const WRAPPED: ReadonlySet<number> = new Set([0x02, 0x23]);
+
 /**
  * Gathers the frames of one turn of the event loop, so that they leave in one write. It does no I/O:
  * `take()` hands over what was gathered.
@@ -30,7 +34,7 @@ export class FrameWriter extends TlvWriter {
   frame(type: number, id: RequestId, value?: unknown): number {
     this.begin();
     try {
-      if (value !== undefined) this.value(value, 0);
+      if (value !== undefined) this.whole(value, 0, WRAPPED.has(type) ? 1 : 0);
       return this.finish(type, id);
     } catch (error) {
       this.position = this.mark;
@@ -47,7 +51,7 @@ export class FrameWriter extends TlvWriter {
       let at = this.position;
       for (let index = 0; index < CHUNK_PREFIX.length; index++) slab[at++] = CHUNK_PREFIX[index] ?? 0;
       this.position = at;
-      this.value(data, 1);
+      this.whole(data, 1, 0);
       return this.finish(type, id);
     } catch (error) {
       this.position = this.mark;

@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { DirtyProtocolError } from "./errors.ts";
 import { MAX_BYTES, MAX_DEPTH, MAX_ITEMS, TLV, tooMany } from "./tlv.ts";
+import { readElements } from "./typed-arrays.ts";
 
 const TWO_32 = 0x1_0000_0000;
 // Up to this length a loop over the bytes beats the call into the runtime; above it the engine would build a rope instead of a string.
@@ -39,6 +40,50 @@ export function findFields(buffer: Buffer, start: number, end: number): Map<stri
   return fields;
 }
 
+/** A piece of encoded bytes. */
+export interface Part extends Range {
+  /** Whether it is one value of a type that Gunicorn does not know. */
+  readonly isOurs: boolean;
+}
+
+/** Cuts a well-formed value into what Gunicorn can read as it is, and the values in it of types that only we have. */
+export function* partsForGunicorn(buffer: Buffer): Generator<Part, void, undefined> {
+  let start = 0;
+  let at = 0;
+  while (at < buffer.length) {
+    const type = buffer[at] ?? 0;
+    const end = at + sizeAt(buffer, at, type);
+    if (type >= TLV.UNDEFINED) {
+      if (at > start) yield { start, end: at, isOurs: false };
+      yield { start: at, end, isOurs: true };
+      start = end;
+    }
+    at = end;
+  }
+  if (at > start) yield { start, end: at, isOurs: false };
+}
+
+/** Bytes of what stands there, of a list or dict those before its items. */
+function sizeAt(buffer: Buffer, at: number, type: number): number {
+  switch (type) {
+    case TLV.NONE:
+    case TLV.UNDEFINED:
+      return 1;
+    case TLV.BOOL:
+      return 2;
+    case TLV.STRING:
+    case TLV.BYTES:
+      return 5 + buffer.readUInt32BE(at + 1);
+    case TLV.LIST:
+    case TLV.DICT:
+      return 5;
+    case TLV.ARRAY:
+      return 6 + buffer.readUInt32BE(at + 2);
+    default:
+      return 9;
+  }
+}
+
 class TlvReader {
   private readonly buffer: Buffer;
   private readonly end: number;
@@ -74,6 +119,24 @@ class TlvReader {
         // A copy: a view would keep the whole read alive for as long as the value lives.
         return Buffer.from(this.buffer.subarray(start, start + length));
       }
+      default:
+        return this.own(type);
+    }
+  }
+
+  /** A value of a type that only we have. Apart, so that the way of all others stays short. */
+  private own(type: number | undefined): unknown {
+    switch (type) {
+      case TLV.ARRAY: {
+        const code = this.buffer[this.take(1)] ?? 0;
+        const length = this.length("byte value", MAX_BYTES, "bytes");
+        const start = this.take(length);
+        return readElements(code, this.buffer, start, start + length);
+      }
+      case TLV.BIGINT:
+        return this.buffer.readBigInt64BE(this.take(8));
+      case TLV.UNDEFINED:
+        return undefined;
       default:
         throw new DirtyProtocolError(`0x${type?.toString(16)} is no type of value.`);
     }

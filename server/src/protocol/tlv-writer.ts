@@ -1,7 +1,9 @@
 import { EncodedValue } from "./encoded-value.ts";
-import { DirtyProtocolError } from "./errors.ts";
 import { MAX_PAYLOAD, writeU32 } from "./header.ts";
-import { MAX_BYTES, MAX_DEPTH, MAX_ITEMS, TLV, tooMany } from "./tlv.ts";
+import { MAX_BYTES, MAX_DEPTH, MAX_ITEMS, type Reader, TLV, tooMany } from "./tlv.ts";
+import { decodeTlv, partsForGunicorn } from "./tlv-reader.ts";
+import { ELEMENTS, elementOf, swapElements } from "./typed-arrays.ts";
+import { article, kindOf, UnsendableError } from "./unsendable.ts";
 
 /** Bytes of a fresh slab. */
 export const SLAB_SIZE: number = 64 * 1024;
@@ -20,6 +22,8 @@ const SHORT = 24;
  * handed to a socket stays as it was; a full slab is left to the socket and a new one begun.
  */
 export class TlvWriter {
+  /** Who reads it. */
+  reader: Reader = "gunicorn";
   protected slab: Buffer = Buffer.allocUnsafeSlow(SLAB_SIZE);
   protected position = 0;
   /** Where the bytes begin that must stay in one piece: they move along into a new slab. */
@@ -46,8 +50,8 @@ export class TlvWriter {
   }
 
   /**
-   * Writes one value. `undefined` crosses as null, and as a property it is left out, as in JSON.
-   * @throws DirtyProtocolError when the value, or one inside it, cannot cross.
+   * Writes one value. As a property `undefined` is left out, as in JSON.
+   * @throws UnsendableError when the value, or one inside it, cannot cross.
    */
   protected value(value: unknown, depth: number): void {
     switch (typeof value) {
@@ -63,23 +67,31 @@ export class TlvWriter {
         this.slab[this.position++] = value ? 1 : 0;
         return;
       case "undefined":
-        this.none();
+        this.reserve(1);
+        this.slab[this.position++] = this.reader === "ours" ? TLV.UNDEFINED : TLV.NONE;
         return;
       case "bigint":
-        if (value < INT64_MIN || value > INT64_MAX) {
-          throw new DirtyProtocolError("A bigint beyond 64 bits cannot cross; send it as a string.");
-        }
-        this.reserve(9);
-        this.slab[this.position] = TLV.INT64;
-        this.slab.writeBigInt64BE(value, this.position + 1);
-        this.position += 9;
+        this.bigint(value);
         return;
       case "object":
         if (value === null) this.none();
         else this.object(value, depth);
         return;
       default:
-        throw new DirtyProtocolError(`A ${typeof value} cannot cross between processes.`);
+        throw new UnsendableError(`A ${typeof value} cannot cross between processes`);
+    }
+  }
+
+  /**
+   * Writes the one value that a sender gave.
+   * @param skipped how many lists and dicts on the way to a value at fault are not the sender's.
+   * @throws DirtyProtocolError when the value, or one inside it, cannot cross; it says where that stands.
+   */
+  protected whole(value: unknown, depth: number, skipped: number): void {
+    try {
+      this.value(value, depth);
+    } catch (error) {
+      throw error instanceof UnsendableError ? error.told(skipped) : error;
     }
   }
 
@@ -103,6 +115,16 @@ export class TlvWriter {
     this.position = position + 9;
   }
 
+  private bigint(value: bigint): void {
+    if (value < INT64_MIN || value > INT64_MAX) {
+      throw new UnsendableError("A bigint beyond 64 bits cannot cross", "send it as a string");
+    }
+    this.reserve(9);
+    this.slab[this.position] = this.reader === "ours" ? TLV.BIGINT : TLV.INT64;
+    this.slab.writeBigInt64BE(value, this.position + 1);
+    this.position += 9;
+  }
+
   private string(value: string): void {
     const { length } = value;
     this.reserve(5 + (length > SLAB_SIZE ? Buffer.byteLength(value) : length * 3));
@@ -121,7 +143,7 @@ export class TlvWriter {
       at += slab.write(value, at);
     }
     const bytes = at - start - 5;
-    if (bytes > MAX_BYTES) throw tooMany("string", bytes, MAX_BYTES, "bytes");
+    if (bytes > MAX_BYTES) throw over("string", bytes, MAX_BYTES, "bytes");
     slab[start] = TLV.STRING;
     writeU32(slab, start + 1, bytes);
     this.position = at;
@@ -129,46 +151,113 @@ export class TlvWriter {
 
   private object(value: object, depth: number): void {
     if (depth >= MAX_DEPTH) {
-      throw new DirtyProtocolError(`A value is nested more than ${MAX_DEPTH} levels deep.`);
+      throw new UnsendableError(`A value is nested more than ${MAX_DEPTH} levels deep`, "", value);
     }
     if (Array.isArray(value)) {
-      // Read once: were the count and the items to differ, the peer would lose its place in the stream.
-      const { length } = value;
-      this.head(TLV.LIST, length, "list");
-      for (let index = 0; index < length; index++) this.value(value[index], depth + 1);
+      this.list(value, depth);
       return;
     }
-    if (value instanceof Uint8Array) {
-      if (value.length > MAX_BYTES) throw tooMany("byte value", value.length, MAX_BYTES, "bytes");
-      this.reserve(5 + value.length);
-      this.slab[this.position] = TLV.BYTES;
-      writeU32(this.slab, this.position + 1, value.length);
-      this.slab.set(value, this.position + 5);
-      this.position += 5 + value.length;
+    if (ArrayBuffer.isView(value)) {
+      this.view(value, depth);
       return;
     }
     const prototype: unknown = Object.getPrototypeOf(value);
-    if (prototype !== Object.prototype && prototype !== null) {
-      if (value instanceof EncodedValue) {
-        this.reserve(value.size);
-        this.position += value.copyTo(this.slab, this.position);
-        return;
-      }
-      const name = (value as { constructor?: { name?: string } }).constructor?.name ?? "object";
-      throw new DirtyProtocolError(
-        `A ${name} cannot cross between processes; send plain objects, arrays, strings, numbers, booleans, bytes or null.`,
+    if (prototype === Object.prototype || prototype === null) this.dict(value, depth);
+    else if (value instanceof EncodedValue) this.encodedValue(value, depth);
+    else if (value instanceof ArrayBuffer) this.memory("A", new Uint8Array(value));
+    else throw unsendable(value);
+  }
+
+  private list(value: ArrayLike<unknown>, depth: number): void {
+    // Read once: were the count and the items to differ, the peer would lose its place in the stream.
+    const { length } = value;
+    this.head(TLV.LIST, length, "list");
+    let index = 0;
+    try {
+      for (; index < length; index++) this.value(value[index], depth + 1);
+    } catch (error) {
+      throw error instanceof UnsendableError ? error.within(value, index) : error;
+    }
+  }
+
+  private dict(value: object, depth: number): void {
+    // A generator's like: its values are behind a symbol, and as a dict it would be empty.
+    if (Symbol.iterator in value || Symbol.asyncIterator in value) {
+      throw new UnsendableError(
+        "An object that can be iterated cannot cross between processes",
+        "send an array",
       );
     }
     const entries = Object.entries(value).filter((entry) => entry[1] !== undefined);
     this.head(TLV.DICT, entries.length, "dict");
-    for (const [key, item] of entries) {
-      this.string(key);
-      this.value(item, depth + 1);
+    let at = "";
+    try {
+      for (const [key, item] of entries) {
+        at = key;
+        this.string(key);
+        this.value(item, depth + 1);
+      }
+    } catch (error) {
+      throw error instanceof UnsendableError ? error.within(value, at) : error;
+    }
+  }
+
+  private view(value: ArrayBufferView, depth: number): void {
+    const element = elementOf(value);
+    if (element === undefined) throw unsendable(value);
+    const bytes =
+      value instanceof Uint8Array ? value : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+    if (Buffer.isBuffer(value)) this.byteValue(bytes);
+    else if (this.reader === "ours" || element === "B" || element === "C") this.memory(element, bytes);
+    else this.list(value as unknown as ArrayLike<unknown>, depth);
+  }
+
+  private byteValue(value: Uint8Array): void {
+    if (value.length > MAX_BYTES) throw over("byte value", value.length, MAX_BYTES, "bytes");
+    this.reserve(5 + value.length);
+    this.slab[this.position] = TLV.BYTES;
+    writeU32(this.slab, this.position + 1, value.length);
+    this.slab.set(value, this.position + 5);
+    this.position += 5 + value.length;
+  }
+
+  /** Writes the memory of an array whose elements have that code; for Gunicorn it is bytes. */
+  private memory(element: string, value: Uint8Array): void {
+    if (this.reader === "gunicorn") {
+      this.byteValue(value);
+      return;
+    }
+    const { length } = value;
+    if (length > MAX_BYTES) throw over("byte value", length, MAX_BYTES, "bytes");
+    this.reserve(6 + length);
+    const { slab, position } = this;
+    slab[position] = TLV.ARRAY;
+    slab[position + 1] = element.charCodeAt(0);
+    writeU32(slab, position + 2, length);
+    slab.set(value, position + 6);
+    swapElements(slab.subarray(position + 6, position + 6 + length), ELEMENTS[element]?.size ?? 1);
+    this.position = position + 6 + length;
+  }
+
+  private encodedValue(value: EncodedValue, depth: number): void {
+    if (this.reader === "ours") {
+      this.reserve(value.size);
+      this.position += value.copyTo(this.slab, this.position);
+      return;
+    }
+    const bytes = value.bytes();
+    for (const { start, end, isOurs } of partsForGunicorn(bytes)) {
+      if (isOurs) {
+        this.value(decodeTlv(bytes, start, end), depth);
+      } else {
+        this.reserve(end - start);
+        this.position += bytes.copy(this.slab, this.position, start, end);
+      }
     }
   }
 
   private head(type: number, count: number, what: string): void {
-    if (count > MAX_ITEMS) throw tooMany(what, count, MAX_ITEMS, "items");
+    if (count > MAX_ITEMS) throw over(what, count, MAX_ITEMS, "items");
     this.reserve(5);
     this.slab[this.position] = type;
     writeU32(this.slab, this.position + 1, count);
@@ -176,17 +265,29 @@ export class TlvWriter {
   }
 }
 
+function over(...about: Parameters<typeof tooMany>): UnsendableError {
+  return new UnsendableError(tooMany(...about).message.replace(/\.$/, ""));
+}
+
+function unsendable(value: object): UnsendableError {
+  const kind = kindOf(value);
+  return new UnsendableError(
+    `${article(kind)} ${kind} cannot cross between processes`,
+    "send plain objects, arrays, typed arrays, strings, numbers, bigints, booleans, bytes or null",
+  );
+}
+
 /** Writes one value on its own: for tests and for values that are kept rather than sent. */
 class SingleValue extends TlvWriter {
   encode(value: unknown): Buffer {
-    this.value(value, 0);
+    this.whole(value, 0, 0);
     return this.slab.subarray(this.mark, this.position);
   }
 
   /** The same into memory that is used again for the next value. */
   encodeOnce(value: unknown): EncodedValue {
     try {
-      this.value(value, 0);
+      this.whole(value, 0, 0);
       if (this.position > MAX_PAYLOAD) throw tooMany("value", this.position, MAX_PAYLOAD, "bytes");
       return EncodedValue.of(this.slab, 0, this.position);
     } finally {
@@ -201,12 +302,14 @@ let encoder: SingleValue | undefined;
 
 /**
  * Encodes one value to keep.
+ * @param reader who will read it. Default: processes of this server.
  * @throws DirtyProtocolError when it cannot cross.
  */
-export function encodeValue(value: unknown): EncodedValue {
+export function encodeValue(value: unknown, reader: Reader = "ours"): EncodedValue {
   // Taken away while it is used: a getter of the value may come here again.
   const writer = encoder ?? new SingleValue();
   encoder = undefined;
+  writer.reader = reader;
   try {
     return writer.encodeOnce(value);
   } finally {
@@ -216,8 +319,11 @@ export function encodeValue(value: unknown): EncodedValue {
 
 /**
  * Encodes one value.
+ * @param reader who will read it. Default: a peer that may know only Gunicorn's types.
  * @throws DirtyProtocolError when it cannot cross.
  */
-export function encodeTlv(value: unknown): Buffer {
-  return new SingleValue().encode(value);
+export function encodeTlv(value: unknown, reader: Reader = "gunicorn"): Buffer {
+  const writer = new SingleValue();
+  writer.reader = reader;
+  return writer.encode(value);
 }

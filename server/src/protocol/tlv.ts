@@ -11,6 +11,14 @@
  * | 0x11 | string | u32 length, UTF-8 |
  * | 0x20 | list | u32 count, values |
  * | 0x21 | dict | u32 count, (string value, value) pairs |
+ *
+ * Ours, between processes that said HELLO. Gunicorn knows none of them, so {@link Reader} says who reads:
+ *
+ * | code | value | body | for Gunicorn |
+ * |---|---|---|---|
+ * | 0x40 | undefined | none | null |
+ * | 0x41 | bigint | 8 bytes, as int64 | int64 |
+ * | 0x42 | array of bytes or of numbers | u8 element (see {@link ELEMENTS}), u32 length in bytes, the elements, little-endian | bytes, or a list of numbers |
  */
 import { DirtyProtocolError } from "./errors.ts";
 import { MAX_PAYLOAD } from "./header.ts";
@@ -25,7 +33,13 @@ export const TLV = {
   STRING: 0x11,
   LIST: 0x20,
   DICT: 0x21,
+  UNDEFINED: 0x40,
+  BIGINT: 0x41,
+  ARRAY: 0x42,
 } as const;
+
+/** Who will read what is written: a process of this server, or a peer that may know only Gunicorn's types. */
+export type Reader = "ours" | "gunicorn";
 
 /** The most bytes of one string or byte value. */
 export const MAX_BYTES = MAX_PAYLOAD;

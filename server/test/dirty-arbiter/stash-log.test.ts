@@ -47,6 +47,7 @@ const EVERY_KIND: LogRecord[] = [
       bounds: { maxEntries: 1, maxBytes: 2, ttl: Number.POSITIVE_INFINITY },
     },
   },
+  put("vector", { v: Float32Array.of(1.5), bytes: Uint8Array.of(1), none: [undefined] }),
   { ...put("b"), answered: { client: "c", id: 5, answered: 4, result: true } },
   { answered: { client: "c", id: 6, answered: 4, result: -1.5 } },
 ];

@@ -244,7 +244,7 @@ describe("an action", () => {
   });
 
   test("that gives nothing gives null", async () => {
-    expect((await outcome("value", "undefined")).dict).toEqual({ result: null });
+    expect((await outcome("value", "undefined")).dict).toEqual({});
   });
 
   test("gets keyword arguments as one plain object behind the others, and none where there are none", async () => {

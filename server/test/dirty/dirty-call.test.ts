@@ -388,7 +388,7 @@ describe("what a call is made with", () => {
     expect(run.dict).toMatchObject({
       app: "app:App",
       action: "add",
-      args: [1, "two", [3], { four: null }],
+      args: [1, "two", [3n], { four: null }],
       request_id: "r-1",
       ms_left: 2000,
     });

@@ -58,8 +58,8 @@ describe("values", () => {
     const { wrong, changed } = await server.call({ app: "Many", action: "", kind: "values" });
     expect(wrong).toEqual([]);
     expect(changed).toEqual({
-      undefined: [null, { kept: 1 }, [null]],
-      smallBigint: [5],
+      undefined: "[ undefined, { kept: 1 }, [ undefined ] ]",
+      smallBigint: "[ 5n ]",
       subarray: "0102",
       polluted: null,
     });

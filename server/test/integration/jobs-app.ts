@@ -80,7 +80,7 @@ export class Many extends Jobs { static concurrency = 1000; }
 /** The body of a request says what to call, and how. */
 const MAIN = `
 import { once } from "node:events";
-import { isDeepStrictEqual } from "node:util";
+import { inspect, isDeepStrictEqual } from "node:util";
 import { dirty, getDirtyClient } from "tsunicorn";
 
 const typed = { One: dirty("./app.mjs:One"), Many: dirty("./app.mjs:Many") };
@@ -96,6 +96,7 @@ const CROSS = {
   empty: "", text: "grüße 🎈 \\u0000 end", long: "é".repeat(200_000), bytes: Buffer.from([0, 255, 128]),
   manyBytes: Buffer.alloc(300_000, 7), list: [1, [2, [3, []]], null], dict: { a: 1, "b c": { d: [true] } },
   emptyDict: {}, proto: JSON.parse('{"__proto__": {"polluted": 1}, "constructor": 2}'),
+  embedding: Float32Array.of(1.5, -0.25), half: [Float64Array.of(0.1), BigInt64Array.of(2n ** 60n), Int16Array.of(-1)],
   mixed: [{ n: 1n << 55n, b: Buffer.from("x"), s: "ß" }],
 };
 
@@ -106,8 +107,8 @@ async function values(client, app) {
     if (!isDeepStrictEqual(back, value)) wrong.push(name);
   }
   const changed = {
-    undefined: await client.execute(app, "echo", undefined, { left: undefined, kept: 1 }, [undefined]),
-    smallBigint: await client.execute(app, "echo", 5n),
+    undefined: inspect(await client.execute(app, "echo", undefined, { left: undefined, kept: 1 }, [undefined])),
+    smallBigint: inspect(await client.execute(app, "echo", 5n)),
     subarray: Buffer.from((await client.execute(app, "echo", new Uint8Array([9, 1, 2]).subarray(1)))[0]).toString("hex"),
     polluted: ({}).polluted ?? null,
   };

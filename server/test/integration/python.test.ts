@@ -45,7 +45,7 @@ describe("a plain action", () => {
   test.each([
     ["set", /^A set cannot cross/],
     ["big", /^An int beyond 64 bits cannot cross/],
-    ["object", /^A object cannot cross/],
+    ["object", /^An object cannot cross/],
   ])("a result that cannot cross (%s) is a clear error", async (name, message) => {
     const { error } = await call("One", "value", name);
     expect(error).toMatchObject({ name: "DirtyProtocolError", message: expect.stringMatching(message) });

@@ -29,6 +29,26 @@ export function valueVectors(): ValueVector[] {
   }));
 }
 
+/** A value that Gunicorn does not know. `gunicorn` is what is written for it instead. */
+export interface OwnVector extends ValueVector {
+  gunicorn: Buffer;
+}
+
+/** The golden values of types that are ours. */
+export function ownVectors(): OwnVector[] {
+  return load("own-values.json", "values").map((entry) => ({
+    ...named(entry),
+    value: untag(entry["value"]),
+    encodes: true,
+    gunicorn: hex(array(entry["gunicorn"]).map(text).join("")),
+  }));
+}
+
+/** Bytes of our types that must be refused. */
+export function ownMalformed(): Vector[] {
+  return load("own-values.json", "malformed").map(named);
+}
+
 /** The golden frames. */
 export function frameVectors(): FrameVector[] {
   return load("frames.json", "frames").map((entry) => ({
@@ -70,8 +90,47 @@ function untag(form: unknown): unknown {
       return array(body).map(untag);
     case "dict":
       return dictOf(array(body).map((pair) => [text(array(pair)[0]), untag(array(pair)[1])]));
+    case "undefined":
+      return undefined;
+    case "bigint":
+      return BigInt(text(body));
+    case "array":
+      return elements(text(array(body)[0]), array(array(body)[1]).map(text));
     default:
       throw new Error(`No form of a value: ${JSON.stringify(form)}`);
+  }
+}
+
+function elements(code: string, numbers: string[]): unknown {
+  const bigints = (): bigint[] => numbers.map(BigInt);
+  const plain = numbers.map(Number);
+  switch (code) {
+    case "A":
+      return Uint8Array.from(plain).buffer;
+    case "B":
+      return Uint8Array.from(plain);
+    case "C":
+      return Uint8ClampedArray.from(plain);
+    case "b":
+      return Int8Array.from(plain);
+    case "h":
+      return Int16Array.from(plain);
+    case "H":
+      return Uint16Array.from(plain);
+    case "i":
+      return Int32Array.from(plain);
+    case "I":
+      return Uint32Array.from(plain);
+    case "q":
+      return BigInt64Array.from(bigints());
+    case "Q":
+      return BigUint64Array.from(bigints());
+    case "f":
+      return Float32Array.from(plain);
+    case "d":
+      return Float64Array.from(plain);
+    default:
+      throw new Error(`No elements: ${code}`);
   }
 }
 

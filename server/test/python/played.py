@@ -26,6 +26,7 @@ from tsunicorn import DirtyApp, request
 class App(DirtyApp):
     concurrency = 2
     def add(self, a, b): return a + b
+    def defaults(self, a, b=2, c=3): return [a, b, c]
     def waits(self): return request.wait(5)
     def count(self, n): yield from range(n)
     async def emits(self):

@@ -4,7 +4,7 @@ import asyncio
 import unittest
 
 from played import NAME, SLOT, TOKEN, PlayedWorker
-from tsunicorn import frames
+from tsunicorn import frames, tlv
 
 
 class Worker(PlayedWorker):
@@ -77,6 +77,22 @@ class Worker(PlayedWorker):
         self.client.send(frames.CREDIT, 1, {"bytes": 10 * size})
         seen = [(await self.client.next())[2]["data"] for _ in range(10)]
         self.assertEqual(seen, list(range(got, got + 10)))
+
+    async def test_an_argument_that_was_left_out_is_the_default_of_its_parameter(self):
+        left_out = tlv.UNDEFINED
+        for number, (args, result) in enumerate(
+            (
+                ((1,), [1, 2, 3]),
+                ((1, left_out), [1, 2, 3]),
+                ((1, left_out, 5), [1, 2, 5]),
+                ((1, 4, left_out), [1, 4, 3]),
+                ((1, None, left_out), [1, None, 3]),
+                ((left_out,), [None, 2, 3]),
+                ((1, [left_out]), [1, [None], 3]),
+            )
+        ):
+            self.run_action(10 + number, "defaults", *args)
+            self.assertEqual((await self.client.next_of(frames.RESPONSE))[2], {"result": result})
 
     async def test_emitted_reaches_the_action(self):
         self.run_action(1, "emits", emitted=["a", "b"])
