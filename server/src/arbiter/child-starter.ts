@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { HookName } from "../config/hooks.ts";
 import type { Boot, SocketFile } from "../process/channel.ts";
+import { ConnectionTable } from "../process/connection-table.ts";
 import { Child, type ChildEvents, FIRST_FD } from "./child.ts";
 import type { Crew } from "./crew.ts";
 import type { Generations } from "./generations.ts";
@@ -14,6 +15,10 @@ export class ChildStarter {
   private readonly generations: Generations;
   private readonly files: () => readonly SocketFile[];
   private readonly hooks: { readonly defined: readonly HookName[] };
+  /** Undefined where no file can be made for it. */
+  private readonly table: ConnectionTable | undefined;
+  /** Those of its slots that are taken. */
+  private readonly slots = new Set<number>();
   private lastId = 0;
 
   /**
@@ -33,6 +38,7 @@ export class ChildStarter {
     this.generations = generations;
     this.files = files;
     this.hooks = hooks;
+    this.table = ConnectionTable.create(folder);
   }
 
   /** Starts a child of a crew. It is not in the crew yet. */
@@ -67,14 +73,25 @@ export class ChildStarter {
       socketFiles: [...this.sockets.files, ...this.files()],
     };
     if (own !== undefined) boot.ownApp = own;
+    const fds = sockets.map((socket) => socket.fd);
+    const { table } = this;
+    const env = { ...process.env, TSUNICORN_DIRTY_SOCKET: dirtySocket };
+    if (kind !== "http-worker" || table === undefined)
+      return new Child({ boot, fds, env, cwd: settings.chdir }, events);
+    let slot = 0;
+    while (this.slots.has(slot)) slot++;
+    this.slots.add(slot);
+    boot.connectionTable = { fd: FIRST_FD + fds.length, slot };
+    const exited = (child: Child): void => {
+      // It may have been killed: it must not count as a worker that takes connections.
+      table.write(slot, undefined);
+      this.slots.delete(slot);
+      events.exited(child);
+    };
+    const { message, late } = events;
     return new Child(
-      {
-        boot,
-        fds: sockets.map((socket) => socket.fd),
-        env: { ...process.env, TSUNICORN_DIRTY_SOCKET: dirtySocket },
-        cwd: settings.chdir,
-      },
-      events,
+      { boot, fds: [...fds, table.fd], env, cwd: settings.chdir },
+      { message: message.bind(events), late: late.bind(events), exited },
     );
   }
 }

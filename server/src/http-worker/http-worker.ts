@@ -7,6 +7,7 @@ import { getLogger } from "../process/logger.ts";
 import { type HttpWorkerReport, ProcessMeter } from "../process/reports.ts";
 import { RequestLimit } from "../process/request-limit.ts";
 import { redactStreamIds } from "../protocol/stream-id.ts";
+import type { AcceptGate } from "./accept-gate.ts";
 import { BodyWatch } from "./body-watch.ts";
 import { ClientConnection } from "./client-connection.ts";
 import { GuardedServer } from "./guarded-server.ts";
@@ -34,6 +35,7 @@ const STATUS_OF_PARSER_ERROR: Record<string, string> = {
 export class HttpWorker {
   private readonly settings: Settings;
   private readonly app: WebApp;
+  private readonly gate: AcceptGate | undefined;
   private readonly servers: Server[] = [];
   private readonly connections = new Map<Socket, ClientConnection>();
   private readonly meter = new ProcessMeter();
@@ -44,9 +46,11 @@ export class HttpWorker {
   private readonly limit: RequestLimit;
   private draining = false;
 
-  constructor(settings: Settings, app: WebApp) {
+  /** @param gate has the worker take its share of the connections. Default: it takes what it gets. */
+  constructor(settings: Settings, app: WebApp, gate?: AcceptGate) {
     this.settings = settings;
     this.app = app;
+    this.gate = gate;
     this.stalls = new StallWatch(this.connections, settings.stallTimeout, (socket, response) =>
       this.cutStalled(socket, response),
     );
@@ -59,6 +63,7 @@ export class HttpWorker {
   /** Takes connections from the inherited sockets. */
   async open(listeners: Listener[]): Promise<void> {
     await Promise.all(listeners.map((listener) => this.listen(listener)));
+    this.gate?.start();
     this.stalls.start();
     this.bodies.start();
   }
@@ -69,6 +74,7 @@ export class HttpWorker {
    */
   async drain(ms: number): Promise<void> {
     this.draining = true;
+    this.gate?.stop();
     // Told with its answer, a client does not send its next request into a connection that closes.
     for (const { responses } of this.connections.values()) {
       for (const response of responses) response.shouldKeepAlive = false;
@@ -128,11 +134,16 @@ export class HttpWorker {
       server.listen({ fd }, settings.backlog, resolve);
     });
     this.servers.push(server);
+    this.gate?.add(server);
   }
 
   private welcome(socket: Socket): void {
     this.connections.set(socket, new ClientConnection(socket));
-    socket.once("close", () => this.connections.delete(socket));
+    socket.once("close", () => {
+      this.connections.delete(socket);
+      this.gate?.closed();
+    });
+    this.gate?.opened();
   }
 
   private cutStalled(socket: Socket, { req }: ServerResponse): void {

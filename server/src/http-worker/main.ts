@@ -6,12 +6,14 @@ import { setUpDirtyClient, useDirtyHost } from "../dirty/client.ts";
 import type { DirtyHost } from "../dirty/dirty-host.ts";
 import { GunicornHost } from "../dirty/gunicorn-host.ts";
 import { type Boot, onArbiterMessage, type ToChild, tellArbiter } from "../process/channel.ts";
+import { ConnectionTable } from "../process/connection-table.ts";
 import { explain } from "../process/explain.ts";
 import { removeLeftovers } from "../process/leftovers.ts";
 import { reportLoadedFiles } from "../process/loaded-files.ts";
 import { getLogger, reopenLogs, setUpLogger } from "../process/logger.ts";
 import { onParentGone } from "../process/parent-watch.ts";
 import { WorkerHooks } from "../process/worker-hooks.ts";
+import { AcceptGate } from "./accept-gate.ts";
 import { HttpWorker } from "./http-worker.ts";
 import { loadWebApp } from "./web-app.ts";
 
@@ -76,7 +78,9 @@ async function serve(boot: Boot): Promise<void> {
   const dirty = dirtyHost(boot);
   dirty.open();
   await (await WorkerHooks.load(boot)).run("postFork");
-  worker = new HttpWorker(settings, await loadWebApp(settings.app));
+  const { connectionTable: table } = boot;
+  const gate = table && new AcceptGate(new ConnectionTable(table.fd), table.slot);
+  worker = new HttpWorker(settings, await loadWebApp(settings.app), gate);
   // Its first client must not be told that nothing is ready only because nobody has said yet what is.
   await dirty.heard(NEWS_MS);
   if (stopping) return;

@@ -24,6 +24,8 @@ export interface Boot {
   dirtySocket: string;
   /** The inherited listening sockets. */
   listeners: Listener[];
+  /** Where an HTTP worker tells the others how many connections it has, and its own slot there. Default: nowhere. */
+  connectionTable?: { fd: number; slot: number };
   /** Canonical names of the configured dirty apps. */
   apps: string[];
   /** The one app that a dirty worker runs, where its app has workers of its own, as each in Python has. */
