@@ -5,10 +5,10 @@ import { getLogger } from "../process/logger.ts";
 import { type DirtyArbiterReport, ProcessMeter } from "../process/reports.ts";
 import { Connection } from "../protocol/connection.ts";
 import { DirtyProtocolError } from "../protocol/errors.ts";
+import { checkFirstMessage, FIRST_MESSAGE_MS } from "../protocol/first-message.ts";
 import type { RequestId } from "../protocol/header.ts";
 import { isGone } from "../protocol/lost-writes.ts";
 import {
-  FIRST_OWN_TYPE,
   type Hello,
   MSG,
   readDict,
@@ -36,6 +36,8 @@ const TICK_MS = 100;
 const HOLD_MS = 1000;
 // Peers are this server's own processes and a few local clients; a flood of connections is a fault.
 const MAX_CONNECTIONS = 1024;
+/** Bytes that the first messages of all connections may announce together: a client of Gunicorn's may begin with a large one. */
+const MAX_FIRST_BYTES = 128 * 1024 * 1024;
 
 /** What the dirty arbiter is made of. */
 export interface DirtyArbiterOptions {
@@ -97,6 +99,8 @@ export class DirtyArbiter {
   private gateway: ClientHost | undefined;
   private appsDirty = false;
   private failing: string | null = null;
+  /** Bytes that were announced by connections whose first message is not whole yet. */
+  private firstBytes = 0;
 
   constructor(options: DirtyArbiterOptions) {
     this.options = options;
@@ -227,36 +231,52 @@ export class DirtyArbiter {
   private accept(socket: Socket): void {
     let receive: FrameReceiver | undefined;
     let closed = (): void => {};
+    let announced = 0;
+    const announce = (length: number): void => {
+      this.firstBytes += length - announced;
+      announced = length;
+    };
     const connection: Connection = new Connection(socket, {
+      announced: (type, length) => {
+        if (receive !== undefined) return;
+        checkFirstMessage(type, length);
+        announce(length);
+        if (this.firstBytes > MAX_FIRST_BYTES)
+          throw new DirtyProtocolError("Too many large messages are on their way; try again later.");
+      },
       frame: (type, id, buffer, start, end) => {
         if (receive !== undefined) {
           receive(type, id, buffer, start, end);
-        } else if (type === MSG.HELLO) {
+          return;
+        }
+        clearTimeout(limit);
+        announce(0);
+        if (type === MSG.HELLO) {
           const peer = {
             hello: checkToken(readHello(readDict(buffer, start, end)), this.options.token),
             connection,
           };
           closed = () => this.left(peer);
           receive = this.welcome(peer);
-        } else if (type < FIRST_OWN_TYPE) {
-          const session = new GatewaySession(
-            connection,
-            this.gatewayHost().context,
-            this.office,
-            this.options.stash,
-          );
-          this.foreign.add(connection);
-          closed = () => {
-            this.foreign.delete(connection);
-            session.closed();
-          };
-          receive = session.receive.bind(session);
-          receive(type, id, buffer, start, end);
-        } else {
-          throw new DirtyProtocolError(`A message of type 0x${type.toString(16)} needs a HELLO before it.`);
+          return;
         }
+        const session = new GatewaySession(
+          connection,
+          this.gatewayHost().context,
+          this.office,
+          this.options.stash,
+        );
+        this.foreign.add(connection);
+        closed = () => {
+          this.foreign.delete(connection);
+          session.closed();
+        };
+        receive = session.receive.bind(session);
+        receive(type, id, buffer, start, end);
       },
       closed: (error) => {
+        clearTimeout(limit);
+        announce(0);
         if (error !== undefined)
           getLogger()[isGone(error) ? "debug" : "warn"](
             { err: error },
@@ -265,6 +285,7 @@ export class DirtyArbiter {
         closed();
       },
     });
+    const limit = setTimeout(() => connection.destroy(), FIRST_MESSAGE_MS);
   }
 
   private welcome(peer: Peer): FrameReceiver {

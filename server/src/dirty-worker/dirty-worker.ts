@@ -6,6 +6,7 @@ import { type DirtyWorkerReport, ProcessMeter } from "../process/reports.ts";
 import type { RequestLimit } from "../process/request-limit.ts";
 import { Connection } from "../protocol/connection.ts";
 import { DirtyDrainingError, DirtyProtocolError, DirtyWorkerError } from "../protocol/errors.ts";
+import { checkFirstMessage, FIRST_MESSAGE_MS } from "../protocol/first-message.ts";
 import { isGone } from "../protocol/lost-writes.ts";
 import {
   type Hello,
@@ -30,8 +31,6 @@ import { Turn } from "./turn.ts";
 const MAX_REVOKED = 4096;
 /** ms that a client gets to read what was sent to it before the worker closed. */
 const CLOSE_MS = 1000;
-/** ms within which whoever connects must have said HELLO. */
-const HELLO_MS = 5000;
 // HTTP workers connect once each; a flood of connections is a fault.
 const MAX_CONNECTIONS = 1024;
 
@@ -240,13 +239,17 @@ export class DirtyWorker implements RegistrationOwner, ClientSessionOwner {
   private accept(socket: Socket): void {
     let session: ClientSession | undefined;
     const connection = new Connection(socket, {
+      announced: (type, length) => {
+        if (session !== undefined) return;
+        if (type !== MSG.HELLO)
+          throw new DirtyProtocolError("The first message to a dirty worker must be HELLO.");
+        checkFirstMessage(type, length);
+      },
       frame: (type, id, buffer, start, end) => {
         if (session !== undefined) {
           session.receive(type, id, buffer, start, end);
           return;
         }
-        if (type !== MSG.HELLO)
-          throw new DirtyProtocolError("The first message to a dirty worker must be HELLO.");
         const { role } = checkToken(readHello(readDict(buffer, start, end)), this.options.hello.token);
         if (role === "app") {
           this.colleagues.add(connection);
@@ -270,7 +273,7 @@ export class DirtyWorker implements RegistrationOwner, ClientSessionOwner {
         this.lookIfEmpty();
       },
     });
-    const limit = setTimeout(() => connection.destroy(), HELLO_MS);
+    const limit = setTimeout(() => connection.destroy(), FIRST_MESSAGE_MS);
     this.connections.add(connection);
   }
 

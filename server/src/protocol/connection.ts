@@ -9,6 +9,11 @@ import { MSG } from "./messages.ts";
 /** What the owner of a connection is told. */
 export interface ConnectionEvents {
   /**
+   * A frame has been announced, of which nothing is kept yet; perhaps several times for one. An error thrown here ends
+   * the connection as a protocol error.
+   */
+  announced?(type: number, length: number): void;
+  /**
    * A whole frame came. The payload's bytes, `start` to `end` of `buffer`, are only good during the call.
    * An error thrown here ends the connection as a protocol error.
    */
@@ -42,7 +47,7 @@ export class Connection {
     outliveLostWrites(socket);
     const reader = new FrameReader((type, id, buffer, start, end) => {
       if (!this.over && !this.broken) this.events.frame(type, id, buffer, start, end);
-    });
+    }, events.announced);
     socket.on("data", (chunk: Buffer) => {
       if (this.over || this.broken) return;
       try {

@@ -5,16 +5,24 @@ import { checkHeader, HEADER_SIZE, type RequestId, readRequestId } from "./heade
 export type FrameHandler = (type: number, id: RequestId, buffer: Buffer, start: number, end: number) => void;
 
 /**
+ * What a reader asks before it keeps anything of a frame, perhaps several times for one. What it throws ends the reading.
+ */
+export type FrameCheck = (type: number, length: number) => void;
+
+/**
  * Cuts a stream of bytes into frames. It keeps at most one incomplete frame, and memory for it grows with
  * the bytes that came, never with the length that was announced.
  */
 export class FrameReader {
   private readonly handle: FrameHandler;
+  private readonly check: FrameCheck | undefined;
   private partial: Buffer | undefined;
   private filled = 0;
 
-  constructor(handle: FrameHandler) {
+  /** @param check refuses frames by their type and the length of their payload. Default: all are taken. */
+  constructor(handle: FrameHandler, check?: FrameCheck) {
     this.handle = handle;
+    this.check = check;
   }
 
   /**
@@ -24,7 +32,7 @@ export class FrameReader {
   push(chunk: Buffer): void {
     let start = 0;
     while (this.partial !== undefined) {
-      const wanted = this.filled < HEADER_SIZE ? HEADER_SIZE : HEADER_SIZE + checkHeader(this.partial, 0);
+      const wanted = this.filled < HEADER_SIZE ? HEADER_SIZE : HEADER_SIZE + this.announced(this.partial, 0);
       if (this.filled === wanted && this.filled >= HEADER_SIZE) {
         const frame = this.partial;
         this.partial = undefined;
@@ -38,7 +46,7 @@ export class FrameReader {
       start += count;
     }
     while (chunk.length - start >= HEADER_SIZE) {
-      const end = start + HEADER_SIZE + checkHeader(chunk, start);
+      const end = start + HEADER_SIZE + this.announced(chunk, start);
       if (end > chunk.length) break;
       this.emit(chunk, start, end);
       start = end;
@@ -54,6 +62,13 @@ export class FrameReader {
     if (this.partial !== undefined) {
       throw new DirtyProtocolError(`The peer closed inside a frame, ${this.filled} bytes into it.`);
     }
+  }
+
+  /** The length of the payload whose header stands at `at`. */
+  private announced(buffer: Buffer, at: number): number {
+    const length = checkHeader(buffer, at);
+    this.check?.(buffer[at + 3] ?? 0, length);
+    return length;
   }
 
   private emit(buffer: Buffer, start: number, end: number): void {

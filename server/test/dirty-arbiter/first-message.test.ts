@@ -1,0 +1,91 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { FIRST_MESSAGE_MS } from "../../src/protocol/first-message.ts";
+import { MSG } from "../../src/protocol/messages.ts";
+import type { WirePeer } from "../dirty/wire-peer.ts";
+import { Stage } from "../dirty-worker/stage.ts";
+import { rawHeader } from "../protocol/bytes.ts";
+import { RunningArbiter } from "./running-arbiter.ts";
+
+const MIB = 1024 * 1024;
+
+let running: RunningArbiter;
+let stage: Stage;
+
+beforeEach(async () => {
+  running = await RunningArbiter.open();
+  stage = await Stage.open({});
+});
+
+afterEach(async () => {
+  vi.restoreAllMocks();
+  running.close();
+  await stage.close();
+});
+
+const OPEN: [name: string, open: () => Promise<WirePeer>][] = [
+  ["dirty arbiter", () => running.stranger()],
+  ["dirty worker", () => stage.stranger()],
+];
+
+describe.each(OPEN)("the %s", (name, open) => {
+  test.each([
+    ["nothing", () => new Uint8Array()],
+    ["half a header", () => rawHeader(MSG.HELLO, 0, 100).subarray(0, 8)],
+    ["half a HELLO", () => rawHeader(MSG.HELLO, 0, 100)],
+  ])("closes a connection that says %s for seconds", async (_name, bytes) => {
+    const timers = vi.spyOn(globalThis, "setTimeout");
+    const peer = await open();
+    peer.sendBytes(bytes());
+    await vi.waitFor(() => expect(timers.mock.calls.some(([, ms]) => ms === FIRST_MESSAGE_MS)).toBe(true));
+    const [giveUp] = timers.mock.calls.find(([, ms]) => ms === FIRST_MESSAGE_MS) ?? [];
+    expect(peer.closed).toBe(false);
+    giveUp?.();
+    await peer.end();
+  });
+
+  test("takes no time limit of those that have said HELLO", async () => {
+    const cleared = vi.spyOn(globalThis, "clearTimeout");
+    const timers = vi.spyOn(globalThis, "setTimeout");
+    const peer = name === "dirty arbiter" ? await running.peer("http-worker") : (await stage.client()).peer;
+    await vi.waitFor(() => {
+      const at = timers.mock.calls.findIndex(([, ms]) => ms === FIRST_MESSAGE_MS);
+      const timer = timers.mock.results[at]?.value;
+      expect(cleared.mock.calls.some(([one]) => one === timer)).toBe(true);
+    });
+    expect(peer.closed).toBe(false);
+  });
+
+  test.each([
+    ["a HELLO of 5,000 bytes", () => rawHeader(MSG.HELLO, 0, 5000)],
+    ["a message that needs a HELLO", () => rawHeader(MSG.RUN, 1, 64 * MIB)],
+    ["another one", () => rawHeader(MSG.READY, 1, 1000)],
+  ])("refuses %s with its header, and waits for no more of it", async (_name, bytes) => {
+    const peer = await open();
+    peer.sendBytes(bytes());
+    await peer.end();
+    expect(peer.all(MSG.ERROR)).toMatchObject([{ dict: { error: { error_type: "DirtyProtocolError" } } }]);
+  });
+});
+
+test("the dirty arbiter takes large first messages of Gunicorn's clients, but not of many at once", async () => {
+  const begin = async () => {
+    const peer = await running.stranger();
+    peer.sendBytes(rawHeader(MSG.REQUEST, 1, 60 * MIB));
+    return peer;
+  };
+  const first = await begin();
+  const second = await begin();
+  const third = await begin();
+  await third.end();
+  expect(third.all(MSG.ERROR)).toMatchObject([{ dict: { error: { message: /on their way/ } } }]);
+  expect([first.closed, second.closed]).toEqual([false, false]);
+  // There is room again once one of them has gone.
+  first.destroy();
+  await vi.waitFor(async () => {
+    const next = await begin();
+    await next.end(50).catch(() => {});
+    const { closed } = next;
+    next.destroy();
+    expect(closed).toBe(false);
+  });
+});
