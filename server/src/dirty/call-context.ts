@@ -1,4 +1,5 @@
 import type { ArbiterLink } from "./arbiter-link.ts";
+import type { EmittedBudget } from "./continuation.ts";
 import type { WorkerLinks } from "./worker-link.ts";
 
 /** What is called. */
@@ -23,6 +24,8 @@ export interface CallContext {
   readonly migrationLimit: number;
   /** `streamGrace` in ms. */
   readonly graceMs: number;
+  /** What its calls keep together of what was emitted. */
+  readonly emitted: EmittedBudget;
   /** Makes an id for a call that was given none. */
   nextRequestId(): string;
 }

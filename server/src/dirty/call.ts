@@ -79,8 +79,8 @@ export class Call extends CallReader implements PlaceListener, RunListener {
 
   placed(placed: Placed): void {
     const { context, target } = this;
-    if (target === undefined) return;
-    if (placed.continues && !this.awaited) this.continuation ??= new Continuation();
+    if (target === undefined || this.cannotContinue()) return;
+    if (placed.continues && !this.awaited) this.continuation ??= new Continuation(context.emitted);
     if (!placed.continues && this.continuation?.emitted !== undefined) {
       this.abandon();
       this.fail(workerDied(this.label, ", and the action cannot be continued any more"));
@@ -123,6 +123,7 @@ export class Call extends CallReader implements PlaceListener, RunListener {
       this.retire();
       return;
     }
+    if (this.cannotContinue()) return;
     this.worker = found.worker;
     const link = this.context.workers.get(found.socket);
     this.runId = link.attach(
@@ -145,9 +146,10 @@ export class Call extends CallReader implements PlaceListener, RunListener {
     this.target ??= kwargs === undefined ? { app, action, args } : { app, action, args, kwargs };
     this.requestId = request_id;
     if (continues && emitted !== undefined && this.continuation === undefined) {
-      this.continuation = new Continuation(emitted);
+      this.continuation = new Continuation(this.context.emitted, emitted);
       this.ahead = Math.max(0, this.after - emitted.length);
     } else if (!continues && this.ahead === 0) {
+      this.continuation?.giveUp();
       this.continuation = undefined;
     }
     this.acceptance.accept();
@@ -249,13 +251,25 @@ export class Call extends CallReader implements PlaceListener, RunListener {
     } else if (this.continuation === undefined) {
       this.fail(workerDied(this.label));
     } else if (this.continuation.overflowed) {
-      this.fail(workerDied(this.label, ", and it had sent too much to be continued by another"));
+      this.fail(this.sentTooMuch());
     } else if (this.continuation.next(this.context.migrationLimit)) {
       this.ask();
     } else {
       const times = this.context.migrationLimit + 1;
       this.fail(workerDied(this.label, `; that was worker number ${times}, and it is not continued again`));
     }
+  }
+
+  /** What was emitted may have had to be given up while it waited for another worker. Then it has failed. */
+  private cannotContinue(): boolean {
+    if (this.continuation?.overflowed !== true) return false;
+    this.abandon();
+    this.fail(this.sentTooMuch());
+    return true;
+  }
+
+  private sentTooMuch(): DirtyError {
+    return workerDied(this.label, ", and it had sent too much to be continued by another");
   }
 
   private get app(): string {
@@ -412,10 +426,16 @@ export class Call extends CallReader implements PlaceListener, RunListener {
     this.link = undefined;
     if (this.detachedUntil === undefined) return;
     this.detachedUntil = undefined;
-    clearTimeout(this.timer);
+    this.settled();
   }
 
   protected override released(): void {
-    if (this.detachedUntil === undefined) clearTimeout(this.timer);
+    if (this.detachedUntil === undefined) this.settled();
+  }
+
+  /** Nothing more comes of it. */
+  private settled(): void {
+    clearTimeout(this.timer);
+    this.continuation?.giveUp();
   }
 }

@@ -6,6 +6,7 @@ import { Call } from "./call.ts";
 import type { CallContext, CallTarget } from "./call-context.ts";
 import { type CallOptions, checkOptions, checkResumeOptions, type ResumeOptions } from "./call-options.ts";
 import type { CallReader } from "./call-reader.ts";
+import { EmittedBudget } from "./continuation.ts";
 import { DirtyCall } from "./dirty-call.ts";
 import type { DirtyHost, DirtyStatus } from "./dirty-host.ts";
 import { endStream } from "./end-stream.ts";
@@ -129,6 +130,7 @@ export class ClientHost implements DirtyHost {
       queueTimeoutMs: settings.dirtyQueueTimeout * 1000,
       migrationLimit: settings.migrationLimit ?? 3,
       graceMs: (settings.streamGrace ?? 30) * 1000,
+      emitted: new EmittedBudget(),
       nextRequestId: () => `${hello.id}-${(++this.calls).toString(36)}`,
     };
   }

@@ -3,17 +3,68 @@ import { monotonicMs } from "../process/clock.ts";
 /** Bytes of chunks that a call keeps for another worker to go on from. */
 export const MAX_EMITTED: number = 4 * 1024 * 1024;
 
+/** Bytes of chunks that all calls of a process keep together. */
+export const MAX_EMITTED_IN_ALL: number = 64 * 1024 * 1024;
+
 /** What a chunk takes besides a string's text, about. */
 const CHUNK_HEAD = 35;
 /** What a chunk that is no string is taken for, where its size on the wire is not known. */
 const USUAL_VALUE = 64;
 
 /**
+ * What the calls of a process keep to have their runs continued, together. Where it is too much, the call that keeps the
+ * most gives up what it has: many slow readers of long answers cost themselves the continuation, and not the others.
+ */
+export class EmittedBudget {
+  private readonly most: number;
+  private readonly keepers = new Set<Continuation>();
+  private bytes = 0;
+
+  /** @param most bytes that they keep together. */
+  constructor(most: number = MAX_EMITTED_IN_ALL) {
+    this.most = most;
+  }
+
+  /** Bytes that are kept now. */
+  get kept(): number {
+    return this.bytes;
+  }
+
+  /** A call keeps so many bytes more. Afterwards it may have had to give them all up. */
+  take(keeper: Continuation, bytes: number): void {
+    this.keepers.add(keeper);
+    this.bytes += bytes;
+    while (this.bytes > this.most) {
+      const largest = this.largest();
+      if (largest === undefined) return;
+      largest.giveUp();
+    }
+  }
+
+  /** A call keeps nothing more. */
+  give(keeper: Continuation, bytes: number): void {
+    if (this.keepers.delete(keeper)) this.bytes -= bytes;
+  }
+
+  private largest(): Continuation | undefined {
+    let largest: Continuation | undefined;
+    for (const keeper of this.keepers) {
+      if (largest === undefined || keeper.kept > largest.kept) largest = keeper;
+    }
+    return largest;
+  }
+}
+
+/**
  * What it takes to have a run continued by another worker when its own dies: the chunks that were delivered, and how
- * much of its time is left. Only calls whose action can continue have one. Past {@link MAX_EMITTED} nothing is kept,
- * and the run can no longer be continued.
+ * much of its time is left. Only calls whose action can continue have one. Past {@link MAX_EMITTED}, or where all calls
+ * keep more than {@link MAX_EMITTED_IN_ALL} and this one the most of it, nothing is kept, and the run can no longer be
+ * continued.
+ *
+ * Whoever makes one calls {@link giveUp} when its call is over.
  */
 export class Continuation {
+  private readonly budget: EmittedBudget;
   private chunks: unknown[];
   private bytes = 0;
   private migrations = 0;
@@ -26,11 +77,19 @@ export class Continuation {
   overflowed = false;
 
   /** @param prefix chunks that earlier readers had. */
-  constructor(prefix: unknown[] = []) {
+  constructor(budget: EmittedBudget, prefix: unknown[] = []) {
+    this.budget = budget;
     this.chunks = prefix;
+    let bytes = 0;
     for (const value of prefix) {
-      this.bytes += CHUNK_HEAD + (typeof value === "string" ? value.length : USUAL_VALUE);
+      bytes += CHUNK_HEAD + (typeof value === "string" ? value.length : USUAL_VALUE);
     }
+    this.count(bytes);
+  }
+
+  /** Bytes of the chunks that it keeps. */
+  get kept(): number {
+    return this.bytes;
   }
 
   /** How many chunks were delivered; only good while they are kept. */
@@ -46,14 +105,24 @@ export class Continuation {
   /** Keeps a chunk that took so many bytes on the wire. */
   add(value: unknown, bytes: number): void {
     if (this.overflowed) return;
-    this.bytes += bytes;
-    if (this.bytes > MAX_EMITTED) {
-      this.overflowed = true;
-      this.chunks = [];
-      return;
-    }
+    this.count(bytes);
+    if (this.overflowed) return;
     // The reader gets the same value, and may change it.
     this.chunks.push(typeof value === "object" && value !== null ? structuredClone(value) : value);
+  }
+
+  /** Lets go of all chunks, for good. */
+  giveUp(): void {
+    this.overflowed = true;
+    this.budget.give(this, this.bytes);
+    this.chunks = [];
+    this.bytes = 0;
+  }
+
+  private count(bytes: number): void {
+    this.bytes += bytes;
+    if (bytes > 0) this.budget.take(this, bytes);
+    if (this.bytes > MAX_EMITTED) this.giveUp();
   }
 
   /** A run has begun, and has so many ms. */
