@@ -62,7 +62,7 @@ export class GatewaySession {
         const request = readStashOrError(buffer, start, end);
         enqueue(() => {
           if (request instanceof DirtyError) throw request;
-          this.stash.answer(connection, id, request);
+          return this.stash.answer(connection, id, request);
         });
         return;
       }

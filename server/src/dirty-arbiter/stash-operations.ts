@@ -4,7 +4,7 @@ import { StashError, StashTableNotFoundError } from "../protocol/errors.ts";
 import { STASH, type StashRequest, type WireStashInfo } from "../protocol/stash-messages.ts";
 import { decodeTlv } from "../protocol/tlv-reader.ts";
 import { encodeValue } from "../protocol/tlv-writer.ts";
-import { compileGlob } from "./glob.ts";
+import { KeySearch } from "./key-search.ts";
 import type { Change, StashStore } from "./stash-store.ts";
 
 /** What an operation answers, and what it changes: nothing has changed yet. */
@@ -15,6 +15,8 @@ export interface Outcome {
 }
 
 const NULL = encodeValue(null);
+/** Bytes of an encoded number. */
+const NUMBER_SIZE: number = encodeValue(0).size;
 /** Entries that `info` lets go at most before it counts. */
 const COUNT_BUDGET = 100_000;
 
@@ -82,14 +84,15 @@ function set(
   return { kind: "set", table, key, value, expires };
 }
 
-function keys(store: StashStore, { table, pattern }: StashRequest, now: number): string[] {
-  const found: string[] = [];
-  // Gunicorn takes an empty pattern for none.
-  const fits = pattern === undefined || pattern === "" ? () => true : compileGlob(pattern);
-  for (const { key, expires } of store.tables.get(table)?.entries.values() ?? []) {
-    if (expires > now && fits(key)) found.push(key);
-  }
-  return found;
+/** Begins to look for what `keys` answers. */
+export function searchKeys(store: StashStore, { table, pattern }: StashRequest, now: number): KeySearch {
+  return new KeySearch(store.tables.get(table)?.entries.values() ?? [], pattern, now);
+}
+
+function keys(store: StashStore, request: StashRequest, now: number): string[] {
+  const search = searchKeys(store, request, now);
+  while (!search.turn());
+  return search.found;
 }
 
 function info(store: StashStore, name: string, now: number): WireStashInfo {
@@ -125,7 +128,8 @@ function incr(store: StashStore, request: StashRequest, now: number): Outcome {
   const { table, by } = request;
   const key = keyOf(request);
   const old = store.find(table, key, now);
-  const before = old === undefined ? 0 : decodeTlv(old.value.bytes());
+  // Any other value than a number is not read: it may be 64 MiB.
+  const before = old === undefined ? 0 : old.value.size === NUMBER_SIZE && decodeTlv(old.value.bytes());
   if (typeof before !== "number") {
     throw new StashError(
       `The entry "${key}" of the stash table "${table}" is no number that can be counted on.`,
@@ -154,6 +158,8 @@ function compareAndSet(store: StashStore, request: StashRequest, now: number): O
 
 function equal(a: EncodedValue | undefined, b: EncodedValue | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
+  // Equal values have equally many bytes, in whatever order their keys are.
+  if (a.size !== b.size) return false;
   return a.same(b) || isDeepStrictEqual(decodeTlv(a.bytes()), decodeTlv(b.bytes()));
 }
 

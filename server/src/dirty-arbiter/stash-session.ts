@@ -45,11 +45,21 @@ export class StashSession {
 
   private answer(id: RequestId, request: StashRequest): void {
     const { connection } = this;
-    this.stash.answer(connection, id, request, this.client);
+    const answered = this.stash.answer(connection, id, request, this.client);
+    if (answered !== undefined) {
+      // Others have their turn meanwhile, and this client one such answer at a time.
+      this.hold();
+      void answered.then(() => connection.drained(() => this.goOn()));
+      return;
+    }
     if (connection.backlog <= MAX_BACKLOG || !connection.open) return;
-    this.held = true;
-    connection.pause();
+    this.hold();
     connection.drained(() => this.goOn());
+  }
+
+  private hold(): void {
+    this.held = true;
+    this.connection.pause();
   }
 
   private goOn(): void {

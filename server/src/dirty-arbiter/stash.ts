@@ -1,10 +1,12 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { monotonicMs } from "../process/clock.ts";
 import type { Connection } from "../protocol/connection.ts";
 import type { RequestId } from "../protocol/header.ts";
 import { MSG } from "../protocol/messages.ts";
-import { KEY_NOT_FOUND, type StashRequest } from "../protocol/stash-messages.ts";
+import { KEY_NOT_FOUND, STASH, type StashRequest } from "../protocol/stash-messages.ts";
+import type { KeySearch } from "./key-search.ts";
 import { StashLog } from "./stash-log.ts";
-import { changes, plan } from "./stash-operations.ts";
+import { changes, plan, searchKeys } from "./stash-operations.ts";
 import type { LogRecord } from "./stash-record.ts";
 import { StashRepeats } from "./stash-repeats.ts";
 import { StashStore } from "./stash-store.ts";
@@ -37,9 +39,18 @@ export class Stash {
     this.sweeper.unref();
   }
 
-  /** Carries out an operation of a client, and answers it. A failure of the operation is an answer too. */
-  answer(connection: Connection, id: RequestId, request: StashRequest, client?: string): void {
+  /**
+   * Carries out an operation of a client, and answers it. A failure of the operation is an answer too.
+   * @returns what to wait for where it takes more than a turn of the event loop, which only `keys` does.
+   */
+  answer(
+    connection: Connection,
+    id: RequestId,
+    request: StashRequest,
+    client?: string,
+  ): Promise<void> | undefined {
     try {
+      if (request.op === STASH.KEYS) return this.answerKeys(connection, id, request);
       const result = this.execute(request, client, typeof id === "number" ? id : 0);
       if (result === undefined) {
         // Made here and not thrown: an entry that is not there is no exception.
@@ -52,6 +63,7 @@ export class Stash {
     } catch (error) {
       connection.sendError(id, error);
     }
+    return undefined;
   }
 
   /**
@@ -70,6 +82,29 @@ export class Stash {
   close(): void {
     clearInterval(this.sweeper);
     this.log.close();
+  }
+
+  private answerKeys(
+    connection: Connection,
+    id: RequestId,
+    request: StashRequest,
+  ): Promise<void> | undefined {
+    const search = searchKeys(this.store, request, monotonicMs());
+    if (!search.turn()) return this.searchOn(connection, id, search);
+    connection.send(MSG.RESPONSE, id, { result: search.found });
+    return undefined;
+  }
+
+  private async searchOn(connection: Connection, id: RequestId, search: KeySearch): Promise<void> {
+    do {
+      await nextTurn();
+      if (!connection.open) return;
+    } while (!search.turn());
+    try {
+      connection.send(MSG.RESPONSE, id, { result: search.found });
+    } catch (error) {
+      connection.sendError(id, error);
+    }
   }
 
   private carryOut(request: StashRequest, now: number, operation?: { client: string; id: number }): unknown {
