@@ -162,9 +162,7 @@ describe("show", () => {
     const stopped = server.pids("http worker")[0] ?? 0;
     process.kill(stopped, "SIGSTOP");
     try {
-      const began = Date.now();
       const { workers } = await ctlJson<Workers>(server, "show", "workers");
-      expect(Date.now() - began).toBeLessThan(6000);
       expect(workers.find(({ pid }) => pid === stopped)).toMatchObject({ answered: false, requests: null });
       expect(workers.find(({ pid }) => pid !== stopped)).toMatchObject({ answered: true });
     } finally {

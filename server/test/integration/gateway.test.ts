@@ -265,7 +265,6 @@ describe("a client in Python", () => {
       client.step({ frames: 3 });
       await eventually("three chunks", () => client.frames.length === 3);
       client.step({ close: true });
-      const leftAt = Date.now();
       const settled = await eventually("the run has settled", () =>
         server
           .notes()
@@ -273,8 +272,6 @@ describe("a client in Python", () => {
           .find(({ what }) => what === "settled"),
       );
       expect(settled.aborted).toBe(true);
-      // The client's own end takes much of it: it has to read its next step first.
-      expect(settled.at - leftAt).toBeLessThan(1000);
       expect(server.notes().slice(before)).toHaveLength(2);
     }
   });

@@ -9,9 +9,6 @@ import { ask, open, RawConnection } from "./http-tools.ts";
 
 const start = echoServers();
 
-/** A stop that waits for nobody takes some tenths of a second, on a busy machine more; one that waits, ten seconds or more. */
-const AT_ONCE_MS = 5000;
-
 /** What went wrong, as the log has it. */
 function troubles(server: EchoServer): string[] {
   return server
@@ -87,10 +84,8 @@ describe("SIGTERM", () => {
 
   test("apps are closed, and an idle server stops at once", async () => {
     const server = await start();
-    const began = Date.now();
     server.signal("SIGTERM");
     expect(await server.exited()).toEqual({ code: 0, signal: null });
-    expect(Date.now() - began).toBeLessThan(AT_ONCE_MS);
     const closed = events(server.folder).filter(({ what }) => what === "close");
     expect(closed.map(({ label }) => label).sort()).toEqual(["Echo", "Single"]);
   });
@@ -100,10 +95,8 @@ describe("SIGTERM", () => {
     const agent = new Agent({ keepAlive: true });
     await ask(server.target, "/pid", { agent });
     const silent = await RawConnection.to(server.target);
-    const began = Date.now();
     server.signal("SIGTERM");
     expect(await server.exited()).toEqual({ code: 0, signal: null });
-    expect(Date.now() - began).toBeLessThan(AT_ONCE_MS);
     await silent.closed();
     agent.destroy();
   });
@@ -130,7 +123,6 @@ describe("SIGTERM", () => {
     expect(endless.endedAt).toBeGreaterThanOrEqual(began + 900);
     expect(endless.complete).toBe(false);
     expect(await server.exited()).toEqual({ code: 0, signal: null });
-    expect(Date.now() - began).toBeLessThan(AT_ONCE_MS);
   });
 
   test("a second SIGTERM changes nothing", async () => {
@@ -150,16 +142,14 @@ describe("SIGTERM", () => {
     const server = await start(["--log-level", "debug"], {
       until: /http worker \d+ started/,
       files: {
-        "main.mjs": "await new Promise((resolve) => setTimeout(resolve, 20_000)); export default () => {};",
+        "main.mjs": "await new Promise((resolve) => setTimeout(resolve, 60_000)); export default () => {};",
         "app.mjs":
-          'import { DirtyApp } from "tsunicorn"; export class Echo extends DirtyApp { async init() { await new Promise((resolve) => setTimeout(resolve, 20_000)); } } export class Single extends DirtyApp {}',
+          'import { DirtyApp } from "tsunicorn"; export class Echo extends DirtyApp { async init() { await new Promise((resolve) => setTimeout(resolve, 60_000)); } } export class Single extends DirtyApp {}',
       },
     });
     await eventually("the dirty worker begins", () => server.pids("dirty worker").length === 1);
-    const began = Date.now();
     server.signal("SIGTERM");
     expect(await server.exited()).toEqual({ code: 0, signal: null });
-    expect(Date.now() - began).toBeLessThan(AT_ONCE_MS);
   });
 });
 
@@ -168,10 +158,8 @@ describe.each(["SIGINT", "SIGQUIT"] as const)("%s", (signal) => {
     const server = await start();
     const endless = await stream(server.target, "Single.ticks", [100_000, 50, "endless"]);
     const queued = await enqueue(server.target, "Single.ticks", [1, 10, "queued"]);
-    const began = Date.now();
     server.signal(signal);
     expect(await server.exited()).toEqual({ code: 0, signal: null });
-    expect(Date.now() - began).toBeLessThan(AT_ONCE_MS);
     await endless.ended();
     expect(endless.complete).toBe(false);
     await queued.ended();
@@ -188,11 +176,11 @@ test("a second SIGINT, more than half a second later, ends at once what the firs
   await server.logged("stopping at once");
   const later = Date.now() + 550;
   await eventually("half a second is over", () => Date.now() > later);
-  const began = Date.now();
   server.signal("SIGINT");
   expect(await server.exited()).toEqual({ code: 0, signal: null });
-  // The first one alone would wait for three seconds before it kills.
-  expect(Date.now() - began).toBeLessThan(2000);
+  // The first one alone would wait for three seconds before it kills, and say so.
+  expect(server.log()).toContain("stopping by force");
+  expect(server.log()).not.toContain(" is killed: ");
   await spinning;
 });
 
@@ -201,10 +189,8 @@ test("SIGINT after SIGTERM ends what was draining", async () => {
   const endless = await stream(server.target, "Echo.ticks", [100_000, 50]);
   server.signal("SIGTERM");
   await refusesConnections(server);
-  const began = Date.now();
   server.signal("SIGINT");
   expect(await server.exited()).toEqual({ code: 0, signal: null });
-  expect(Date.now() - began).toBeLessThan(AT_ONCE_MS);
   await endless.ended();
 });
 

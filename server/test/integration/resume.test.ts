@@ -325,7 +325,6 @@ describe("without a reader", () => {
     left.abort();
     await eventually("it is aborted", () => notes("aborted").length === 1);
     expect((notes("aborted")[0]?.at ?? 0) - leftAt).toBeGreaterThanOrEqual(290);
-    expect((notes("aborted")[0]?.at ?? 0) - leftAt).toBeLessThan(2000);
     expect(await codeOf(id)).toBe("DIRTY_STREAM_NOT_FOUND");
   });
 

@@ -100,7 +100,7 @@ describe("after a reload", () => {
   });
 
   test("the old dirty worker keeps an end that nobody has read, for whoever comes back in time", async () => {
-    const running = await server("--stream-grace", "10");
+    const running = await server("--stream-grace", "60");
     const id = await cutOff(running, 10, 20);
     const old = await reload(running);
     const began = Date.now();
@@ -109,8 +109,6 @@ describe("after a reload", () => {
     expect(isAlive(old)).toBe(true);
     expect(await read(running, id, 3)).toBe(text(10, 3));
     await eventually("the worker ends", () => !isAlive(old));
-    // Well within that grace: it waits for nobody any more.
-    expect(Date.now() - began).toBeLessThan(7000);
   });
 
   test("and when nobody comes back in time, the stream is gone, and the worker too", async () => {
@@ -126,9 +124,7 @@ describe("after a reload", () => {
     const running = await server("--dirty-graceful-timeout", "1");
     const id = await cutOff(running, 10, 20);
     const old = await reload(running);
-    const began = Date.now();
     await eventually("the worker ends", () => !isAlive(old));
-    expect(Date.now() - began).toBeLessThan(7000);
     expect(await read(running, id, 3)).toBe("failed: DIRTY_STREAM_GONE");
   });
 
@@ -152,15 +148,13 @@ describe("after a reload", () => {
 });
 
 test("a stop does not wait for readers that cannot come back", async () => {
-  const running = await server("--graceful-timeout", "20");
+  const running = await server("--graceful-timeout", "60");
   await cutOff(running, 10, 20);
   const old = await reload(running);
   await cutOff(running, 10, 20);
   expect(isAlive(old)).toBe(true);
-  const began = Date.now();
   running.signal("SIGTERM");
   expect(await running.exited()).toEqual({ code: 0, signal: null });
-  expect(Date.now() - began).toBeLessThan(7000);
 });
 
 describe("a quick stop ends at once what a graceful one waits for, and in good order", () => {
@@ -173,10 +167,9 @@ describe("a quick stop ends at once what a graceful one waits for, and in good o
   }
 
   async function endsAtOnce(running: EchoServer): Promise<void> {
-    const began = Date.now();
     expect(await running.exited()).toEqual({ code: 0, signal: null });
-    // It is killed after three seconds otherwise.
-    expect(Date.now() - began).toBeLessThan(2800);
+    // After three seconds it would be.
+    expect(running.log()).not.toContain(" is killed: ");
     expect(readFileSync(join(running.folder, "closed.log"), "utf8").trim().split("\n")).toHaveLength(1);
   }
 
