@@ -129,6 +129,8 @@ const TABLE: readonly Entry[] = [
   entry("code", prepared(CODE)),
   entry("before|earlier|remember", (messages) => tokenize(recall(messages))),
 ];
+/** Characters of a prompt in which keywords are looked for; as many as one of `/chat` may have. */
+const MOST_READ = 100_000;
 const DEFAULT_TOKENS: readonly string[] = tokenize(DEFAULT);
 
 /**
@@ -139,5 +141,6 @@ const DEFAULT_TOKENS: readonly string[] = tokenize(DEFAULT);
  * @param messages what was said before the prompt, oldest first.
  */
 export function answerTo(prompt: string, messages: readonly Message[] = []): readonly string[] {
-  return TABLE.find(({ keyword }) => keyword.test(prompt))?.answer(messages) ?? DEFAULT_TOKENS;
+  const read = prompt.slice(0, MOST_READ);
+  return TABLE.find(({ keyword }) => keyword.test(read))?.answer(messages) ?? DEFAULT_TOKENS;
 }

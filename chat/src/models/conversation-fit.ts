@@ -1,3 +1,4 @@
+import { cannotFit } from "./cannot-fit.ts";
 import type { GenerateRequest, Message } from "./model.ts";
 import { UnsupportedRequestError } from "./unsupported.ts";
 
@@ -41,6 +42,14 @@ export function fitConversation(
   const asked: Message[] = prompt === "" ? [] : [{ role: "user", content: prompt }];
   const left = (forgotten: number) => [...system, ...said.slice(forgotten), ...asked];
 
+  const kept = [...system, ...asked].reduce((sum, { content }) => sum + content.length, 0);
+  if (cannotFit(kept, room)) {
+    throw new UnsupportedRequestError(
+      `The prompt has ${kept} characters. This model can read and write ${contextSize} tokens together, and there is room for ${room}.`,
+      "messages",
+      "context_length_exceeded",
+    );
+  }
   let forgotten = leastForgotten(said, room, writer);
   let tokens = writer.write(left(forgotten));
   while (tokens.length > room && forgotten < said.length) {
@@ -59,7 +68,8 @@ export function fitConversation(
 function leastForgotten(said: readonly Message[], room: number, { count }: ConversationWriter): number {
   let left = room;
   for (let at = said.length - 1; at >= 0; at--) {
-    left -= count(said[at]?.content ?? "");
+    const { content = "" } = said[at] ?? {};
+    left -= cannotFit(content.length, room) ? room + 1 : count(content);
     if (left < 0) return Math.min(said.length, Math.ceil((at + 1) / FORGOTTEN_AT_ONCE) * FORGOTTEN_AT_ONCE);
   }
   return 0;

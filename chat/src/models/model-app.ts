@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { DirtyApp } from "tsunicorn";
 import { fromInBand, inBand } from "./in-band.ts";
 import { type Finish, type GenerateRequest, isPiece, type Message, type Model, type Piece } from "./model.ts";
@@ -83,7 +84,13 @@ export abstract class ModelApp extends DirtyApp {
     }
     const vectors = await model.embed(inputs, this.request.signal);
     const count = (text: string) => model.countTokens?.(text) ?? tokenize(text).length;
-    return { vectors, promptTokens: inputs.reduce((sum, text) => sum + count(text), 0) };
+    let promptTokens = 0;
+    for (const input of inputs) {
+      promptTokens += count(input);
+      // Others have their turn: the inputs of one request may be 16 MiB.
+      await nextTurn();
+    }
+    return { vectors, promptTokens };
   }
 
   override async close(): Promise<void> {

@@ -3,7 +3,7 @@ import type { Finish, GenerateRequest, Model, Piece } from "./model.ts";
 import { Pauses } from "./pause.ts";
 import { StopCut } from "./stop-cut.ts";
 import { parseTokenDelay, pickDelay, type TokenDelay } from "./token-delay.ts";
-import { isWord, tokenize } from "./tokenize.ts";
+import { countTokens, isWord, tokenize } from "./tokenize.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 
 /** The settings of the simulated model. */
@@ -164,7 +164,7 @@ export class SimulatedModel implements Model {
 }
 
 function promptTokens({ prompt, messages }: GenerateRequest): number {
-  return messages.reduce((sum, { content }) => sum + tokenize(content).length, tokenize(prompt).length);
+  return countTokens([prompt, ...messages.map(({ content }) => content)]);
 }
 
 function thoughtsLeft({ thinking, emitted }: GenerateRequest): readonly string[] {

@@ -5,7 +5,7 @@ import type { CatalogModel, ModelCatalog } from "../models/catalog.ts";
 import type { Finish, Piece } from "../models/model.ts";
 import type { CompleteRequest, Embeddings, FinishPiece } from "../models/model-app.ts";
 import { StopCut } from "../models/stop-cut.ts";
-import { tokenize } from "../models/tokenize.ts";
+import { countTokens } from "../models/tokenize.ts";
 import { refuseUnsupported } from "../models/unsupported.ts";
 import { shorten } from "../shorten.ts";
 import { noEmbeddings, RequestError } from "./errors.ts";
@@ -94,7 +94,7 @@ export function estimate(
   const texts = [...messages.map(({ content }) => content), prompt];
   return {
     reason,
-    promptTokens: texts.reduce((sum, text) => sum + tokenize(text).length, 0),
+    promptTokens: countTokens(texts),
     completionTokens,
   };
 }

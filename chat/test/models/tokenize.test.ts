@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isWord, tokenize } from "../../src/models/tokenize.ts";
+import { countTokens, isWord, tokenize } from "../../src/models/tokenize.ts";
 
 describe("tokenize", () => {
   it("cuts the greeting as the seed shows", () => {
@@ -45,5 +45,19 @@ describe("tokenize", () => {
         tokenize(text).every((token) => isWord(token) || /^(\s+|[^\s\w])$/u.test(token)),
       ),
     );
+  });
+});
+
+describe("countTokens", () => {
+  it("counts the tokens of all texts", () => {
+    expect(countTokens([])).toBe(0);
+    expect(countTokens(["", "a b", "c!"])).toBe(5);
+    expect(countTokens(["a ".repeat(50_000), "b ".repeat(50_000)])).toBe(200_000);
+  });
+
+  it("estimates those of more than are cut, and is not far off", () => {
+    const texts = Array.from({ length: 10 }, () => "some words! ".repeat(20_000));
+    expect(countTokens(texts)).toBeGreaterThan(999_000);
+    expect(countTokens(texts)).toBeLessThan(1_001_000);
   });
 });

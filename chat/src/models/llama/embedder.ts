@@ -1,4 +1,5 @@
 import { AbortableSteps } from "../abortable-steps.ts";
+import { cannotFit } from "../cannot-fit.ts";
 import { UnsupportedRequestError } from "../unsupported.ts";
 import type { LoadedLlama } from "./loaded-llama.ts";
 import type { EmbeddingContext } from "./package.ts";
@@ -48,10 +49,11 @@ export class Embedder {
 
   async #vectorOf(input: string): Promise<number[]> {
     const { contextSize, context } = await this.#open();
-    const length = context.calculateInputLength(input);
+    const isTooLong = cannotFit(input.length, contextSize);
+    const length = isTooLong ? input.length : context.calculateInputLength(input);
     if (length >= contextSize) {
       throw new UnsupportedRequestError(
-        `The input has ${length} tokens. This model can embed ${contextSize - 1}.`,
+        `The input has ${length} ${isTooLong ? "characters" : "tokens"}. This model can embed ${contextSize - 1}${isTooLong ? " tokens" : ""}.`,
         "input",
         "context_length_exceeded",
       );

@@ -1,4 +1,5 @@
 import path from "node:path";
+import { cannotFit } from "../cannot-fit.ts";
 import type { Finish, Model, Piece } from "../model.ts";
 import { UnsupportedRequestError } from "../unsupported.ts";
 import { fieldOf, readJson } from "./model-folder.ts";
@@ -63,6 +64,13 @@ export class Embedder implements Model {
 
   #read(input: string): Token[] {
     const { tokenizer, contextSize } = this.#opened;
+    if (cannotFit(input.length, contextSize)) {
+      throw new UnsupportedRequestError(
+        `A text has ${input.length} characters. This model embeds texts of 1 to ${contextSize} tokens.`,
+        "input",
+        "context_length_exceeded",
+      );
+    }
     const tokens = tokenizer.encode(input, { add_special_tokens: true });
     if (tokens.length > 0 && tokens.length <= contextSize) return tokens;
     throw new UnsupportedRequestError(
