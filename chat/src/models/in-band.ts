@@ -1,4 +1,5 @@
 import type { Piece } from "./model.ts";
+import { WholeCharacters } from "./whole-characters.ts";
 
 // The page knows a thinking phase by these: from `[thinking` to the first `]`.
 const OPEN = "[thinking\n";
@@ -19,14 +20,18 @@ export async function* inBand(
   emitted: readonly string[],
 ): AsyncGenerator<string, void, undefined> {
   let open = isOpen(emitted);
-  for await (const piece of pieces) {
-    if (typeof piece === "string") {
+  const characters = new WholeCharacters();
+  for await (const part of pieces) {
+    const piece = characters.push(part);
+    if (piece === undefined) continue;
+    const text = textOf(piece);
+    if (text !== undefined) {
       if (open) {
         open = false;
         yield CLOSE;
       }
-      yield piece;
-    } else if (thinking && "reasoning" in piece) {
+      yield text;
+    } else if (thinking && typeof piece === "object" && "reasoning" in piece) {
       if (!open) {
         open = true;
         yield OPEN;
@@ -36,6 +41,16 @@ export async function* inBand(
     }
   }
   if (open) yield CLOSE;
+  for (const piece of characters.end()) {
+    const text = textOf(piece);
+    if (text !== undefined) yield text;
+  }
+}
+
+/** Where there is only text, a refusal is that too. */
+function textOf(piece: Piece): string | undefined {
+  if (typeof piece === "string") return piece;
+  return "refusal" in piece ? piece.refusal : undefined;
 }
 
 /** The pieces that were told as these chunks. */

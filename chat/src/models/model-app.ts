@@ -4,6 +4,7 @@ import { fromInBand, inBand } from "./in-band.ts";
 import { type Finish, type GenerateRequest, isPiece, type Message, type Model, type Piece } from "./model.ts";
 import { tokenize } from "./tokenize.ts";
 import { UnsupportedRequestError } from "./unsupported.ts";
+import { WholeCharacters } from "./whole-characters.ts";
 
 /** What `complete` is asked for. */
 export type CompleteRequest = Omit<GenerateRequest, "emitted">;
@@ -19,6 +20,9 @@ export interface Embeddings {
   readonly vectors: readonly (readonly number[])[];
   readonly promptTokens: number;
 }
+
+/** How an answer ended that nobody reads to its end. */
+const NOTHING: Finish = { reason: "stop", promptTokens: 0, completionTokens: 0 };
 
 /**
  * A dirty app around a model: one class that extends it, with {@link ModelApp._load}, is all that a model needs to be
@@ -64,8 +68,22 @@ export abstract class ModelApp extends DirtyApp {
     const pieces = emitted.filter(isPiece);
     // The worker that made it died behind its very last chunk.
     if (pieces.length < emitted.length) return;
-    const finish = yield* this._model.stream({ ...request, emitted: pieces }, signal);
-    yield { finish };
+    const stream = this._model.stream({ ...request, emitted: pieces }, signal);
+    const characters = new WholeCharacters();
+    try {
+      for (;;) {
+        const { done, value } = await stream.next();
+        if (done) {
+          yield* characters.end();
+          yield { finish: value };
+          return;
+        }
+        const piece = characters.push(value);
+        if (piece !== undefined) yield piece;
+      }
+    } finally {
+      await stream.return(NOTHING);
+    }
   }
 
   /**

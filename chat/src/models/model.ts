@@ -9,6 +9,11 @@ export interface Message {
   readonly toolCalls?: readonly ToolCall[];
   /** Which call a tool's message answers. */
   readonly toolCallId?: string;
+  /**
+   * Fields of OpenAI's API that only an upstream knows, as they came, such as `reasoning_content`; and `content` itself,
+   * where it is a list of more than text.
+   */
+  readonly passOn?: Readonly<Record<string, unknown>>;
 }
 
 /** How an answer is to be made. What is left out is up to the model. */
@@ -41,6 +46,8 @@ export interface GenerateOptions {
   readonly effort?: string;
   /** The prompt is the beginning of a text, which is to be continued as it stands. A model may take it as a message. */
   readonly raw?: boolean;
+  /** Fields of OpenAI's API that only an upstream knows, as they came, such as `logit_bias`. */
+  readonly passOn?: Readonly<Record<string, unknown>>;
 }
 
 /** What a model is asked for. */
@@ -63,16 +70,21 @@ export interface GenerateRequest {
 }
 
 /**
- * A part of an answer, of one token where the model can say so: text, a part of the thinking phase, or parts of tool
- * calls as in OpenAI's `delta.tool_calls`.
+ * A part of an answer, of one token where the model can say so: text, a part of the thinking phase, a part of a refusal,
+ * or parts of tool calls as in OpenAI's `delta.tool_calls`.
  */
-export type Piece = string | { readonly reasoning: string } | { readonly toolCalls: readonly ToolCall[] };
+export type Piece =
+  | string
+  | { readonly reasoning: string }
+  | { readonly refusal: string }
+  | { readonly toolCalls: readonly ToolCall[] };
 
 /** Whether a chunk that came over the wire is a piece. */
 export function isPiece(chunk: unknown): chunk is Piece {
   if (typeof chunk === "string") return true;
   if (typeof chunk !== "object" || chunk === null) return false;
   if ("reasoning" in chunk) return typeof chunk.reasoning === "string";
+  if ("refusal" in chunk) return typeof chunk.refusal === "string";
   return "toolCalls" in chunk && Array.isArray(chunk.toolCalls);
 }
 

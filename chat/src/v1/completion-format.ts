@@ -35,6 +35,11 @@ function textOf(pieces: readonly Piece[]): string {
   return pieces.filter((piece) => typeof piece === "string").join("");
 }
 
+function plainTextOf(piece: Piece): string | undefined {
+  if (typeof piece === "string") return piece;
+  return "refusal" in piece ? piece.refusal : undefined;
+}
+
 /** What every object of an answer has, and its events, whose unchanging parts are made once. */
 class Envelope {
   readonly id: string;
@@ -81,6 +86,7 @@ export class ChatFormat implements CompletionFormat {
   piece(piece: Piece): string {
     if (typeof piece === "string") return this.#delta(`{"content":${JSON.stringify(piece)}}`);
     if ("reasoning" in piece) return this.#delta(`{"reasoning_content":${JSON.stringify(piece.reasoning)}}`);
+    if ("refusal" in piece) return this.#delta(`{"refusal":${JSON.stringify(piece.refusal)}}`);
     return this.#delta(`{"tool_calls":${JSON.stringify(piece.toolCalls)}}`);
   }
 
@@ -92,14 +98,17 @@ export class ChatFormat implements CompletionFormat {
   whole(pieces: readonly Piece[], finish: Finish): object {
     const content = textOf(pieces);
     let reasoning: string | undefined;
+    let refusal: string | null = null;
     for (const piece of pieces) {
-      if (typeof piece !== "string" && "reasoning" in piece) reasoning = (reasoning ?? "") + piece.reasoning;
+      if (typeof piece === "string") continue;
+      if ("reasoning" in piece) reasoning = (reasoning ?? "") + piece.reasoning;
+      else if ("refusal" in piece) refusal = (refusal ?? "") + piece.refusal;
     }
     const calls = mergeToolCalls(pieces);
     const message = {
       role: "assistant",
-      content: calls.length > 0 && content === "" ? null : content,
-      refusal: null,
+      content: content === "" && (calls.length > 0 || refusal !== null) ? null : content,
+      refusal,
       ...(reasoning !== undefined && { reasoning_content: reasoning }),
       ...(calls.length > 0 && { tool_calls: calls }),
     };
@@ -118,7 +127,7 @@ export class ChatFormat implements CompletionFormat {
   }
 }
 
-/** The answers of `POST /v1/completions`: text alone. */
+/** The answers of `POST /v1/completions`: text alone, a refusal too. */
 export class TextFormat implements CompletionFormat {
   readonly #envelope: Envelope;
   readonly #includeUsage: boolean;
@@ -133,7 +142,8 @@ export class TextFormat implements CompletionFormat {
   }
 
   piece(piece: Piece): string {
-    return typeof piece === "string" ? this.#text(JSON.stringify(piece)) : "";
+    const text = plainTextOf(piece);
+    return text === undefined ? "" : this.#text(JSON.stringify(text));
   }
 
   end(finish: Finish): string {
@@ -144,7 +154,14 @@ export class TextFormat implements CompletionFormat {
   whole(pieces: readonly Piece[], finish: Finish): object {
     return {
       ...this.#envelope.fields("text_completion"),
-      choices: [{ text: textOf(pieces), index: 0, logprobs: null, finish_reason: finish.reason }],
+      choices: [
+        {
+          text: pieces.map((piece) => plainTextOf(piece) ?? "").join(""),
+          index: 0,
+          logprobs: null,
+          finish_reason: finish.reason,
+        },
+      ],
       usage: usageOf(finish),
       system_fingerprint: null,
     };

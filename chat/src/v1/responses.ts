@@ -109,7 +109,7 @@ const ChatCompletion = envelope(
     message: z.object({
       role: z.literal("assistant"),
       content: z.string().nullable(),
-      refusal: z.null(),
+      refusal: z.string().nullable(),
       reasoning_content: z.string().optional(),
       tool_calls: z.array(z.looseObject({})).optional(),
     }),

@@ -2,7 +2,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../../../server/test/integration/harness.ts";
 import { answerTo } from "../../src/models/answers.ts";
 import type { GenerateRequest } from "../../src/models/model.ts";
-import { eventData } from "../../src/models/openai/event-data.ts";
 import { type UpstreamSettings, upstreamSettings } from "../../src/models/openai/settings.ts";
 import { OpenAiModel } from "../../src/models/openai.ts";
 import { describeModel, read, textOf } from "./contract.ts";
@@ -107,14 +106,17 @@ describe("an upstream", () => {
       say(response, { choices: [{ index: 0, delta: { role: "assistant", content: "" } }] });
       say(response, { choices: [{ index: 0, delta: { reasoning_content: "Hm." } }] });
       say(response, { choices: [{ index: 0, delta: { content: "So" } }] });
-      say(response, { choices: [{ index: 0, delta: { tool_calls: [{ index: 0, id: "c1" }] } }] });
+      const call = { index: 0, id: "c1", function: { name: "f", arguments: "{}" } };
+      say(response, { choices: [{ index: 0, delta: { tool_calls: [call] } }] });
       say(response, { choices: [{ index: 0, delta: {}, finish_reason: "tool_calls" }] });
       response.end();
       return true;
     };
     const { pieces, finish } = await ask();
-    expect(pieces).toEqual([{ reasoning: "Hm." }, "So", { toolCalls: [{ index: 0, id: "c1" }] }]);
-    expect(finish).toEqual({ reason: "tool_calls", promptTokens: 1, completionTokens: 3 });
+    const call = { index: 0, id: "c1", type: "function", function: { name: "f", arguments: "" } };
+    const rest = { index: 0, function: { arguments: "{}" } };
+    expect(pieces).toEqual([{ reasoning: "Hm." }, "So", { toolCalls: [call] }, { toolCalls: [rest] }]);
+    expect(finish).toEqual({ reason: "tool_calls", promptTokens: 1, completionTokens: 4 });
   });
 
   it("hears at once that the reader left", async () => {
@@ -312,33 +314,6 @@ describe("an upstream", () => {
     });
   });
 });
-
-describe("server-sent events", () => {
-  const text = ': hi\r\n\r\ndata: {"a":"é"}\n\nevent: x\rdata:one\rdata: two\r\rid: 1\n\ndata: cut off';
-
-  it("are read wherever the bytes are cut", async () => {
-    const bytes = Buffer.from(text);
-    for (let size = 1; size <= bytes.length; size++) {
-      const parts: Uint8Array[] = [];
-      for (let at = 0; at < bytes.length; at += size) parts.push(bytes.subarray(at, at + size));
-      const events: string[] = [];
-      for await (const data of eventData(asStream(parts))) events.push(data);
-      expect(events).toEqual(['{"a":"é"}', "one\ntwo"]);
-    }
-  });
-
-  it("without an end are no reason to fill the memory", async () => {
-    const endless = Array.from({ length: 100 }, () => Buffer.alloc(64 * 1024, "x"));
-    const reading = (async () => {
-      for await (const _data of eventData(asStream(endless)));
-    })();
-    await expect(reading).rejects.toThrow("has no end");
-  });
-});
-
-async function* asStream(parts: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
-  yield* parts;
-}
 
 describe("the settings of upstreams", () => {
   it("are OpenAI's by default, which needs a key", () => {

@@ -1,16 +1,27 @@
-import type { Piece } from "../model.ts";
+import type { Piece, ToolCall } from "../model.ts";
 import { ModelError } from "../model-error.ts";
+import { objectOf, textOf } from "./json.ts";
+
+/** What is known of a tool call. */
+interface KnownCall {
+  name: string;
+  args: string;
+}
 
 /** Takes from the beginning of an answer what its reader has already, as far as the answer says the same again. */
 export class EmittedSkip {
-  #text: string;
-  #thought: string;
-  #calls: number;
+  #text = "";
+  #thought = "";
+  #refusal = "";
+  readonly #calls = new Map<unknown, KnownCall>();
 
   constructor(emitted: readonly Piece[]) {
-    this.#text = emitted.filter((piece) => typeof piece === "string").join("");
-    this.#thought = emitted.map((piece) => thoughtOf(piece) ?? "").join("");
-    this.#calls = emitted.filter((piece) => typeof piece !== "string" && "toolCalls" in piece).length;
+    for (const piece of emitted) {
+      if (typeof piece === "string") this.#text += piece;
+      else if ("reasoning" in piece) this.#thought += piece.reasoning;
+      else if ("refusal" in piece) this.#refusal += piece.refusal;
+      else for (const call of piece.toolCalls) this.#know(call);
+    }
   }
 
   /**
@@ -24,26 +35,61 @@ export class EmittedSkip {
       this.#text = this.#text.slice(piece.length);
       return text === "" ? undefined : text;
     }
-    const thought = thoughtOf(piece);
-    if (thought !== undefined) {
-      const reasoning = cut(thought, this.#thought);
-      this.#thought = this.#thought.slice(thought.length);
+    if ("reasoning" in piece) {
+      const reasoning = cut(piece.reasoning, this.#thought);
+      this.#thought = this.#thought.slice(piece.reasoning.length);
       return reasoning === "" ? undefined : { reasoning };
     }
-    return this.#calls-- > 0 ? undefined : piece;
+    if ("refusal" in piece) return this.#restOfRefusal(piece.refusal);
+    if (this.#calls.size === 0) return piece;
+    const toolCalls = piece.toolCalls.flatMap((call) => this.#restOfCall(call));
+    return toolCalls.length === 0 ? undefined : { toolCalls };
+  }
+
+  // Whoever reads text alone was told a refusal as such.
+  #restOfRefusal(said: string): Piece | undefined {
+    const asText = this.#refusal === "" && this.#text !== "";
+    const refusal = cut(said, asText ? this.#text : this.#refusal);
+    if (asText) this.#text = this.#text.slice(said.length);
+    else this.#refusal = this.#refusal.slice(said.length);
+    return refusal === "" ? undefined : { refusal };
+  }
+
+  #know(call: ToolCall): void {
+    const { name = "", args } = partOf(call);
+    const known = this.#calls.get(call["index"]);
+    if (known === undefined) this.#calls.set(call["index"], { name, args });
+    else known.args += args;
+  }
+
+  #restOfCall(call: ToolCall): ToolCall[] {
+    const known = this.#calls.get(call["index"]);
+    if (known === undefined) return [call];
+    const { kind, name, args } = partOf(call);
+    // Its id is another one this time, and its reader has the first.
+    if (name !== undefined && name !== known.name) throw another();
+    const rest = cut(args, known.args);
+    known.args = known.args.slice(args.length);
+    const field = kind === "custom" ? "input" : "arguments";
+    return rest === "" ? [] : [{ index: call["index"], [kind]: { [field]: rest } }];
   }
 }
 
-function thoughtOf(piece: Piece): string | undefined {
-  return typeof piece === "object" && "reasoning" in piece ? piece.reasoning : undefined;
+function partOf(call: ToolCall): { kind: "function" | "custom"; name: string | undefined; args: string } {
+  const kind = objectOf(call["custom"]) === undefined ? "function" : "custom";
+  const said = objectOf(call[kind]) ?? {};
+  return { kind, name: textOf(said["name"]), args: textOf(said["arguments"] ?? said["input"]) ?? "" };
 }
 
 function cut(said: string, known: string): string {
   const same = Math.min(said.length, known.length);
-  if (said.slice(0, same) !== known.slice(0, same))
-    throw new ModelError(
-      "upstream_failed",
-      "the upstream gave another answer, so the first cannot be gone on with",
-    );
+  if (said.slice(0, same) !== known.slice(0, same)) throw another();
   return said.slice(same);
+}
+
+function another(): ModelError {
+  return new ModelError(
+    "upstream_failed",
+    "the upstream gave another answer, so the first cannot be gone on with",
+  );
 }

@@ -2,6 +2,7 @@ import { getLogger } from "tsunicorn";
 import { ModelError } from "../model-error.ts";
 import { Pauses } from "../pause.ts";
 import { UnsupportedRequestError } from "../unsupported.ts";
+import type { Dialect, Wording } from "./dialect.ts";
 import type { UpstreamSettings } from "./settings.ts";
 import { mayRetry, refusalOf, retryDelay } from "./upstream-error.ts";
 
@@ -11,36 +12,45 @@ const RETRIES = 2;
 /** The most of a refusal that is read. */
 const MOST_SAID = 4 * 1024;
 
+/** How long what may follow an answer's end is waited for. */
+const END_MS = 5000;
+
 /** What is asked of an upstream, as often as it takes; it ends with its reader's signal, or when the upstream is silent for too long. */
 export class UpstreamCall {
   readonly #settings: UpstreamSettings;
+  readonly #dialect: Dialect;
   readonly #reader: AbortSignal;
   readonly #end = new AbortController();
   readonly #onAbort = () => this.#end.abort(this.#reader.reason);
   #timer: NodeJS.Timeout | undefined;
+  #silenceMs: number;
   #tries = 0;
   /** Of the last answer. */
   #headers: Headers | undefined;
 
-  constructor(settings: UpstreamSettings, reader: AbortSignal) {
+  constructor(settings: UpstreamSettings, dialect: Dialect, reader: AbortSignal) {
     this.#settings = settings;
+    this.#dialect = dialect;
+    this.#silenceMs = settings.silenceMs;
     this.#reader = reader;
     reader.addEventListener("abort", this.#onAbort, { once: true });
   }
 
   /**
-   * Sends the request and waits until the answer begins.
+   * Sends the request and waits until the answer begins. Where the upstream does not take its wording, it is sent anew.
    *
-   * @param body JSON.
+   * @param bodyOf makes the request's JSON.
    * @returns the answer's body. @throws ModelError, UnsupportedRequestError or the signal's reason.
    */
-  async open(body: string): Promise<AsyncIterable<Uint8Array>> {
+  async open(bodyOf: (wording: Wording) => string): Promise<AsyncIterable<Uint8Array>> {
     this.#headers = undefined;
-    const response = await this.#send(body);
+    const { wording } = this.#dialect;
+    const response = await this.#send(bodyOf(wording));
     const { status, headers } = response;
     this.#headers = headers;
     if (response.ok && response.body !== null) return this.#watched(response.body);
     const said = this.#withoutKey(await this.#said(response));
+    if (this.#dialect.learn(wording, said)) return this.open(bodyOf);
     const refusal = refusalOf(status, headers, said);
     // Its message is for whoever asked, so what the upstream said is in none.
     if (refusal instanceof UnsupportedRequestError)
@@ -56,6 +66,11 @@ export class UpstreamCall {
     if (delay === undefined) throw failure;
     this.#tries++;
     await this.#pause(delay);
+  }
+
+  /** The answer has ended, but for what may follow it: that is not waited for as long. */
+  hurry(): void {
+    this.#silenceMs = Math.min(this.#silenceMs, END_MS);
   }
 
   /** Ends it: the connection closes where the answer is not at its end. */
@@ -90,10 +105,9 @@ export class UpstreamCall {
   }
 
   async *#watched(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-    const { silenceMs } = this.#settings;
     const wait = () => {
       clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => this.#end.abort(this.#silence()), silenceMs);
+      this.#timer = setTimeout(() => this.#end.abort(this.#silence()), this.#silenceMs);
     };
     try {
       wait();

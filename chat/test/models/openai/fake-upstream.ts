@@ -106,7 +106,8 @@ export function refuse(
 
 function deltaOf(piece: Piece): object {
   if (typeof piece === "string") return { content: piece };
-  return "reasoning" in piece ? { reasoning_content: piece.reasoning } : { tool_calls: piece.toolCalls };
+  if ("reasoning" in piece) return { reasoning_content: piece.reasoning };
+  return "refusal" in piece ? piece : { tool_calls: piece.toolCalls };
 }
 
 function clean<T extends object>(options: T): Partial<T> {
