@@ -9,6 +9,7 @@ import type { LoadedConfig } from "../config/load.ts";
 import { loadConfigApart } from "../config/load-apart.ts";
 import { explain } from "../process/explain.ts";
 import { setUpLogger } from "../process/logger.ts";
+import { complain } from "../process/standard-streams.ts";
 import { Arbiter } from "./arbiter.ts";
 import { Control } from "./control.ts";
 import { FileWatcher } from "./file-watcher.ts";
@@ -144,7 +145,7 @@ export async function runArbiter(loaded: LoadedConfig): Promise<never> {
     endStart(error);
   }
   const { code, reason } = await arbiter.ended;
-  if (reason !== undefined) process.stderr.write(`tsunicorn: ${reason}\n`);
+  if (reason !== undefined) complain(reason);
   watcher?.close();
   await Promise.race([hooks.exit(arbiter.state), forced.promise]);
   control.close();
@@ -164,7 +165,7 @@ function beforeStart<T>(step: () => T): T {
 
 // One clear line where whoever started it looks; the log has nothing to add.
 function endStart(error: unknown): never {
-  process.stderr.write(`tsunicorn: ${explain(error)}\n`);
+  complain(explain(error));
   process.exit(1);
 }
 

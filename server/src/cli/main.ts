@@ -3,6 +3,7 @@
 // Before a handler stands, SIGUSR1 would open Node's inspector. Everything else is imported after it.
 process.on("SIGUSR1", () => {});
 
+const { isatty } = await import("node:tty");
 const { run } = await import("./run.ts");
 const exitCode = await run(process.argv.slice(2), {
   env: process.env,
@@ -10,7 +11,7 @@ const exitCode = await run(process.argv.slice(2), {
   writeOut: (text) => process.stdout.write(text),
   writeError: (text) => process.stderr.write(text),
   // Into a file or a pipe, lines may be as long as they are.
-  columns: process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY,
+  columns: isatty(1) ? process.stdout.columns : Number.POSITIVE_INFINITY,
 });
 if (exitCode !== undefined) process.exitCode = exitCode;
 

@@ -6,13 +6,13 @@ import { type Listener, tellArbiter } from "../process/channel.ts";
 import { getLogger } from "../process/logger.ts";
 import { type HttpWorkerReport, ProcessMeter } from "../process/reports.ts";
 import { RequestLimit } from "../process/request-limit.ts";
-import { redactStreamIds } from "../protocol/stream-id.ts";
 import type { AcceptGate } from "./accept-gate.ts";
 import { BodyWatch } from "./body-watch.ts";
 import { ClientConnection } from "./client-connection.ts";
 import { GuardedServer } from "./guarded-server.ts";
 import { HostCheck } from "./host-check.ts";
 import { JoinedResponse } from "./joined-response.ts";
+import { loggedUrl } from "./logged-url.ts";
 import { assignRequestId } from "./request-id.ts";
 import { StallWatch } from "./stall-watch.ts";
 import type { WebApp } from "./web-app.ts";
@@ -24,6 +24,9 @@ const DRAIN_POLL_MS = 50;
 const LAST_REQUEST_MS = 500;
 /** What a client gets to read why its bytes were refused, before its connection is reset. */
 const LINGER_MS = 1000;
+
+/** Characters of a client's `User-Agent` that the access log keeps. */
+const LONGEST_AGENT = 300;
 
 const STATUS_OF_PARSER_ERROR: Record<string, string> = {
   HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
@@ -150,7 +153,7 @@ export class HttpWorker {
     const { stallTimeout } = this.settings;
     const requestId = req.headers["x-request-id"];
     getLogger().info(
-      { requestId, reason: "stalled", method: req.method, url: loggedUrl(req) },
+      { requestId, reason: "stalled", method: req.method, url: loggedUrl(req.url ?? "") },
       `a client took nothing of its answer for ${stallTimeout} s; its connection is closed`,
     );
     // A reset lets the kernel drop what it holds, and cannot be taken for the end of the answer. Only TCP has it.
@@ -224,15 +227,10 @@ function endWith(socket: Duplex, status: string, detail: string): void {
   setTimeout(() => socket.destroy(), LINGER_MS);
 }
 
-// Whoever knows a stream's id can read the stream.
-function loggedUrl(request: IncomingMessage): string {
-  return redactStreamIds(request.url ?? "");
-}
-
 function logAccess(requestId: string, request: IncomingMessage, response: ServerResponse): void {
   const began = performance.now();
   const { method } = request;
-  const url = loggedUrl(request);
+  const url = loggedUrl(request.url ?? "");
   const remote = request.socket.remoteAddress;
   response.once("close", () => {
     const ms = Math.round(performance.now() - began);
@@ -245,7 +243,7 @@ function logAccess(requestId: string, request: IncomingMessage, response: Server
         status: response.statusCode,
         ms,
         remote,
-        agent: request.headers["user-agent"],
+        agent: request.headers["user-agent"]?.slice(0, LONGEST_AGENT),
         complete,
       },
       `${method} ${url} ${response.statusCode} in ${ms} ms${complete ? "" : ", cut short"}`,

@@ -5,7 +5,8 @@ export function explain(error: unknown): string {
   let at = error;
   do {
     seen.add(at);
-    const message = at instanceof Error ? at.message : String(at);
+    // An error may have no text: then it is its kind that says something.
+    const message = at instanceof Error ? at.message || at.name : String(at);
     // Many an error says its cause's message itself.
     if (!said.at(-1)?.endsWith(message)) said.push(message);
     at = at instanceof Error ? at.cause : undefined;

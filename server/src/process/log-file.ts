@@ -1,5 +1,17 @@
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, readlinkSync } from "node:fs";
+import path from "node:path";
 import { describeFileProblem } from "./file-problem.ts";
+import { type LineTarget, LineWriter } from "./line-writer.ts";
+import { complain, standardTarget } from "./standard-streams.ts";
+
+const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK, O_NOCTTY, O_NOFOLLOW } = constants;
+/** For those who run the server, and their group: what clients send is nobody else's to read. */
+const MODE = 0o640;
+/** Folders that only the system writes in. */
+const SYSTEM_FOLDER = /^\/(dev|proc)\//;
+/** The process's own streams, by the names that links to them have. */
+const OWN_STREAM = /^(?:\/dev\/std(out|err)|(?:\/dev|\/proc\/self)\/fd\/([12]))$/;
+const MOST_LINKS = 8;
 
 /**
  * A log file that every process of the server appends to. A line is one write, and the kernel puts each write
@@ -7,18 +19,21 @@ import { describeFileProblem } from "./file-problem.ts";
  */
 export class LogFile {
   readonly path: string;
-  private fd: number;
-  /** Lines that could not be written since the last one that could. */
-  private lost = 0;
+  readonly #writer: LineWriter;
 
   /**
-   * Opens the file, or makes it; its folder must be there.
-   * @param path absolute.
+   * Opens the file, or makes it, readable to its owner and group; its folder must be there.
+   * @param path absolute. A symbolic link is refused, since it may lead to any file that this user may write; a link
+   *   to `/dev/stdout` and its like is not.
+   * @param dropped the line that says how many lines were dropped.
    * @throws Error that names the file and why it cannot be opened.
    */
-  constructor(path: string) {
+  constructor(path: string, dropped: (lines: number) => string) {
     this.path = path;
-    this.fd = open(path);
+    this.#writer = new LineWriter(open(path), {
+      dropped,
+      failed: (error) => complain(`cannot write to the log file ${path}: ${describeFileProblem(error)}`),
+    });
   }
 
   /**
@@ -26,18 +41,7 @@ export class LogFile {
    * written are counted, standard error says so once, and the file says how many once it can be written again.
    */
   write(line: string): void {
-    try {
-      if (this.lost > 0) {
-        append(this.fd, missing(this.lost));
-        this.lost = 0;
-      }
-      append(this.fd, line);
-    } catch (error) {
-      if (this.lost++ > 0) return;
-      process.stderr.write(
-        `tsunicorn: cannot write to the log file ${this.path}: ${describeFileProblem(error)}\n`,
-      );
-    }
+    this.#writer.write(line);
   }
 
   /**
@@ -46,28 +50,35 @@ export class LogFile {
    * @throws Error when it cannot be opened; the old one stays in use then.
    */
   reopen(): void {
-    const fd = open(this.path);
-    closeSync(this.fd);
-    this.fd = fd;
+    const { fd } = this.#writer.switchTo(open(this.path));
+    if (fd > 2) closeSync(fd);
   }
 }
 
-function open(path: string): number {
+function open(file: string): LineTarget {
+  const stream = ownStream(file);
+  if (stream !== undefined) return standardTarget(stream);
+  // A pipe that nothing reads is refused instead of waited for.
+  const flags = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY;
   try {
-    return openSync(path, "a");
+    return { fd: openSync(file, SYSTEM_FOLDER.test(file) ? flags : flags | O_NOFOLLOW, MODE) };
   } catch (error) {
-    throw new Error(`Cannot open the log file ${path}: ${describeFileProblem(error)}.`);
+    throw new Error(`Cannot open the log file ${file}: ${describeFileProblem(error)}.`);
   }
 }
 
-// On a line of its own: of the line before it, a part may be there.
-function missing(lines: number): string {
-  const msg = `${lines} ${lines === 1 ? "line" : "lines"} of the log could not be written`;
-  return `\n${JSON.stringify({ level: "warn", time: new Date().toISOString(), pid: process.pid, msg })}\n`;
-}
-
-// The kernel may take a part of a line, when the disk is nearly full or a signal comes.
-function append(fd: number, line: string): void {
-  const bytes = Buffer.from(line);
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+/** Which standard stream a file is by its name, or by where its links lead: images link their log files so. */
+function ownStream(file: string): 1 | 2 | undefined {
+  let at = file;
+  for (let links = 0; links < MOST_LINKS; links++) {
+    const [, name, number] = OWN_STREAM.exec(at) ?? [];
+    if (name === "out" || number === "1") return 1;
+    if (name === "err" || number === "2") return 2;
+    try {
+      at = path.resolve(path.dirname(at), readlinkSync(at));
+    } catch {
+      return undefined;
+    }
+  }
+  return undefined;
 }

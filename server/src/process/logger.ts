@@ -1,6 +1,9 @@
+import { isatty } from "node:tty";
 import { type Logger, pino } from "pino";
 import { explain } from "./explain.ts";
+import type { LineWriter } from "./line-writer.ts";
 import { LogFile } from "./log-file.ts";
+import { guardStandardStreams, standardOutput } from "./standard-streams.ts";
 
 /** How lines look: `json`, `pretty`, or by whether they go to a terminal. */
 export type LogFormat = "auto" | "json" | "pretty";
@@ -20,39 +23,34 @@ const slot = globalThis as { [KEY]?: Logger };
 
 /** The logger of this process. Before the process was set up, one that writes JSON lines. */
 export function getLogger(): Logger {
-  slot[KEY] ??= pino();
+  slot[KEY] ??= pino(open(undefined, (lines) => `${JSON.stringify(dropped(lines, "app"))}\n`));
   return slot[KEY];
 }
 
 let logFile: LogFile | undefined;
 
 /**
- * Makes the logger of this process. Lines are written synchronously: the last line before a crash is the
- * one that explains it.
+ * Makes the logger of this process. A line is written before the call returns where there is room for it: the last
+ * line before a crash is the one that explains it. Where there is none, the process goes on without it.
  * @throws Error when the log file cannot be opened.
  */
 export async function setUpLogger({ level, format, role, file }: LoggerOptions): Promise<Logger> {
-  const terminal = file === undefined && process.stdout.isTTY === true;
+  const terminal = file === undefined && isatty(1);
   const pretty = format === "pretty" || (format === "auto" && terminal);
   const options = { level, base: { pid: process.pid, role } };
   if (pretty) {
-    const { build, prettyFactory } = await import("pino-pretty");
-    const look = {
+    const { prettyFactory } = await import("pino-pretty");
+    const render = prettyFactory({
       colorize: terminal,
-      translateTime: "SYS:HH:MM:ss.l",
+      // A log file outlives the day that it was begun on.
+      translateTime: file === undefined ? "SYS:HH:MM:ss.l" : "SYS:yyyy-mm-dd HH:MM:ss.l",
       // One line a message: what the access log's message says already is not said again behind it.
       singleLine: true,
       ignore: "pid,role,method,url,status,ms,remote,agent,complete",
       messageFormat: "{role} {pid}: {msg}",
-    };
-    if (file === undefined) {
-      slot[KEY] = pino(options, build({ ...look, sync: true }));
-    } else {
-      const target = openLogFile(file);
-      // A log file outlives the day that it was begun on.
-      const render = prettyFactory({ ...look, translateTime: "SYS:yyyy-mm-dd HH:MM:ss.l" });
-      slot[KEY] = pino(options, { write: (line) => target.write(render(line)) });
-    }
+    });
+    const target = open(file, (lines) => render({ level: 40, ...dropped(lines, role), time: Date.now() }));
+    slot[KEY] = pino(options, { write: (line) => target.write(render(line)) });
   } else {
     slot[KEY] = pino(
       {
@@ -60,10 +58,20 @@ export async function setUpLogger({ level, format, role, file }: LoggerOptions):
         timestamp: pino.stdTimeFunctions.isoTime,
         formatters: { level: (label) => ({ level: label }) },
       },
-      file === undefined ? pino.destination({ fd: 1, sync: true }) : openLogFile(file),
+      open(file, (lines) => `${JSON.stringify(dropped(lines, role))}\n`),
     );
   }
+  guardStandardStreams((name, writes) => {
+    const what = writes === 1 ? "1 write" : `${writes} writes`;
+    getLogger().warn(`${what} of the app to ${name} were dropped: nothing took them`);
+  });
   return slot[KEY];
+}
+
+function open(file: string | undefined, describe: (lines: number) => string): LogFile | LineWriter {
+  if (file === undefined) return standardOutput(describe);
+  logFile = new LogFile(file, describe);
+  return logFile;
 }
 
 /**
@@ -78,7 +86,8 @@ export function reopenLogs(): void {
   }
 }
 
-function openLogFile(path: string): LogFile {
-  logFile = new LogFile(path);
-  return logFile;
+/** The line that stands where lines of the log are missing. */
+function dropped(lines: number, role: string): object {
+  const msg = `${lines} ${lines === 1 ? "line" : "lines"} of the log could not be written`;
+  return { level: "warn", time: new Date().toISOString(), pid: process.pid, role, msg };
 }

@@ -1,7 +1,18 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { LogFile } from "../../src/process/log-file.ts";
 import { reopenLogs, setUpLogger } from "../../src/process/logger.ts";
 
@@ -14,7 +25,6 @@ beforeEach(() => {
 });
 
 afterEach(() => {
-  vi.restoreAllMocks();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -75,22 +85,39 @@ describe("the log file", () => {
     expect(existsSync(join(folder, "missing"))).toBe(false);
   });
 
-  test("on a full disk loses lines and not the server, says so once, and how many once there is room", () => {
-    const said = vi.spyOn(process.stderr, "write").mockReturnValue(true);
-    // Its every write fails as on a full disk.
-    symlinkSync("/dev/full", path);
-    const file = new LogFile(path);
-    file.write("one\n");
-    file.write("two\n");
-    expect(said.mock.calls).toEqual([
-      [`tsunicorn: cannot write to the log file ${path}: the disk is full\n`],
-    ]);
-    rmSync(path);
-    file.reopen();
-    file.write("three\n");
-    const [empty, note = "", last] = read().split("\n");
-    expect(empty).toBe("");
-    expect(JSON.parse(note)).toMatchObject({ level: "warn", msg: "2 lines of the log could not be written" });
-    expect(last).toBe("three");
+  test("is readable to its owner and group only", async () => {
+    await setUpLogger({ level: "info", format: "json", role: "arbiter", file: path });
+    expect(statSync(path).mode & 0o137).toBe(0);
+  });
+
+  test("that is a symbolic link is refused, and what it leads to is left alone", async () => {
+    const target = join(folder, "precious");
+    writeFileSync(target, "mine");
+    symlinkSync(target, path);
+    const options = { level: "info", format: "json", role: "arbiter", file: path } as const;
+    await expect(setUpLogger(options)).rejects.toThrow(
+      `Cannot open the log file ${path}: it is a symbolic link; name the file that it points to.`,
+    );
+    expect(readFileSync(target, "utf8")).toBe("mine");
+  });
+
+  test("that became a symbolic link is not followed when it is opened again", async () => {
+    const log = await setUpLogger({ level: "info", format: "json", role: "arbiter", file: path });
+    renameSync(path, join(folder, "old.log"));
+    symlinkSync(join(folder, "precious"), path);
+    reopenLogs();
+    log.info("after");
+    expect(existsSync(join(folder, "precious"))).toBe(false);
+    expect(read("old.log")).toContain('"msg":"after"');
+  });
+
+  test("may be a link to a standard stream of the process, as images have it", () => {
+    symlinkSync("/dev/stderr", path);
+    expect(() => new LogFile(path, () => "")).not.toThrow();
+  });
+
+  test("that is a pipe which nothing reads is refused at once", () => {
+    execFileSync("mkfifo", [path]);
+    expect(() => new LogFile(path, () => "")).toThrow("it is a pipe that nothing reads, or a socket");
   });
 });

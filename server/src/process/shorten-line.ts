@@ -1,0 +1,38 @@
+/** Marks where a text was cut. */
+const CUT = "…";
+
+/**
+ * Shortens a line of the log that has to fit into so many bytes: its longest texts are cut, so that JSON stays JSON.
+ * @param line with its newline.
+ */
+export function shortenLine(line: string, bytes: number): string {
+  const parsed = parse(line);
+  if (parsed === undefined) return `${cut(line.trimEnd(), bytes - 1)}\n`;
+  // Escapes make a text longer in JSON than it is.
+  for (let most = bytes; most >= 16; most /= 2) {
+    const shorter = `${JSON.stringify(parsed, (_, value) => (typeof value === "string" ? cut(value, most) : value))}\n`;
+    if (Buffer.byteLength(shorter) <= bytes) return shorter;
+  }
+  // So many fields that even without their texts they do not fit.
+  const { level, time, pid, role } = parsed;
+  return `${JSON.stringify({ level, time, pid, role, msg: cut(String(parsed["msg"]), bytes / 16) })}\n`;
+}
+
+function parse(line: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null
+      ? Object.fromEntries(Object.entries(value))
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function cut(text: string, bytes: number): string {
+  if (Buffer.byteLength(text) <= bytes) return text;
+  const most = bytes - Buffer.byteLength(CUT);
+  const kept = Buffer.from(text).subarray(0, most).toString();
+  // Of a character that was cut in two nothing is left.
+  return `${kept.replace(/\uFFFD+$/, "")}${CUT}`;
+}
