@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { type Boot, type FromChild, isTagged, type Kind, type ToChild } from "../process/channel.ts";
+import { endGroup } from "../process/process-group.ts";
 import { explainMissing, pythonCommand } from "./python-command.ts";
 import type { RestartReason } from "./restart-counts.ts";
 
@@ -16,6 +17,7 @@ export interface ChildOptions {
 /** What the arbiter is told of its children. */
 export interface ChildEvents {
   message(child: Child, message: FromChild): void;
+  /** It has ended, and so has what it left in its process group. */
   exited(child: Child): void;
   /** It is killed now, because it has not ended `ms` after it was asked to stop. */
   late(child: Child, ms: number): void;
@@ -88,9 +90,14 @@ export class Child {
     this.process.on("message", (message) => {
       if (isTagged(message)) events.message(this, message as FromChild);
     });
-    this.process.on("exit", (code, signal) =>
-      exited(signal === null ? `exit code ${code}` : `signal ${signal}`),
-    );
+    this.process.on("exit", (code, signal) => {
+      clearTimeout(this.killTimer);
+      const end = signal === null ? `exit code ${code}` : `signal ${signal}`;
+      // Its successor must not find the memory of a graphics card, or a port, still taken.
+      const ending = endGroup(this.pid);
+      if (ending === undefined) exited(end);
+      else void ending.then(() => exited(end));
+    });
     this.process.on("error", (error) => {
       // Sending to a child that just died is no news; a child that could not be started has no other end.
       if (this.process.pid !== undefined) return;

@@ -9,6 +9,7 @@ import { isRunning } from "../process/is-running.ts";
 import { removeLeftovers } from "../process/leftovers.ts";
 import { getLogger, reopenLogs, setUpLogger } from "../process/logger.ts";
 import { onParentGone, orphanSeconds } from "../process/parent-watch.ts";
+import { endGroup } from "../process/process-group.ts";
 import { DirtyArbiter, type Limits } from "./dirty-arbiter.ts";
 import { Scaling } from "./scaling.ts";
 import { Stash } from "./stash.ts";
@@ -126,18 +127,32 @@ function outlive(): void {
   const seconds = orphanSeconds(settings);
   const until = Date.now() + seconds * 1000;
   getLogger().warn("the arbiter is gone; waiting for the others to finish");
+  /** What ended workers left in their process groups, and is being ended. */
+  const endings = new Set<Promise<void>>();
+  const end = (pid: number): void => {
+    const ending = endGroup(pid);
+    if (ending === undefined) return;
+    endings.add(ending);
+    void ending.then(() => endings.delete(ending));
+  };
   const timer = setInterval(() => {
     // Looked at so often that a process which ends is missed before the system can give its id to another.
-    children = children.filter((pid) => pid !== process.pid && isRunning(pid));
+    children = children.filter((pid) => {
+      if (pid === process.pid) return false;
+      const runs = isRunning(pid);
+      if (!runs) end(pid);
+      return runs;
+    });
     const pids = new Set([...children, ...(arbiter?.connectedPids() ?? [])]);
     if (pids.size > 0 && Date.now() < until) return;
     clearInterval(timer);
     for (const pid of pids) {
       getLogger().error(`process ${pid} is killed: it has not ended ${seconds} s after the arbiter`);
       kill(pid);
+      end(pid);
     }
     removeLeftovers(socketFiles, folder);
-    process.exit(0);
+    void Promise.all(endings).then(() => process.exit(0));
   }, POLL_MS);
 }
 

@@ -1,4 +1,5 @@
 import type { Settings } from "../config/settings.ts";
+import { endOwnGroup } from "./process-group.ts";
 
 /**
  * Calls back once when the arbiter is gone. The channel that every child inherits closes with the process
@@ -10,7 +11,11 @@ export function onParentGone(callback: () => void): void {
     process.nextTick(callback);
     return;
   }
-  process.once("disconnect", callback);
+  process.once("disconnect", () => {
+    // The arbiter would end what this process leaves in its group.
+    process.once("exit", endOwnGroup);
+    callback();
+  });
 }
 
 /** Seconds after the arbiter's end in which the others may finish; then the dirty arbiter kills them. */
