@@ -68,10 +68,11 @@ describe("the README's server of one's own", () => {
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), "tsunicorn-readme-"));
     for (const [name, text] of files) writeFileSync(join(folder, name), text);
-    // What `npm install PATH/server` does.
+    // What `npm install PATH/server tsx` does.
     mkdirSync(join(folder, "node_modules/.bin"), { recursive: true });
     symlinkSync(join(repository, "server"), join(folder, "node_modules/tsunicorn"));
     symlinkSync("../tsunicorn/bin/tsunicorn.mjs", join(folder, "node_modules/.bin/tsunicorn"));
+    symlinkSync(join(repository, "node_modules/tsx"), join(folder, "node_modules/tsx"));
   });
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -33,7 +33,7 @@ export class AppSpecError extends Error {
  * Extensions in the order in which a module is looked for. Built files come first: where both are there, a
  * spec without extension means what `npm run build` wrote, which needs no loader.
  */
-const EXTENSIONS = [".js", ".mjs", ".cjs", ".ts", ".mts", ".cts"];
+const EXTENSIONS = [".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".tsx", ".jsx"];
 
 /** What a spec of an app in Python begins with. */
 const PYTHON = "python:";
@@ -91,7 +91,7 @@ export function isGunicornsName(spec: string): boolean {
 
 /**
  * Finds the file of a module: the path itself where it is a file, else the same name with each known
- * extension (js, mjs, cjs, ts, mts, cts). So a spec that says `.ts` also finds the built `.js`, and the other
+ * extension (js, mjs, cjs, ts, mts, cts, tsx, jsx). So a spec that says `.ts` also finds the built `.js`, and the other
  * way round.
  *
  * @param file the path as a spec or the setting `app` has it, absolute or relative to `base`.

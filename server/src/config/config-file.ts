@@ -1,7 +1,8 @@
+import { spawnSync } from "node:child_process";
 import { stat } from "node:fs/promises";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
-import { defineConfig } from "./define-config.ts";
+import { explain } from "../process/explain.ts";
+import { loadModule } from "../process/load-module.ts";
 import { ConfigError } from "./errors.ts";
 import { HOOK_NAMES, type HookName, isHookName } from "./hooks.ts";
 import type { Given, Layer, Source } from "./layer.ts";
@@ -14,6 +15,8 @@ const DEFAULT_NAMES = ["ts", "mts", "js", "mjs"].map((extension) => `tsunicorn.c
 const TYPESCRIPT = [".ts", ".mts", ".cts"];
 const JAVASCRIPT = [".js", ".mjs", ".cjs"];
 
+/** ms that Node may take to check the syntax of a file. */
+const CHECK_MS = 10_000;
 /** The line, and mostly the column, at the end of a line of a stack. */
 const PLACE = /:(\d+)(?::\d+)?\)?$/;
 
@@ -55,7 +58,7 @@ export async function findConfigFile(
 /**
  * Runs a config file and reads what its default export gives: the settings, unchecked, and the names of the
  * hooks, since functions cannot leave the thread that the file is run in. The file itself is run anew each time.
- * What a JavaScript file imports is kept by Node within one thread.
+ * What it imports is kept by Node within one thread.
  *
  * @throws {ConfigError} where the file cannot be run or its default export is not an object.
  */
@@ -85,17 +88,16 @@ export async function readConfigFile(file: string): Promise<FileLayer> {
 }
 
 /**
- * Runs a config file.
+ * Runs a config file, as the apps are loaded.
  *
  * @returns its default export.
  * @throws {ConfigError} where the file cannot be run or its default export is not an object.
  */
 export async function runConfigFile(file: string): Promise<object> {
   let exported: unknown;
+  loads += 1;
   try {
-    exported = TYPESCRIPT.includes(path.extname(file))
-      ? await runTypeScript(file)
-      : await runJavaScript(file);
+    exported = (await loadModule(file, loads === 1 ? "" : `?load=${loads}`))["default"];
   } catch (error) {
     throw new ConfigError([`${file}: cannot be loaded: ${reasonOf(error, file)}`]);
   }
@@ -106,51 +108,6 @@ export async function runConfigFile(file: string): Promise<object> {
   ]);
 }
 
-async function runJavaScript(file: string): Promise<unknown> {
-  loads += 1;
-  try {
-    const module: { default?: unknown } = await import(`${pathToFileURL(file).href}?load=${loads}`);
-    return module.default;
-  } catch (error) {
-    // Node keeps to itself in which line a syntax error is; the other loader's error has it.
-    if (error instanceof SyntaxError) await runTypeScript(file);
-    throw error;
-  }
-}
-
-/**
- * One loader on every version of Node, so that a config file which works on one works on all. It is slow and
- * keeps some 30 MiB: it is imported only where it is needed, and the server does that in a thread.
- */
-async function runTypeScript(file: string): Promise<unknown> {
-  const { createJiti } = await import("jiti");
-  const jiti = createJiti(import.meta.url, {
-    fsCache: false,
-    moduleCache: false,
-    interopDefault: false,
-    virtualModules: { tsunicorn: packageForConfigFiles() },
-  });
-  const module = await jiti.import<{ default?: unknown }>(file);
-  return module.default;
-}
-
-/**
- * The package as a TypeScript config file sees it. Apps have no business in a process that must outlive them
- * all, and the rest of the package would take longer to load than everything else here.
- */
-function packageForConfigFiles(): object {
-  return new Proxy(
-    { defineConfig, default: undefined, __esModule: true },
-    {
-      get(target, key, receiver) {
-        if (typeof key === "symbol" || key === "then" || key in target)
-          return Reflect.get(target, key, receiver);
-        throw new Error(`a config file can import defineConfig and types from "tsunicorn", but not ${key}`);
-      },
-    },
-  );
-}
-
 /** One item may stand for a list of one. */
 function toList(name: SettingName, value: unknown): unknown {
   return settings[name].kind === "list" && !Array.isArray(value) ? [value] : value;
@@ -158,11 +115,25 @@ function toList(name: SettingName, value: unknown): unknown {
 
 /** What the file threw, and the line of the file where it did, which is all of the stack that helps its author. */
 function reasonOf(error: unknown, file: string): string {
-  if (!(error instanceof Error)) return String(error);
-  const [message = ""] = error.message.split("\n");
-  const place = error.stack?.split("\n").find((text) => text.includes(file) && PLACE.test(text));
-  const line = PLACE.exec(place ?? "")?.[1];
-  return line === undefined ? message.trim() : `${message.trim()} (line ${line})`;
+  const reason = explain(error);
+  const line =
+    error instanceof Error ? (lineIn(error.stack, file) ?? syntaxErrorLine(error, file)) : undefined;
+  return line === undefined ? reason : `${reason} (line ${line})`;
+}
+
+function lineIn(stack: string | undefined, file: string): string | undefined {
+  const place = stack?.split("\n").find((text) => text.includes(file) && PLACE.test(text));
+  return PLACE.exec(place ?? "")?.[1];
+}
+
+// Of a syntax error in JavaScript Node keeps to itself in which line it is, except for those who only check the file.
+function syntaxErrorLine(error: Error, file: string): string | undefined {
+  if (!(error instanceof SyntaxError) || !JAVASCRIPT.includes(path.extname(file))) return undefined;
+  const { stderr } = spawnSync(process.execPath, ["--check", file], {
+    encoding: "utf8",
+    timeout: CHECK_MS,
+  });
+  return lineIn(stderr, file);
 }
 
 function describe(value: unknown): string {

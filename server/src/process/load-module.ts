@@ -1,25 +1,26 @@
 import { pathToFileURL } from "node:url";
+import { explainLoadError } from "./load-error.ts";
+import { loadTypeScriptAsWritten } from "./module-syntax.ts";
+import { isTsxRegistered, registerTsx } from "./tsx.ts";
 
-const TYPESCRIPT = /\.[cm]?ts$/;
-let registered = false;
+const JAVASCRIPT = /\.[cm]?js$/;
 
 /**
- * Imports a user's module. TypeScript is left to Node where it can (22.18 and later), else to tsx, which is
- * loaded then and only then: most processes in production run built JavaScript.
+ * Imports a user's module. JavaScript is left to Node. For anything else there is tsx, where the file's folder has it:
+ * it loads all of TypeScript on every Node. Without tsx Node loads what it can, from 22.18 on.
  * @param file absolute path.
  * @param query with its `?`: a module of its own for each, which finds it in `import.meta.url`. Default: none.
+ * @throws what the module throws; where Node cannot load it, an Error that says what to do, with Node's as its cause.
  */
 export async function loadModule(file: string, query = ""): Promise<Record<string, unknown>> {
-  if (TYPESCRIPT.test(file) && !registered && !nodeReadsTypeScript()) {
-    disableTsxCache();
-    // Both: without "type": "module" in its package.json, a .ts file is CommonJS to tsx.
-    const [cjs, esm] = await Promise.all([import("tsx/cjs/api"), import("tsx/esm/api")]);
-    cjs.register();
-    esm.register();
-    registered = true;
+  if (!JAVASCRIPT.test(file) && !(await registerTsx(file)) && nodeReadsTypeScript())
+    loadTypeScriptAsWritten();
+  try {
+    const module: unknown = await import(pathToFileURL(file).href + query);
+    return exportsOf(module as Record<string, unknown>);
+  } catch (error) {
+    throw isTsxRegistered() ? error : explainLoadError(error, file);
   }
-  const module: unknown = await import(pathToFileURL(file).href + query);
-  return exportsOf(module as Record<string, unknown>);
 }
 
 // What a compiler made CommonJS of is imported as one default export, which holds the exports that were written.
@@ -27,14 +28,6 @@ function exportsOf(module: Record<string, unknown>): Record<string, unknown> {
   const { default: whole } = module;
   const compiled = typeof whole === "object" && whole !== null && "__esModule" in whole;
   return compiled ? (whole as unknown as Record<string, unknown>) : module;
-}
-
-/**
- * Keeps tsx from writing a cache, which would stay in the temp folder when the server is long gone. To be called
- * before the first module hook: the thread in which hooks run copies the environment when it starts.
- */
-export function disableTsxCache(): void {
-  process.env["TSX_DISABLE_CACHE"] ??= "1";
 }
 
 /** Whether this Node runs TypeScript without a loader. */

@@ -3,8 +3,9 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { tellArbiter } from "./channel.ts";
-import { disableTsxCache, nodeReadsTypeScript } from "./load-module.ts";
+import { nodeReadsTypeScript } from "./load-module.ts";
 import { missing, type ResolveContext } from "./loaded-files-hooks.ts";
+import { disableTsxCache } from "./tsx.ts";
 
 /** So many files are told at most; an app that has more of its own is watched in part. */
 const MAX_FILES = 10_000;

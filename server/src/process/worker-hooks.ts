@@ -1,6 +1,6 @@
+import { runConfigFile } from "../config/config-file.ts";
 import { type HookName, isHookOf, type WorkerHookName } from "../config/hooks.ts";
 import { type Boot, tellArbiter } from "./channel.ts";
-import { loadModule } from "./load-module.ts";
 import { getLogger } from "./logger.ts";
 
 /** ms that a hook may take at the end of a worker. */
@@ -21,7 +21,7 @@ export class WorkerHooks {
     const { hooks = [], settings, kind } = boot;
     const wanted = kind !== "dirty-arbiter" && hooks.some((name: HookName) => isHookOf(name, kind));
     const load = wanted && settings.config !== undefined;
-    return new WorkerHooks(boot, load ? await loadConfig(settings.config ?? "") : {});
+    return new WorkerHooks(boot, load ? await runConfigFile(settings.config ?? "") : {});
   }
 
   /**
@@ -56,16 +56,4 @@ export class WorkerHooks {
       clearTimeout(timer);
     }
   }
-}
-
-// As the apps are loaded, so that what the config file imports is what they import.
-async function loadConfig(file: string): Promise<object> {
-  try {
-    const { default: config } = await loadModule(file);
-    if (typeof config === "object" && config !== null) return config;
-  } catch {
-    // The arbiter's loader reads more: enums on a Node that only strips types, "tsunicorn" where it is not installed.
-  }
-  const { runConfigFile } = await import("../config/config-file.ts");
-  return runConfigFile(file);
 }

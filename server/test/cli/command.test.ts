@@ -3,6 +3,7 @@ import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { folderWith } from "../config/folder.ts";
+import { install } from "../install.ts";
 
 /** The built command: `npm test` builds it before. */
 const COMMAND = fileURLToPath(new URL("../../bin/tsunicorn.mjs", import.meta.url));
@@ -66,10 +67,12 @@ test("tsunicorn --check-config with a TypeScript config file leaves nothing behi
     `,
     "main.ts": "",
   };
-  const folder = folderWith({ ...files, "tmp/x": "" });
+  const folder = folderWith({ ...files, "package.json": '{"type":"module"}', "tmp/x": "" });
+  install(folder, "tsunicorn", "tsx");
+  const before = readdirSync(folder).sort();
   const result = await tsunicorn(["--check-config"], folder, { WHO: "the test", TMPDIR: `${folder}/tmp` });
   expect(result).toEqual({ code: 0, out: "read by the test\nconfiguration is valid\n", error: "" });
-  expect(readdirSync(folder).sort()).toEqual(["main.ts", "tmp", "tsunicorn.config.ts"]);
+  expect(readdirSync(folder).sort()).toEqual(before);
   expect(readdirSync(`${folder}/tmp`)).toEqual(["x"]);
 });
 
@@ -89,7 +92,7 @@ test("a syntax error in a JavaScript config file is reported with its line", asy
   const folder = folderWith({ "c.mjs": "export default {\n  x:: 1,\n};" });
   const { code, error } = await tsunicorn(["-c", "c.mjs", "main.ts"], folder);
   expect(code).toBe(1);
-  expect(error).toBe(`tsunicorn: ${folder}/c.mjs: cannot be loaded: ParseError: Unexpected token (line 2)\n`);
+  expect(error).toBe(`tsunicorn: ${folder}/c.mjs: cannot be loaded: Unexpected token ':' (line 2)\n`);
 });
 
 test("a reload sees changes in the config file and in what it imports", async () => {
@@ -124,6 +127,6 @@ test("a start with an app that does not exist exits with 1 and one clear message
   const { code, error } = await tsunicorn(["main.ts"], folder);
   expect(code).toBe(1);
   expect(error).toBe(
-    `tsunicorn: app: no such file: ${folder}/main.ts (tried the extensions js, mjs, cjs, ts, mts, cts)\n`,
+    `tsunicorn: app: no such file: ${folder}/main.ts (tried the extensions js, mjs, cjs, ts, mts, cts, tsx, jsx)\n`,
   );
 });

@@ -53,8 +53,8 @@ describe("--check-config", () => {
     expect(error).toBe(
       [
         "tsunicorn: 2 problems in the configuration:",
-        "  - app: no such file: @/nowhere (tried the extensions js, mjs, cjs, ts, mts, cts)",
-        "  - dirtyApps: gone:App: no such file: @/gone (tried the extensions js, mjs, cjs, ts, mts, cts); for an app of a Gunicorn, give dirtySocket too",
+        "  - app: no such file: @/nowhere (tried the extensions js, mjs, cjs, ts, mts, cts, tsx, jsx)",
+        "  - dirtyApps: gone:App: no such file: @/gone (tried the extensions js, mjs, cjs, ts, mts, cts, tsx, jsx); for an app of a Gunicorn, give dirtySocket too",
         "",
       ].join("\n"),
     );

@@ -125,7 +125,7 @@ describe("the file of an app", () => {
   test("that does not exist is named with what was tried", () => {
     const folder = folderWith({});
     expect(() => resolveAppFile("chat.ts", folder)).toThrow(
-      `no such file: ${folder}/chat.ts (tried the extensions js, mjs, cjs, ts, mts, cts)`,
+      `no such file: ${folder}/chat.ts (tried the extensions js, mjs, cjs, ts, mts, cts, tsx, jsx)`,
     );
   });
 });

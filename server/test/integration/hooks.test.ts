@@ -1,17 +1,17 @@
 /** The hooks of a config file: when they run, in which process, and what their failures do. */
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import ts from "typescript";
 import { describe, expect, test } from "vitest";
 import { HOOK_NAMES } from "../../src/config/hooks.ts";
 import { codeSpans, tableRows } from "../docs/markdown.ts";
 import { read } from "../docs/pages.ts";
+import { install } from "../install.ts";
 import { call, ECHO_FILES, type EchoServer, echoServers, WITH_DIRTY } from "./echo-app.ts";
 import { eventually, isAlive } from "./harness.ts";
 import { ask } from "./http-tools.ts";
 
 const start = echoServers();
-const PACKAGE = fileURLToPath(new URL("../..", import.meta.url));
 
 /** A config file whose hooks say in hooks.log that they ran, where and with what. */
 const TELLING = `
@@ -46,7 +46,11 @@ export default defineConfig({
 });
 `;
 const VERSION = (version: number): string => `export const version: number = ${version};\n`;
-// What some versions of Node cannot run, though they run TypeScript.
+/** The same in JavaScript. */
+const TELLING_JS = ts
+  .transpile(TELLING, { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext })
+  .replace("./version.ts", "./version.mjs");
+// Which Node cannot run, though it runs TypeScript.
 const ENUM = 'enum Where { Main = "process", Thread = "thread" }';
 
 /** What a hook told. */
@@ -78,23 +82,22 @@ function hooksIn(pid: number | undefined, all: readonly Told[]): string[] {
 
 describe("in a server that is started, reloaded and stopped, every hook runs in its order and its process", () => {
   test.each([
-    ["is installed", true],
-    ["is not installed beside the app", false],
-  ])("where the package %s", async (_where, installed) => {
+    ["TypeScript, with an enum", "ts"],
+    ["JavaScript", "mjs"],
+  ])("where the config file is %s", async (_what, extension) => {
+    const files: Record<string, string> =
+      extension === "ts"
+        ? { "tsunicorn.config.ts": TELLING.replace(/const Where.*/, ENUM), "version.ts": VERSION(1) }
+        : { "tsunicorn.config.mjs": TELLING_JS, "version.mjs": VERSION(1).replace(": number", "") };
     const server = await start([], {
       args: WITH_DIRTY,
-      files: {
-        ...ECHO_FILES,
-        "tsunicorn.config.ts": installed ? TELLING : TELLING.replace(/const Where.*/, ENUM),
-        "version.ts": VERSION(1),
-      },
-      prepare: (folder) => {
-        if (installed) installPackage(folder);
-      },
+      files: { ...ECHO_FILES, ...files },
+      prepare: (folder) => install(folder, "tsunicorn", "tsx"),
     });
     const pids = (kind: string): number | undefined => server.pids(kind)[0];
     const [http, dirty] = [pids("http worker"), pids("dirty worker")];
-    writeFileSync(join(server.folder, "version.ts"), VERSION(2));
+    const version = extension === "ts" ? VERSION(2) : VERSION(2).replace(": number", "");
+    writeFileSync(join(server.folder, `version.${extension}`), version);
     server.signal("SIGHUP");
     await server.logged("reloaded in ");
     await eventually("the old workers have gone", () => [http, dirty].every((pid) => !isAlive(pid ?? 0)));
@@ -144,12 +147,6 @@ describe("in a server that is started, reloaded and stopped, every hook runs in 
     expect(server.log()).toContain("dirtyWorkerInit was here");
   });
 });
-
-/** As `npm install` would put it beside the app. */
-function installPackage(folder: string): void {
-  mkdirSync(join(folder, "node_modules"));
-  symlinkSync(PACKAGE, join(folder, "node_modules/tsunicorn"));
-}
 
 /** Starts the echo server with these hooks in its config file. */
 async function withHooks(body: string, more: { until?: string; args?: string[] } = {}): Promise<EchoServer> {
@@ -281,7 +278,7 @@ describe("docs/hooks.md", () => {
     const server = await start([], {
       args: WITH_DIRTY,
       files: { ...ECHO_FILES, "tsunicorn.config.ts": example.replace('"tsunicorn"', "'tsunicorn'") },
-      prepare: installPackage,
+      prepare: (folder) => install(folder, "tsunicorn", "tsx"),
     });
     await server.logged("registered");
     process.kill(server.pids("http worker")[0] ?? 0, "SIGKILL");

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 import { describe, expect, test } from "vitest";
+import { install } from "../install.ts";
 import { type EchoServer, echoServers } from "./echo-app.ts";
 import { eventually } from "./harness.ts";
 import { ask } from "./http-tools.ts";
@@ -46,7 +47,11 @@ const FILES = {
 
 /** A server in development. */
 async function developing(args = ["--reload"]) {
-  const server = await start([], { args: ["main.ts", ...args], files: FILES });
+  const server = await start([], {
+    args: ["main.ts", ...args],
+    files: FILES,
+    prepare: (folder) => install(folder, "tsx"),
+  });
   const index = fileURLToPath(new URL("../../dist/index.js", import.meta.url));
   return {
     server,

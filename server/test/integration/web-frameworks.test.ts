@@ -1,5 +1,6 @@
 /** A web app may be written with whatever its author likes: each kind serves, streams and notices who leaves. */
 import { describe, expect, test } from "vitest";
+import { install } from "../install.ts";
 import { ECHO_FILES, type EchoServer, echoServers, events } from "./echo-app.ts";
 import { eventually } from "./harness.ts";
 import { ask, open, RawConnection } from "./http-tools.ts";
@@ -301,9 +302,8 @@ describe("TypeScript", () => {
     ["in a package of modules", { ...FILES, "package.json": '{"type":"module"}' }, "shout-app.ts:Shout"],
     ["in a folder without a package.json, as a newcomer's", FILES, "./shout-app:Shout"],
   ])("a web app and a dirty app are run as they are, %s", async (_where, files, spec) => {
-    // tsx keeps what it has compiled, in a folder of its own that all its users share.
-    const env = { TSX_DISABLE_CACHE: "1" };
-    const server = await start([], { args: ["main.ts", "--dirty-app", spec], files, env });
+    const prepare = (folder: string) => install(folder, "tsx");
+    const server = await start([], { args: ["main.ts", "--dirty-app", spec], files, prepare });
     expect((await ask(server.target, "/")).body).toBe("HI !HI !");
     await server.logged("is ready with shout-app:Shout");
   });

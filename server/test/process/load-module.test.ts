@@ -1,50 +1,233 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { execFile } from "node:child_process";
+import { mkdirSync, renameSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { promisify } from "node:util";
+import { describe, expect, test } from "vitest";
+import { nodeReadsTypeScript } from "../../src/process/load-module.ts";
+import { folderWith } from "../config/folder.ts";
+import { install } from "../install.ts";
 
-const LOADER = new URL("../../dist/process/load-module.js", import.meta.url).href;
+const dist = (name: string): string =>
+  JSON.stringify(new URL(`../../dist/process/${name}.js`, import.meta.url).href);
 
-let folder: string;
-
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "ts-"));
-});
-
-afterEach(() => {
-  rmSync(folder, { recursive: true, force: true });
-});
-
-/** Loads a module in a process of its own. @returns what the expression about `module` printed. */
-function load(files: Record<string, string>, name: string, expression: string): string {
-  for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text);
+/** Loads a module in a process of its own, as a worker does. @returns what `expression` about it printed, or why not. */
+async function load(
+  folder: string,
+  name: string,
+  expression = "[module.default, module.result].join()",
+  { query = "", env = {} } = {},
+): Promise<string> {
   const script = `
-    const { loadModule } = await import(${JSON.stringify(LOADER)});
-    const module = await loadModule(${JSON.stringify(join(folder, name))});
-    console.log(${expression});`;
-  return execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" }).trim();
+    const { loadModule } = await import(${dist("load-module")});
+    const { explain } = await import(${dist("explain")});
+    try {
+      const module = await loadModule(${JSON.stringify(join(folder, name))}, ${JSON.stringify(query)});
+      console.log(String(${expression}));
+    } catch (error) {
+      console.log("refused: " + explain(error));
+    }
+    process.exit();`;
+  const args = ["--input-type=module", "-e", script];
+  // tsx must not depend on where the process works.
+  const { stdout } = await promisify(execFile)(process.execPath, args, {
+    cwd: "/",
+    env: { ...process.env, ...env },
+  });
+  return stdout.trim().replaceAll(folder, "@");
 }
 
-test.each([
-  ["with type module", { "package.json": '{"type":"module"}' }],
-  ["without a package.json", {}],
-])("TypeScript is loaded, and what it imports with it, %s", (_where, more) => {
-  const files = {
-    ...more,
-    "main.ts": 'import { twice } from "./twice.ts"; export const result: number = twice(21);',
-    "twice.ts": "export function twice(n: number): number { return n * 2; }",
-  };
-  expect(load(files, "main.ts", "module.result")).toBe("42");
+/** What each kind of package.json says. */
+const PACKAGES = [
+  ["after npm init -y, which writes type commonjs", { "package.json": '{"type":"commonjs"}' }],
+  ["in a package of modules", { "package.json": '{"type":"module"}' }],
+  ["without a type", { "package.json": "{}" }],
+] as const;
+
+const LIB = { "lib.ts": "export const twice = (n: number): number => n * 2;" };
+/** What Node cannot load by itself, whatever its version; each gives 42. */
+const BEYOND_NODE: Record<string, [main: string, text: string, more?: Record<string, string>]> = {
+  "an enum": ["main.ts", "enum N { Answer = 42 } export const result = N.Answer;"],
+  "a namespace": ["main.ts", "namespace N { export const n = 42; } export const result = N.n;"],
+  "parameter properties": [
+    "main.ts",
+    "class A { constructor(public n: number) {} } export const result = new A(42).n;",
+  ],
+  decorators: [
+    "main.ts",
+    "function answer(type: { n?: number }): void { type.n = 42; }\n@answer class A { static n: number; } export const result = A.n;",
+    { "tsconfig.json": '{"compilerOptions":{"experimentalDecorators":true}}' },
+  ],
+  "paths of tsconfig.json": [
+    "main.ts",
+    'import { twice } from "@/lib"; export const result = twice(21);',
+    { ...LIB, "tsconfig.json": '{"compilerOptions":{"paths":{"@/*":["./*"]}}}' },
+  ],
+  "an import without an ending": [
+    "main.ts",
+    'import { twice } from "./lib"; export const result = twice(21);',
+    LIB,
+  ],
+  "an import of .js that is .ts": [
+    "main.ts",
+    'import { twice } from "./lib.js"; export const result = twice(21);',
+    LIB,
+  ],
+  "an import of a folder": [
+    "main.ts",
+    'import { twice } from "./lib"; export const result = twice(21);',
+    { "lib/index.ts": LIB["lib.ts"] },
+  ],
+  "a .tsx file": [
+    "main.tsx",
+    "const h = (_tag: string, props: { n: number }) => props.n; export const result: number = <a n={42} />;",
+    { "tsconfig.json": '{"compilerOptions":{"jsx":"react","jsxFactory":"h"}}' },
+  ],
+  "a .jsx file": [
+    "main.jsx",
+    "/** @jsx h */ const h = (_tag, props) => props.n; export const result = <a n={42} />;",
+  ],
+};
+
+describe("with tsx in the app's folder", () => {
+  describe.each(PACKAGES)("%s", (_kind, manifest) => {
+    test.each(Object.entries(BEYOND_NODE))("%s is loaded", async (_what, [main, text, more]) => {
+      const folder = folderWith({ ...manifest, ...more, [main]: text });
+      install(folder, "tsx");
+      expect(await load(folder, main)).toMatch(/^42$|,42$/);
+    });
+  });
+
+  test(".mts and .cts are loaded", async () => {
+    const folder = folderWith({
+      "main.mts":
+        'import { n } from "./n.cts"; export const result: number = n + (await Promise.resolve(1));',
+      "n.cts": "const n: number = 41; export = { n };",
+    });
+    install(folder, "tsx");
+    expect(await load(folder, "main.mts")).toBe(",42");
+    expect(await load(folder, "n.cts", "module.default.n")).toBe("41");
+  });
+
+  test("one file makes a module of its own for each query", async () => {
+    const folder = folderWith({
+      "package.json": '{"type":"module"}',
+      "main.ts": "export const result = import.meta.url;",
+    });
+    install(folder, "tsx");
+    expect(await load(folder, "main.ts", undefined, { query: "?one" })).toBe(",file://@/main.ts?one");
+  });
+
+  test.each([
+    ["above it, in the root of a workspace", "packages/shop/src", ""],
+    ["in its package, not in the root", "packages/shop/src", "packages/shop"],
+  ])("it is found %s", async (_where, at, installed) => {
+    const folder = folderWith({
+      "package.json": '{"workspaces":["packages/*"]}',
+      "packages/shop/package.json": '{"type":"commonjs"}',
+      "packages/shop/tsconfig.json": '{"compilerOptions":{"paths":{"~/*":["./src/*"]}}}',
+      [`${at}/lib.ts`]: LIB["lib.ts"],
+      [`${at}/main.ts`]: 'import { twice } from "~/lib"; enum N { A = 21 } export const result = twice(N.A);',
+    });
+    install(join(folder, installed), "tsx");
+    expect(await load(folder, `${at}/main.ts`)).toMatch(/,42$/);
+  });
+
+  test("it is found where the app is below a link, and in a folder with characters that mean something", async () => {
+    const folder = folderWith({ "app #1 %20/main.ts": "enum N { A = 42 } export const result = N.A;" });
+    mkdirSync(join(folder, "releases"));
+    renameSync(join(folder, "app #1 %20"), join(folder, "releases/app #1 %20"));
+    install(join(folder, "releases/app #1 %20"), "tsx");
+    symlinkSync("releases/app #1 %20", join(folder, "current"));
+    expect(await load(folder, "current/main.ts")).toMatch(/,42$/);
+  });
+
+  test("it may have been given to Node already", async () => {
+    const folder = folderWith({ "main.ts": "enum N { A = 42 } export const result = N.A;" });
+    install(folder, "tsx");
+    const env = { NODE_OPTIONS: `--import ${import.meta.resolve("tsx")}` };
+    expect(await load(folder, "main.ts", undefined, { env })).toMatch(/,42$/);
+  });
+
+  test("an app in JavaScript does without it", async () => {
+    const folder = folderWith({ "main.mjs": "export const result = 42;" });
+    install(folder, "tsx");
+    expect(await load(folder, "main.mjs", "[module.result, process.env.TSX_DISABLE_CACHE].join()")).toBe(
+      "42,",
+    );
+  });
+
+  test("what the app throws is its own error", async () => {
+    const folder = folderWith({ "main.ts": "throw new Error('no database here');" });
+    install(folder, "tsx");
+    expect(await load(folder, "main.ts")).toBe("refused: no database here");
+  });
 });
 
-test("what a compiler made CommonJS of has the exports that were written", () => {
+const INSTALL = "run `npm install tsx` in @";
+
+describe("without tsx", () => {
+  describe.each(PACKAGES)("%s", (_kind, manifest) => {
+    test("types are no hindrance to a Node that erases them, and another says what to do", async () => {
+      const folder = folderWith({
+        ...manifest,
+        ...LIB,
+        "main.ts":
+          'import { twice } from "./lib.ts"; interface N { n: number } const n: N = { n: 21 }; export const result = twice(n.n);',
+      });
+      const { node } = process.versions;
+      expect(await load(folder, "main.ts")).toBe(
+        nodeReadsTypeScript()
+          ? ",42"
+          : `refused: @/main.ts is TypeScript, which Node ${node} does not load by itself: ${INSTALL}, or use Node 22.18 or later: Unknown file extension ".ts" for @/main.ts`,
+      );
+    });
+
+    test.each(Object.entries(BEYOND_NODE))(
+      "%s is refused with what to do",
+      async (_what, [main, text, more]) => {
+        const folder = folderWith({ ...manifest, ...more, [main]: text });
+        const said = await load(folder, main);
+        expect(said).toMatch(/^refused: /);
+        expect(said).toContain(INSTALL);
+      },
+    );
+  });
+
+  test("JavaScript that is written as a module in a package of CommonJS", async () => {
+    const folder = folderWith({
+      "package.json": '{"type":"commonjs"}',
+      "main.js": "export const result = 42;",
+    });
+    expect(await load(folder, "main.js")).toBe(
+      "refused: @/main.js is written as an ECMAScript module, but Node takes it for CommonJS: run `npm pkg set type=module` in @, or let its name end in .mjs: Unexpected token 'export'",
+    );
+  });
+
+  test("an app in JavaScript that imports what is not", async () => {
+    const folder = folderWith({
+      "main.mjs": 'import x from "./x.tsx"; export const result = x;',
+      "x.tsx": "",
+    });
+    expect(await load(folder, "main.mjs")).toContain(`@/x.tsx is JSX, which Node does not load: ${INSTALL}`);
+    install(folder, "tsx");
+    expect(await load(folder, "main.mjs")).toContain("rename main.mjs");
+  });
+
+  test("a package that is missing is Node's own error", async () => {
+    const folder = folderWith({ "main.mjs": 'import "not-there";' });
+    expect(await load(folder, "main.mjs")).toBe(
+      "refused: Cannot find package 'not-there' imported from @/main.mjs",
+    );
+  });
+});
+
+test("what a compiler made CommonJS of has the exports that were written", async () => {
   const source =
     "Object.defineProperty(exports, '__esModule', { value: true }); exports.result = 42; exports.default = 'whole';";
-  expect(load({ "main.cjs": source }, "main.cjs", "[module.result, module.default].join()")).toBe("42,whole");
+  expect(await load(folderWith({ "main.cjs": source }), "main.cjs")).toBe("whole,42");
 });
 
-test("a name with spaces and other characters that mean something in a URL", () => {
-  const files = { "a b#c?d%20.mjs": "export const result = 42;" };
-  expect(load(files, "a b#c?d%20.mjs", "module.result")).toBe("42");
+test("a name with spaces and other characters that mean something in a URL", async () => {
+  const name = "a b#c?d%20.mjs";
+  expect(await load(folderWith({ [name]: "export const result = 42;" }), name)).toBe(",42");
 });

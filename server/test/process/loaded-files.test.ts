@@ -3,6 +3,7 @@ import path from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { FromChild } from "../../src/process/channel.ts";
 import { folderWith } from "../config/folder.ts";
+import { install } from "../install.ts";
 import { eventually } from "../integration/harness.ts";
 
 const dist = (file: string): string => new URL(`../../dist/process/${file}`, import.meta.url).href;
@@ -20,6 +21,7 @@ async function loadedOf(main: string, files: Record<string, string>, count: numb
         if (process.env.END) process.exit(1);
       });`,
   });
+  install(folder, "tsx");
   const child: ChildProcess = fork(path.join(folder, "child.mjs"), {
     env: { ...process.env, ...(files["END"] === undefined ? {} : { END: "1" }) },
     execArgv: [],
