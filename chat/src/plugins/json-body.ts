@@ -11,7 +11,7 @@ import {
   unsupportedType,
 } from "../schemas/bad-input.ts";
 import { findJsonError } from "../schemas/json-position.ts";
-import { JsonSize, MAX_VALUES } from "../schemas/json-size.ts";
+import { JsonSize } from "../schemas/json-size.ts";
 
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json(?:\s*;|$)/i;
 
@@ -68,11 +68,11 @@ class LargeBodies {
 async function readBody(body: Buffer, pause?: () => Promise<void>): Promise<unknown> {
   if (body.length === 0) return null;
   const size = new JsonSize();
-  for (let at = 0; at < body.length && size.values <= MAX_VALUES; at += SLICE) {
+  for (let at = 0; at < body.length && !size.isTooMuch; at += SLICE) {
     await pause?.();
     size.take(body, at, Math.min(body.length, at + SLICE));
   }
-  if (size.values > MAX_VALUES) return new UnreadableBody(TOO_MANY_VALUES);
+  if (size.isTooMuch) return new UnreadableBody(TOO_MANY_VALUES);
   await pause?.();
   const text = decode(body);
   if (text === undefined) return new UnreadableBody(NOT_UTF8);

@@ -1,6 +1,6 @@
 import type { core } from "zod";
 import { shorten } from "../shorten.ts";
-import { MAX_VALUES } from "./json-size.ts";
+import { MAX_KEYS, MAX_VALUES } from "./json-size.ts";
 
 /** One fault in a request, in the shape that FastAPI gives it. */
 export interface InputFault {
@@ -92,12 +92,12 @@ export const WRONG_TYPE: InputFault = { loc: ["body"], msg: OBJECT_MESSAGE, type
 /** The fault of a body that is not UTF-8. */
 export const NOT_UTF8: InputFault = { loc: ["body"], msg: UNICODE_MESSAGE, type: STRING_UNICODE };
 
-/** The fault of a body with more values than are read. */
+/** The fault of a body with more values or keys than are read. */
 export const TOO_MANY_VALUES: InputFault = {
   loc: ["body"],
-  msg: `Body should hold at most ${MAX_VALUES} values (texts, numbers, lists and objects, at all levels together)`,
+  msg: `Body should hold at most ${MAX_VALUES} values and ${MAX_KEYS} keys of objects, all levels together`,
   type: "too_many_values",
-  ctx: { max_values: MAX_VALUES },
+  ctx: { max_values: MAX_VALUES, max_keys: MAX_KEYS },
 };
 
 /** The fault of a body that stops being JSON at a position, counted in characters from 0. */

@@ -1,9 +1,10 @@
 // The tokens of JSON, each anchored where the scan stands, but for strings.
 const SCALAR = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 const SPACE = /[ \t\n\r]*/y;
-const HEX = /^[\da-fA-F]{4}$/;
-/** What may stand behind a backslash, but for `u`. */
-const ESCAPED: ReadonlySet<number> = new Set([...'"\\/bfnrt'].map((char) => char.charCodeAt(0)));
+/** By its code: whether a character may stand behind a backslash, but for `u`. */
+const ESCAPED = codesOf('"\\/bfnrt');
+/** By its code: whether a character is a hexadecimal digit. */
+const HEX = codesOf("0123456789abcdefABCDEF");
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -53,9 +54,11 @@ export function findJsonError(text: string): number | undefined {
       if (code !== BACKSLASH) continue;
       end++;
       const escaped = text.charCodeAt(end);
-      if (ESCAPED.has(escaped)) continue;
-      if (escaped !== LETTER_U || !HEX.test(text.slice(end + 1, end + 5))) return false;
-      end += 4;
+      if (ESCAPED[escaped] === 1) continue;
+      if (escaped !== LETTER_U) return false;
+      for (let digit = 0; digit < 4; digit++) {
+        if (HEX[text.charCodeAt(++end)] !== 1) return false;
+      }
     }
     return false;
   };
@@ -91,4 +94,10 @@ export function findJsonError(text: string): number | undefined {
       open.pop();
     }
   }
+}
+
+function codesOf(characters: string): Uint8Array {
+  const codes = new Uint8Array(128);
+  for (const character of characters) codes[character.charCodeAt(0)] = 1;
+  return codes;
 }

@@ -3,7 +3,7 @@ import Fastify, { type FastifyInstance } from "fastify";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { jsonBody } from "../../src/plugins/json-body.ts";
 import { UnreadableBody } from "../../src/schemas/bad-input.ts";
-import { MAX_VALUES } from "../../src/schemas/json-size.ts";
+import { MAX_KEYS, MAX_VALUES } from "../../src/schemas/json-size.ts";
 
 const MIB = 1024 * 1024;
 
@@ -139,6 +139,13 @@ describe("a body with more values than are read is refused without reading them:
     const most = JSON.stringify(Array(MAX_VALUES - 1).fill(1));
     expect((await send(most)).answer.body).toHaveLength(MAX_VALUES - 1);
     expect((await send(most.replace("1", "1,1"))).answer.fault).toMatchObject({ type: "too_many_values" });
+    const keys = JSON.stringify(
+      Object.fromEntries(Array.from({ length: MAX_KEYS }, (_, at) => [`k${at}`, 1])),
+    );
+    expect(Object.keys((await send(keys)).answer.body)).toHaveLength(MAX_KEYS);
+    expect((await send(keys.replace("{", '{"more":1,'))).answer.fault).toMatchObject({
+      type: "too_many_values",
+    });
   });
 });
 

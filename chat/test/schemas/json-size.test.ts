@@ -28,6 +28,15 @@ describe("the size of a JSON text", () => {
     expect(sizeOf(text)).toBe(values);
   });
 
+  it.each([
+    ['{"a": {"b": [1, ":"]}, "c:": 1}', 3],
+    ['[":", {}]', 0],
+  ])("tells the keys of %s", (text, keys) => {
+    const size = new JsonSize();
+    size.take(Buffer.from(text), 0, text.length);
+    expect(size.keys).toBe(keys);
+  });
+
   it("is that of its values, and of empty lists and objects once more, however it is cut", () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.constantFrom(undefined, 2), fc.nat(), (value, indent, at) => {

@@ -26,6 +26,7 @@ describe("a JSON schema within the limits is taken:", () => {
 
 const EXCESSIVE: [string, object, string][] = [
   ["1,001 enum values", { enum: values(1001) }, "more than 1000 enum values"],
+  ["100,000 enum values", { enum: values(100_000) }, "more than 1000 enum values"],
   ["1,001 numbers", { enum: values(1001).map(Number) }, "more than 1000 enum values"],
   [
     "1,001 in two lists",
