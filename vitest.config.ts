@@ -9,6 +9,24 @@ const SETUP = ["./server/test/own-group.ts"];
 /** Short forms of commands of their own, which start processes as integration tests do. */
 const COMMANDS = ["bench/test/bench.test.ts", "chaos/test/chaos.test.ts"];
 
+const NOT_UNIT = [...NEVER, "**/integration/**", ...COMMANDS];
+
+/** Units without sockets, threads, children and native code: they leave nothing behind in their process. */
+const PURE = [
+  "web/test/**/*.test.ts",
+  "server/test/{config,docs,protocol}/**/*.test.ts",
+  "chat/test/{plugins,schemas,v1}/**/*.test.ts",
+];
+
+const UNIT = {
+  setupFiles: SETUP,
+  pool: "forks",
+  maxWorkers: 3,
+  sequence: { groupOrder: 0 },
+  testTimeout: 20_000,
+  hookTimeout: 20_000,
+} as const;
+
 /** The files that take longest begin, so that no processor waits for the last of them. */
 const LONGEST = [
   "e2e/start.test.ts",
@@ -39,17 +57,20 @@ export default defineConfig({
     projects: [
       {
         test: {
-          name: "unit",
-          setupFiles: SETUP,
-          include: ["{server,chat,web,bench,chaos,scripts}/test/**/*.test.{ts,mjs}"],
-          exclude: [...NEVER, "**/integration/**", ...COMMANDS],
-          pool: "forks",
-          maxWorkers: 2,
+          ...UNIT,
+          name: "pure",
+          include: PURE,
+          exclude: NOT_UNIT,
           // One process for many files: to start one and to load what they share takes longer than most of them.
           isolate: false,
-          sequence: { groupOrder: 0 },
-          testTimeout: 20_000,
-          hookTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          ...UNIT,
+          name: "unit",
+          include: ["{server,chat,web,bench,chaos,scripts}/test/**/*.test.{ts,mjs}"],
+          exclude: [...NOT_UNIT, ...PURE],
         },
       },
       {

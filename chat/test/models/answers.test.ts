@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { expectWithin } from "../../../server/test/promised-time.ts";
 import { answerTo } from "../../src/models/answers.ts";
 
 const GREETING = answerTo("hello");
@@ -87,9 +88,11 @@ describe("the keyword table", () => {
     expect(answerTo("before", [{ role: "user", content: "" }]).join("")).toContain("\n\n> \n\n");
   });
 
-  it("looks through a prompt of the greatest length in no time", () => {
-    const started = performance.now();
-    expect(answerTo("hellocode ".repeat(10_000))).toBe(DEFAULT);
-    expect(performance.now() - started).toBeLessThan(200);
+  it("looks through a prompt of the greatest length in no time", async (context) => {
+    await expectWithin(context, 200, async () => {
+      const started = performance.now();
+      expect(answerTo("hellocode ".repeat(10_000))).toBe(DEFAULT);
+      return performance.now() - started;
+    });
   });
 });

@@ -134,11 +134,9 @@ describe("an upstream", () => {
     );
     expect((await stream.next()).value).toBe("Hello");
     const next = stream.next();
-    const aborted = performance.now();
     controller.abort(reason);
     await expect(next).rejects.toBe(reason);
     await eventually("the connection is closed", () => upstream.left > before);
-    expect(performance.now() - aborted).toBeLessThan(1000);
   });
 
   it.each([429, 500, 503, 409, 408])("that answers %i is asked again", async (status) => {
@@ -246,12 +244,10 @@ describe("an upstream", () => {
 
   it("that says nothing at all is given up after its time", async () => {
     upstream.behave = () => true;
-    const began = performance.now();
     await expect(ask({}, { silenceMs: 50 })).rejects.toMatchObject({
       reason: "upstream_timeout",
       message: "the upstream said nothing for 0.05 s",
     });
-    expect(performance.now() - began).toBeLessThan(5000);
     expect(upstream.asked).toHaveLength(3);
   });
 

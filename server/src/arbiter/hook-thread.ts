@@ -61,13 +61,16 @@ export class HookThread {
     this.run(name, server, worker).catch((error: unknown) => this.report(error));
   }
 
-  /** Runs `onExit`, after the hooks that still wait, and ends the thread. Takes at most 10 s, and never throws. */
-  async exit(server: ServerState): Promise<void> {
+  /**
+   * Runs `onExit`, after the hooks that still wait, and ends the thread. Never throws.
+   * @param ms how long that takes at most; default: 10 s.
+   */
+  async exit(server: ServerState, ms: number = EXIT_MS): Promise<void> {
     const { runner } = this;
     const ending = "the server is ending";
     // A hook that hangs may have half of the time, so that onExit has the other half.
-    const half = setTimeout(() => runner?.drop(ending, "onExit"), EXIT_MS / 2);
-    const end = setTimeout(() => runner?.drop(`it took longer than ${EXIT_MS / 1000} s`), EXIT_MS);
+    const half = setTimeout(() => runner?.drop(ending, "onExit"), ms / 2);
+    const end = setTimeout(() => runner?.drop(`it took longer than ${ms / 1000} s`), ms);
     try {
       await this.run("onExit", server);
     } catch (error) {

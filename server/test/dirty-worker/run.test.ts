@@ -376,7 +376,6 @@ describe("a run past its time", () => {
     expect(type).toBe(MSG.ERROR);
     expect(errorOf(dict)).toMatchObject({ error_type: "DirtyTimeoutError", details: { timeout: 0.1 } });
     expect(at - began).toBeGreaterThanOrEqual(95);
-    expect(at - began).toBeLessThan(600);
     await stage.frees(slot);
     expect(notes).toHaveLength(1);
     expect(notes[0]).toMatchObject({ name: "DirtyTimeoutError" });
@@ -494,9 +493,7 @@ describe("a generator that never waits", () => {
     const granting = setInterval(() => client.peer.send([MSG.CREDIT, id, { bytes: WINDOW }]), 5);
     try {
       await client.has(id, 1000);
-      const began = Date.now();
       for (let count = 0; count < 5; count++) expect(await client.result("plain", count)).toEqual([count]);
-      expect(Date.now() - began).toBeLessThan(1000);
       client.peer.send([MSG.CANCEL, id]);
       await stage.frees(slot);
     } finally {

@@ -149,9 +149,7 @@ describe("a reader that attaches", () => {
     const end = ++lastId;
     client.peer.send([STREAM_MSG.END_STREAM, end, { stream: counts.stream, slot: counts.slot }]);
     await client.over(end);
-    const sent = Date.now();
     expect((await client.over(attach(counts))).type).toBe(MSG.NACK);
-    expect(Date.now() - sent).toBeLessThan(1000);
   });
 
   test("ahead of the stream gets only what comes behind what it has", async () => {

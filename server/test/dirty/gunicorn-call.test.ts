@@ -200,27 +200,25 @@ describe("an error of Gunicorn is", () => {
   });
 });
 
-// How fast, the test with real processes measures; not to close at all would take a minute.
+// How fast, the test with real processes looks at; not to close at all would take a minute.
 describe("Gunicorn sees the connection close", () => {
-  /** Leaves a stream in the way that `leave` does, and says how long Gunicorn took to see it. */
-  async function leaves(leave: (signal: AbortController) => Promise<void>): Promise<number> {
+  /** Leaves a stream in the way that `leave` does, and waits until Gunicorn has seen it. */
+  async function leaves(leave: (signal: AbortController) => Promise<void>): Promise<void> {
     const before = gunicorn.notes("left").length;
     const controller = new AbortController();
     await leave(controller);
-    const began = Date.now();
-    return (await noted("left", before)) - began;
+    await noted("left", before);
   }
 
   test("when the loop is left", async () => {
-    const took = await leaves(async () => {
+    await leaves(async () => {
       for await (const chunk of client.stream(JOBS, "ticks", 10_000, 5)) if (chunk === 3) break;
     });
-    expect(took).toBeLessThan(2000);
   });
 
   test("when the signal is aborted, with or without a first chunk", async () => {
     for (const [action, ...args] of [["ticks", 10_000, 5], ["hangs"]] as [string, ...unknown[]][]) {
-      const took = await leaves(async (controller) => {
+      await leaves(async (controller) => {
         const before = gunicorn.notes("request").length;
         const call = client.with({ signal: controller.signal }).stream(JOBS, action, ...args);
         const over = all(call).catch((error: unknown) => error);
@@ -229,12 +227,11 @@ describe("Gunicorn sees the connection close", () => {
         controller.abort(reason);
         expect(await over).toBe(reason);
       });
-      expect(took).toBeLessThan(2000);
     }
   });
 
   test("when the time is over", async () => {
-    const took = await leaves(async () => {
+    await leaves(async () => {
       const error = await failureOf(client.with({ timeout: 0.2 }).execute(JOBS, "hangs"));
       expect(error).toBeInstanceOf(DirtyTimeoutError);
       expect(error).toMatchObject({
@@ -242,7 +239,6 @@ describe("Gunicorn sees the connection close", () => {
         details: { timeout: 0.2 },
       });
     });
-    expect(took).toBeLessThan(2000);
   });
 
   test("when dirtyTimeout is over, in mid-stream and whatever the call asked for", async () => {
@@ -390,10 +386,8 @@ describe("whatever else answers at the socket", () => {
         socket.write("this is no frame, is it?");
       });
       await new Promise<void>((resolve) => server.listen(path, resolve));
-      const began = Date.now();
       const error = await failureOf(clientOf({ socket: path }).execute(JOBS, "add", 1, 2));
       expect(error).toBeInstanceOf(DirtyProtocolError);
-      expect(Date.now() - began).toBeLessThan(5000);
     });
   });
 });

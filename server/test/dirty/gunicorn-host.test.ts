@@ -168,9 +168,8 @@ describe("status", () => {
   test("that nobody can give is known at once, so that a start does not wait for it", async () => {
     const host = hostOf([CHAT], "/nowhere/x.sock");
     host.open();
-    const began = Date.now();
-    await host.heard(20_000);
-    expect(Date.now() - began).toBeLessThan(5000);
+    // Longer than the test may take.
+    await host.heard(60_000);
     expect(host.status()).toEqual({ ready: false, apps: [{ app: CHAT, workers: 0 }] });
   });
 });

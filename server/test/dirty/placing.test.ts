@@ -434,7 +434,6 @@ describe("time", () => {
     run.started();
     expect(await result).toMatchObject({ error: expect.any(DirtyTimeoutError) });
     expect(Date.now() - began).toBeGreaterThanOrEqual(195);
-    expect(Date.now() - began).toBeLessThan(1000);
     expect((await run.worker.next(MSG.CANCEL)).id).toBe(run.id);
   });
 

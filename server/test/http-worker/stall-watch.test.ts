@@ -102,7 +102,6 @@ describe("a client that takes nothing", () => {
       await ask("/flood");
       const at = await stalled("/flood");
       expect(at - began).toBeGreaterThanOrEqual(LIMIT_S * 1000 - 5);
-      expect(at - began).toBeLessThan(LIMIT_S * 2000 + 300);
       const [before] = stalls;
       await ask("/again");
       await stalled("/again");
