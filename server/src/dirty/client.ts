@@ -6,6 +6,7 @@ import { Call } from "./call.ts";
 import type { CallContext, CallTarget } from "./call-context.ts";
 import { type CallOptions, checkOptions, checkResumeOptions, type ResumeOptions } from "./call-options.ts";
 import type { CallReader } from "./call-reader.ts";
+import { traced } from "./caller-stack.ts";
 import { EmittedBudget } from "./continuation.ts";
 import { DirtyCall } from "./dirty-call.ts";
 import type { DirtyHost, DirtyStatus } from "./dirty-host.ts";
@@ -65,7 +66,7 @@ export class DirtyClient {
    * @throws DirtyStreamNotFoundError or DirtyStreamGoneError as `resume` does.
    */
   cancel(streamId: string): Promise<void> {
-    return this.host.endStream(streamId);
+    return traced(this.host.endStream(streamId));
   }
 
   /** What the dirty side looks like right now. It asks nobody, so it costs nothing. */

@@ -3,6 +3,7 @@ import { DirtyError } from "../protocol/errors.ts";
 import type { CallTarget } from "./call-context.ts";
 import type { CallOptions } from "./call-options.ts";
 import type { CallReader } from "./call-reader.ts";
+import { blaming, framesBelow, isNative } from "./caller-stack.ts";
 import type { DirtyHost } from "./dirty-host.ts";
 
 const UNUSED_AFTER_MS = 5000;
@@ -37,15 +38,17 @@ export class DirtyCall implements AsyncIterable<unknown> {
     resolved?: ((value: unknown) => A | PromiseLike<A>) | null,
     rejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    return this.settle().then(resolved, rejected) as Promise<A | B>;
+    const isAwaited = isNative(resolved);
+    const result = isAwaited ? this.settle() : blaming(this.settle(), framesBelow(this.then));
+    return result.then(resolved, rejected) as Promise<A | B>;
   }
 
   catch<B>(rejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<unknown> {
-    return this.settle().catch(rejected);
+    return blaming(this.settle(), framesBelow(this.catch)).catch(rejected);
   }
 
   finally(settled?: (() => void) | null): Promise<unknown> {
-    return this.settle().finally(settled);
+    return blaming(this.settle(), framesBelow(this.finally)).finally(settled);
   }
 
   [Symbol.asyncIterator](): AsyncIterator<unknown, unknown> {
@@ -66,7 +69,10 @@ export class DirtyCall implements AsyncIterable<unknown> {
   /** Starts the call, and resolves when it waits in its app's queue or has a slot. */
   accepted(): Promise<void> {
     this.start();
-    return this.call.accepted();
+    const accepted = blaming(this.call.accepted(), framesBelow(this.accepted));
+    // A rejection that nobody looks at is no error: whoever reads the stream gets it there.
+    accepted.catch(() => {});
+    return accepted;
   }
 
   /** Says, for the log, that nobody used the call in time. */
@@ -100,6 +106,7 @@ export class DirtyCall implements AsyncIterable<unknown> {
   private async receive(): Promise<unknown> {
     const step = await this.call.next();
     if (this.call.streams === true) {
+      // Made here, where what awaits this is known.
       const error = new DirtyError(
         `${this.label} streams: iterate it with "for await" instead of awaiting it.`,
       );

@@ -1,18 +1,18 @@
+import { rejected } from "./caller-stack.ts";
+
 /** A step of a stream: a chunk, or its end. */
 export type Step = IteratorResult<unknown, unknown>;
 /** A step of a stream that is taken in batches. */
 export type BatchStep = IteratorResult<unknown[], unknown>;
 
 interface Waiter {
-  resolve(step: Step): void;
-  reject(error: unknown): void;
+  resolve(step: Step | Promise<Step>): void;
   /** Who asked for the step after this one. */
   next: Waiter | undefined;
 }
 
 interface BatchWaiter {
-  resolve(step: BatchStep): void;
-  reject(error: unknown): void;
+  resolve(step: BatchStep | Promise<BatchStep>): void;
 }
 
 /** Who is told how far the caller has come. */
@@ -86,7 +86,7 @@ export class Inbox {
       first.resolve({ done: true, value: undefined });
     } else {
       this.failure = undefined;
-      first.reject(failure.error);
+      first.resolve(this.rejection(failure.error));
     }
     for (; waiter !== undefined; waiter = waiter.next) waiter.resolve({ done: true, value: undefined });
   }
@@ -111,8 +111,8 @@ export class Inbox {
     if (!this.empty) return Promise.resolve({ done: false, value: this.shift() });
     const ended = this.ended();
     if (ended !== undefined) return ended;
-    return new Promise((resolve, reject) => {
-      const waiter: Waiter = { resolve, reject, next: undefined };
+    return new Promise((resolve) => {
+      const waiter: Waiter = { resolve, next: undefined };
       let last = this.waiter;
       while (last?.next !== undefined) last = last.next;
       if (last === undefined) this.waiter = waiter;
@@ -130,8 +130,8 @@ export class Inbox {
     if (!this.empty) return Promise.resolve({ done: false, value: this.takeAll() });
     const ended = this.ended();
     if (ended !== undefined) return ended;
-    return new Promise((resolve, reject) => {
-      this.batchWaiter = { resolve, reject };
+    return new Promise((resolve) => {
+      this.batchWaiter = { resolve };
     });
   }
 
@@ -157,9 +157,14 @@ export class Inbox {
     if (this.failure !== undefined) {
       const { error } = this.failure;
       this.failure = undefined;
-      return Promise.reject(error);
+      return this.rejection(error);
     }
     return this.over ? Promise.resolve({ done: true, value: undefined }) : undefined;
+  }
+
+  // What the caller aborted it with is the caller's own, with a stack of its own.
+  private rejection(error: unknown): Promise<never> {
+    return error === this.owner.unwanted()?.reason ? Promise.reject(error) : rejected(error);
   }
 
   private shift(): unknown {

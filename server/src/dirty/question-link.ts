@@ -81,7 +81,7 @@ export class QuestionLink {
       frame: (type, id, buffer, start, end) => this.receive(type, id, buffer, start, end),
       closed: (error) => {
         if (this.connection === connection)
-          this.lost(reached ? brokenOff(path, error) : unreachable(path, error));
+          this.lost(() => (reached ? brokenOff(path, error) : unreachable(path, error)));
       },
     });
     return connection;
@@ -103,9 +103,10 @@ export class QuestionLink {
     return waiting;
   }
 
-  private lost(error: DirtyError): void {
+  /** @param failure makes the error of each that waits: each is told where it was asked. */
+  private lost(failure: () => DirtyError): void {
     this.connection = undefined;
-    for (const id of [...this.waiting.keys()]) this.take(id)?.reject(error);
+    for (const id of [...this.waiting.keys()]) this.take(id)?.reject(failure());
   }
 
   // Answers come in the order of the questions, so behind one that is late there is nothing to wait for.
@@ -120,11 +121,8 @@ export class QuestionLink {
     }
     const { connection } = this;
     const seconds = this.ms / 1000;
-    this.lost(
-      new DirtyTimeoutError(`Gunicorn's dirty arbiter at ${this.path} did not answer for ${seconds} s.`, {
-        details: { timeout: seconds },
-      }),
-    );
+    const message = `Gunicorn's dirty arbiter at ${this.path} did not answer for ${seconds} s.`;
+    this.lost(() => new DirtyTimeoutError(message, { details: { timeout: seconds } }));
     connection?.destroy();
   }
 

@@ -1,4 +1,5 @@
 import { checkName, STASH, type WireStashInfo } from "../protocol/stash-messages.ts";
+import { traced } from "./caller-stack.ts";
 import { host } from "./client.ts";
 import { NO_ENTRY } from "./stash-link.ts";
 import { checkTableOptions, type StashTableOptions } from "./stash-table-options.ts";
@@ -164,7 +165,7 @@ export const stash: Stash = {
 };
 
 function ask(op: number, table: string, fields: Record<string, unknown> = {}): Promise<unknown> {
-  return host().stash.ask({ op, table: text("table", table), ...fields });
+  return traced(host().stash.ask({ op, table: text("table", table), ...fields }));
 }
 
 function keyOf(key: string): { key: string } {
