@@ -3,6 +3,7 @@ import type { CallOptions, DirtyStream } from "tsunicorn";
 import { describeFailure, logFailure } from "./failures.ts";
 import { drained, whenClientGone } from "./flow-control.ts";
 import { keepAlive } from "./keep-alive.ts";
+import { type TextOf, textOfChunks } from "./models/text-chunks.ts";
 import { QueuePlace } from "./queue-place.ts";
 import { DONE_EVENT, errorEvent, numberedTokenEvents, SSE_HEADERS, tokenEvent } from "./sse.ts";
 
@@ -14,6 +15,13 @@ export interface StreamPosition {
   readonly id: string;
   /** The number of the last token that the client has; 0 for none. */
   readonly after: number;
+}
+
+/** How the chunks of an answer are read. */
+export interface AnswerReading {
+  readonly textOf: TextOf;
+  /** Whether a resumable answer's headers may go out before its first token. Default: true. */
+  readonly isSure?: boolean;
 }
 
 /** What an answer's call is made with, beside what it is about. */
@@ -29,13 +37,15 @@ export type AnswerOptions = Pick<CallOptions, "signal" | "onQueued">;
  *
  * @param open makes the call whose tokens are sent, with these options. The signal is aborted when the client leaves.
  * @param position of a resumable answer.
+ * @param reading how its chunks are read; left out, they are text.
  * @throws whatever the call fails with before the headers are out.
  */
 export async function sendAnswer(
-  open: (options: AnswerOptions) => DirtyStream<string>,
+  open: (options: AnswerOptions) => DirtyStream<unknown>,
   request: FastifyRequest,
   reply: FastifyReply,
   position?: StreamPosition,
+  { textOf, isSure = true }: AnswerReading = { textOf: textOfChunks("text", "the answer") },
 ): Promise<void> {
   const { raw } = reply;
   const signal = whenClientGone(raw);
@@ -45,28 +55,40 @@ export async function sendAnswer(
   const place = position?.after === 0 ? new QueuePlace(raw) : undefined;
   try {
     const answer = open(place === undefined ? { signal } : { signal, onQueued: place.moved });
-    const eventOf = position === undefined ? tokenEvent : numberedTokenEvents(position.after);
-    if (position !== undefined) {
+    const eventOf =
+      position === undefined
+        ? (token: string | undefined) => (token === undefined ? "" : tokenEvent(token))
+        : numberedTokenEvents(position.after);
+    const start = (): void => {
+      started = true;
+      startEvents(position === undefined ? reply : reply.header(STREAM_ID_HEADER, position.id));
+    };
+    if (position !== undefined && isSure) {
       await answer.accepted();
       signal.throwIfAborted();
-      started = true;
-      startEvents(reply.header(STREAM_ID_HEADER, position.id));
+      start();
       raw.flushHeaders();
       place?.show();
       endKeepAlive = keepAlive(raw);
     }
     for await (const tokens of answer.batches()) {
-      if (!started) {
-        started = true;
-        startEvents(reply);
-      }
-      endKeepAlive?.();
-      place?.end();
       let events = "";
-      for (const token of tokens) events += eventOf(token);
-      if (!raw.write(events)) await drained(raw, signal);
+      let wrong: { error: unknown } | undefined;
+      try {
+        for (const token of tokens) events += eventOf(textOf(token));
+      } catch (error) {
+        // What came before it is told all the same.
+        wrong = { error };
+      }
+      if (events !== "") {
+        if (!started) start();
+        endKeepAlive?.();
+        place?.end();
+        if (!raw.write(events)) await drained(raw, signal);
+      }
+      if (wrong !== undefined) throw wrong.error;
     }
-    if (!started) startEvents(reply);
+    if (!started) start();
     raw.end(DONE_EVENT);
   } catch (error) {
     if (signal.aborted) {

@@ -19,11 +19,14 @@ export function tokenEvent(token: string): string {
  * The tokens of a resumable answer as events: each has an `id:` line with its number, counted from 1, by which
  * a client says how far it has read.
  *
- * @param after how many tokens came before.
+ * @param after how many tokens came before. One that has no text is counted, and is no event.
  */
-export function numberedTokenEvents(after: number): (token: string) => string {
+export function numberedTokenEvents(after: number): (token: string | undefined) => string {
   let number = after;
-  return (token) => `id: ${++number}\n${tokenEvent(token)}`;
+  return (token) => {
+    number++;
+    return token === undefined ? "" : `id: ${number}\n${tokenEvent(token)}`;
+  };
 }
 
 /** A comment, which clients ignore. It shows them, and the proxies between, that the connection is in use. */

@@ -2,8 +2,10 @@ import type { Piece } from "./model.ts";
 import { WholeCharacters } from "./whole-characters.ts";
 
 // The page knows a thinking phase by these: from `[thinking` to the first `]`.
-const OPEN = "[thinking\n";
-const CLOSE = "]\n\n";
+/** What stands in front of a thinking phase. */
+export const OPEN = "[thinking\n";
+/** What stands behind it. */
+export const CLOSE = "]\n\n";
 const BRACKET = "]";
 const OTHER_BRACKET = "］";
 
@@ -36,8 +38,7 @@ export async function* inBand(
         open = true;
         yield OPEN;
       }
-      // A bracket in it would end the phase.
-      yield piece.reasoning.replaceAll(BRACKET, OTHER_BRACKET);
+      yield inBandReasoning(piece.reasoning);
     }
   }
   if (open) yield CLOSE;
@@ -48,9 +49,14 @@ export async function* inBand(
 }
 
 /** Where there is only text, a refusal is that too. */
-function textOf(piece: Piece): string | undefined {
+export function textOf(piece: Piece): string | undefined {
   if (typeof piece === "string") return piece;
   return "refusal" in piece ? piece.refusal : undefined;
+}
+
+/** A part of a thinking phase as it stands in the text: a bracket in it would end the phase. */
+export function inBandReasoning(reasoning: string): string {
+  return reasoning.replaceAll(BRACKET, OTHER_BRACKET);
 }
 
 /** The pieces that were told as these chunks. */

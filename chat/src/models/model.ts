@@ -85,7 +85,11 @@ export function isPiece(chunk: unknown): chunk is Piece {
   if (typeof chunk !== "object" || chunk === null) return false;
   if ("reasoning" in chunk) return typeof chunk.reasoning === "string";
   if ("refusal" in chunk) return typeof chunk.refusal === "string";
-  return "toolCalls" in chunk && Array.isArray(chunk.toolCalls);
+  return (
+    "toolCalls" in chunk &&
+    Array.isArray(chunk.toolCalls) &&
+    chunk.toolCalls.every((call: unknown) => typeof call === "object" && call !== null)
+  );
 }
 
 /** How an answer ended, and what it took. */

@@ -1,20 +1,19 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
-import { type CallOptions, createStreamId, type DirtyStream, getDirtyClient } from "tsunicorn";
+import { type CallOptions, createStreamId, getDirtyClient } from "tsunicorn";
 import type { z } from "zod";
 import { whenClientGone } from "../flow-control.ts";
-import { askForText } from "../models/ask-for-text.ts";
 import type { ModelCatalog } from "../models/catalog.ts";
+import { textOfChunks } from "../models/text-chunks.ts";
+import { TextModel } from "../models/text-model.ts";
 import { jsonBody } from "../plugins/json-body.ts";
 import { chatRequest, syncRequest } from "../schemas/chat.ts";
 import { CHAT_ANSWER, CHAT_ERRORS, CHAT_EVENTS } from "../schemas/responses.ts";
 import { type AnswerOptions, sendAnswer } from "../send-answer.ts";
+import { publicStreamId } from "../stream-id.ts";
 
 type Streamed = FastifyRequest<{ Body: z.output<ReturnType<typeof chatRequest>> }>;
 type InOnePiece = FastifyRequest<{ Body: z.output<ReturnType<typeof syncRequest>> }>;
-
-/** Makes the call that answers a request. */
-type Generate = (request: Streamed | InOnePiece, options: CallOptions) => DirtyStream<string>;
 
 const STREAM_DESCRIPTION = `Server-Sent Events: a \`data: {"token": "…"}\` for each word, punctuation mark and run
 of white space, then \`data: [DONE]\`. Joined, the tokens are the exact text.
@@ -40,7 +39,7 @@ export function chatRoutes(
 ): (scope: FastifyInstance) => Promise<void> {
   return async (scope) => {
     jsonBody(scope);
-    const generate = generateWith(models);
+    const choose = chooseAmong(models);
     const app = scope.withTypeProvider<ZodTypeProvider>();
     app.post(
       "/chat",
@@ -54,7 +53,10 @@ export function chatRoutes(
           response: { 200: CHAT_EVENTS, ...CHAT_ERRORS },
         },
       },
-      (request: Streamed, reply) => streamAnswer(generate, request, reply),
+      (request: Streamed, reply) => {
+        const model = choose(request);
+        return answer(model, () => streamAnswer(model, request, reply));
+      },
     );
     app.post(
       "/chat/sync",
@@ -67,29 +69,44 @@ export function chatRoutes(
           response: { 200: CHAT_ANSWER, ...CHAT_ERRORS },
         },
       },
-      (request: InOnePiece, reply) => answerAtOnce(generate, request, reply),
+      (request: InOnePiece, reply) => {
+        const model = choose(request);
+        return answer(model, () => answerAtOnce(model, request, reply));
+      },
     );
   };
 }
 
-function generateWith({ models, names }: ModelCatalog): Generate {
-  const asks = new Map(models.map((model) => [model.name, askForText(model)]));
-  return ({ body, id }, options) => {
-    const { prompt, thinking, messages = [], model = names[0] ?? "" } = body;
-    const ask = asks.get(model);
+/** Says which model a request asks. */
+type Choose = (request: Streamed | InOnePiece) => TextModel;
+
+function chooseAmong({ models, names }: ModelCatalog): Choose {
+  const known = new Map(models.map((model) => [model.name, new TextModel(model)]));
+  return ({ body: { model = names[0] ?? "" } }) => {
+    const found = known.get(model);
     // The schema takes no other names.
-    if (ask === undefined) throw new Error(`there is no model ${model}`);
-    return ask({ prompt, thinking, messages }, { ...options, requestId: id });
+    if (found === undefined) throw new Error(`there is no model ${model}`);
+    return found;
   };
 }
 
-async function streamAnswer(generate: Generate, request: Streamed, reply: FastifyReply): Promise<void> {
-  const { resumable } = request.body;
-  if (!resumable) return sendAnswer((options) => generate(request, options), request, reply);
+function ask(model: TextModel, { body, id }: Streamed | InOnePiece, options: CallOptions) {
+  const { prompt, thinking, messages = [] } = body;
+  return model.ask({ prompt, thinking, messages }, { ...options, requestId: id });
+}
 
+async function streamAnswer(model: TextModel, request: Streamed, reply: FastifyReply): Promise<void> {
+  const { resumable, thinking } = request.body;
+  const form = model.form(thinking);
+  const reading = { textOf: textOfChunks(form, model.name), isSure: model.isKnown };
+  if (!resumable) {
+    const open = (options: AnswerOptions) => ask(model, request, options);
+    return sendAnswer(open, request, reply, undefined, reading);
+  }
   const streamId = createStreamId();
-  const open = (options: AnswerOptions) => generate(request, { ...options, streamId });
-  await sendAnswer(open, request, reply, { id: streamId, after: 0 });
+  const open = (options: AnswerOptions) => ask(model, request, { ...options, streamId });
+  const position = { id: publicStreamId(streamId, form), after: 0 };
+  await sendAnswer(open, request, reply, position, reading);
   // The client left before it was told the id: nobody can ever come back for this answer.
   if (!reply.raw.headersSent)
     await getDirtyClient()
@@ -97,15 +114,30 @@ async function streamAnswer(generate: Generate, request: Streamed, reply: Fastif
       .catch(() => {});
 }
 
-async function answerAtOnce(generate: Generate, request: InOnePiece, reply: FastifyReply) {
+async function answerAtOnce(model: TextModel, request: InOnePiece, reply: FastifyReply) {
   const signal = whenClientGone(reply.raw);
+  const textOf = textOfChunks(model.form(request.body.thinking), model.name);
   let response = "";
   try {
-    for await (const tokens of generate(request, { signal }).batches()) response += tokens.join("");
+    for await (const chunks of ask(model, request, { signal }).batches()) {
+      for (const chunk of chunks) response += textOf(chunk) ?? "";
+    }
   } catch (error) {
     if (!signal.aborted) throw error;
     reply.hijack();
     return;
   }
   return { response };
+}
+
+/** Has a model answer; one that has no `generate`, which was not known, is asked anew. */
+async function answer<T>(model: TextModel, tell: () => Promise<T>): Promise<T> {
+  try {
+    const told = await tell();
+    model.answered();
+    return told;
+  } catch (error) {
+    if (!model.asksOtherwise(error)) throw error;
+    return answer(model, tell);
+  }
 }

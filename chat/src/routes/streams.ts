@@ -1,11 +1,11 @@
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
-import { DirtyStreamNotFoundError, getDirtyClient } from "tsunicorn";
+import { getDirtyClient } from "tsunicorn";
+import { type TextOf, textOfChunks } from "../models/text-chunks.ts";
 import { CANCEL_ERRORS, CANCELLED, RESUME_ERRORS, RESUMED_EVENTS } from "../schemas/responses.ts";
 import { ResumeHeaders, StreamParams } from "../schemas/streams.ts";
 import { type AnswerOptions, sendAnswer } from "../send-answer.ts";
-
-const STREAM_ID = /^str_[\w-]{22}$/;
+import { parseStreamId } from "../stream-id.ts";
 
 const RESUME_DESCRIPTION = `Events of an answer that was asked for with \`"resumable": true\`, after the one that
 \`Last-Event-ID\` names, or from the first. It works through any connection, before the first token too, and while
@@ -36,11 +36,17 @@ export async function streamRoutes(scope: FastifyInstance): Promise<void> {
       },
     },
     async (request, reply) => {
-      const id = streamIdOf(request.params);
-      const after = request.headers["last-event-id"];
+      const { id } = request.params;
+      const { streamId, form } = parseStreamId(id);
+      const wanted = request.headers["last-event-id"];
+      // Whether a thinking phase is open is seen by the chunk before.
+      const isMidway = form === "thinking" && wanted > 0;
+      const after = isMidway ? wanted - 1 : wanted;
       const open = (options: AnswerOptions) =>
-        getDirtyClient().resume<string>(id, { ...options, after, requestId: request.id });
-      await sendAnswer(open, request, reply, { id, after });
+        getDirtyClient().resume(streamId, { ...options, after, requestId: request.id });
+      const textOf = textOfChunks(form, "the stream");
+      const reading = { textOf: isMidway ? withoutFirst(textOf) : textOf };
+      await sendAnswer(open, request, reply, { id, after }, reading);
     },
   );
   app.delete(
@@ -55,14 +61,19 @@ export async function streamRoutes(scope: FastifyInstance): Promise<void> {
       },
     },
     async (request, reply) => {
-      await getDirtyClient().cancel(streamIdOf(request.params));
+      await getDirtyClient().cancel(parseStreamId(request.params.id).streamId);
       return reply.code(204).send(null);
     },
   );
 }
 
-// What is no id at all is answered as one that nobody knows, and costs no question to anyone.
-function streamIdOf({ id }: { id: string }): string {
-  if (!STREAM_ID.test(id)) throw new DirtyStreamNotFoundError("A stream was asked for by what is no id.");
-  return id;
+/** The texts but that of the first chunk, which is only read. */
+function withoutFirst(textOf: TextOf): TextOf {
+  let isFirst = true;
+  return (chunk) => {
+    const text = textOf(chunk);
+    if (!isFirst) return text;
+    isFirst = false;
+    return undefined;
+  };
 }

@@ -2,9 +2,11 @@ import { type CallOptions, type DirtyAppClient, DirtyAppNotFoundError, dirty } f
 import type { ChatApp } from "../chat-app.ts";
 import { type AskForText, askForText } from "../models/ask-for-text.ts";
 import type { CatalogModel, ModelCatalog } from "../models/catalog.ts";
+import { checkPiece, checkText, checkVectors } from "../models/chunks.ts";
 import type { Finish, Piece } from "../models/model.ts";
 import type { CompleteRequest, Embeddings, FinishPiece } from "../models/model-app.ts";
 import { StopCut } from "../models/stop-cut.ts";
+import { hasNeither } from "../models/text-model.ts";
 import { countTokens } from "../models/tokenize.ts";
 import { refuseUnsupported } from "../models/unsupported.ts";
 import { shorten } from "../shorten.ts";
@@ -38,14 +40,42 @@ export class ModelClient {
   async *complete(request: CompleteRequest, options: ClientOptions): AsyncGenerator<Batch, void, undefined> {
     if (!this.#onlyGenerates) {
       try {
-        yield* this.#app.with(options).complete(request).batches();
+        yield* this.#pieces(request, options);
         return;
       } catch (error) {
         if (!(error instanceof DirtyAppNotFoundError)) throw error;
         this.#onlyGenerates = true;
       }
     }
-    yield* this.#generate(request, options);
+    try {
+      yield* this.#generate(request, options);
+    } catch (error) {
+      throw error instanceof DirtyAppNotFoundError ? hasNeither(this.name, error) : error;
+    }
+  }
+
+  async *#pieces(request: CompleteRequest, options: ClientOptions): AsyncGenerator<Batch, void, undefined> {
+    let count = 0;
+    for await (const chunks of this.#app.with(options).complete(request).batches()) {
+      const batch: (Piece | FinishPiece)[] = [];
+      let wrong: { error: unknown } | undefined;
+      try {
+        for (const chunk of chunks) {
+          const piece = checkPiece(chunk, this.name);
+          if (typeof piece === "object" && "finish" in piece) {
+            batch.push({ finish: { ...estimate(request, count), ...given(piece.finish) } });
+          } else {
+            count++;
+            batch.push(piece);
+          }
+        }
+      } catch (error) {
+        // What came before it is told all the same.
+        wrong = { error };
+      }
+      if (batch.length > 0) yield batch;
+      if (wrong !== undefined) throw wrong.error;
+    }
   }
 
   // Such an app knows nothing of options, so what of them can be done to its text is done here.
@@ -61,13 +91,19 @@ export class ModelClient {
     for await (const tokens of stream.batches()) {
       isCut = count + tokens.length > most;
       const batch: string[] = [];
-      for (const token of isCut ? tokens.slice(0, most - count) : tokens) {
-        count++;
-        const text = cut.push(String(token));
-        if (text !== "") batch.push(text);
-        if (cut.found) break;
+      let wrong: { error: unknown } | undefined;
+      try {
+        for (const token of isCut ? tokens.slice(0, most - count) : tokens) {
+          count++;
+          const text = cut.push(checkText(token, this.name));
+          if (text !== "") batch.push(text);
+          if (cut.found) break;
+        }
+      } catch (error) {
+        wrong = { error };
       }
       if (batch.length > 0) yield batch;
+      if (wrong !== undefined) throw wrong.error;
       if (isCut || cut.found) break;
     }
     const rest = cut.end();
@@ -78,11 +114,20 @@ export class ModelClient {
   /** Embeds texts. @throws RequestError where the model cannot. */
   async embed(inputs: readonly string[], options: ClientOptions): Promise<Embeddings> {
     try {
-      return await this.#app.with(options).embed(inputs);
+      const made: Partial<Embeddings> = await this.#app.with(options).embed(inputs);
+      const vectors = checkVectors(made, inputs.length, this.name);
+      const { promptTokens } = made;
+      const isCounted = Number.isSafeInteger(promptTokens);
+      return { vectors, promptTokens: isCounted ? (promptTokens ?? 0) : countTokens(inputs) };
     } catch (error) {
       throw error instanceof DirtyAppNotFoundError ? noEmbeddings(this.name) : error;
     }
   }
+}
+
+/** What an app says of its answer's end: what is null in it is left out. */
+function given(finish: Partial<Finish>): Partial<Finish> {
+  return Object.fromEntries(Object.entries(finish).filter((entry) => entry[1] != null));
 }
 
 /** How an answer ended whose app does not say so: each of its chunks counts as a token. */
