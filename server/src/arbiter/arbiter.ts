@@ -349,6 +349,7 @@ export class Arbiter {
         return;
       case "bootFailed":
         child.failure = message.reason;
+        child.final = message.final === true;
         return;
       case "kill":
         this.killDirtyWorker(message.worker, message.reason);
@@ -462,8 +463,8 @@ export class Arbiter {
     this.log.error(
       `${title(child.kind)} ${child.pid} failed: ${crew.lastFailure}; the next starts ${pause === 0 ? "now" : `in ${pause / 1000} s`}`,
     );
-    if (!crew.backoff.looping || this.generations.isUpcoming(crew) || this.generations.isLeaving(crew))
-      return;
+    const isFinal = crew.backoff.looping || (child.final && !crew.everReady);
+    if (!isFinal || this.generations.isUpcoming(crew) || this.generations.isLeaving(crew)) return;
     if (!crew.everReady) {
       this.end = { code: BOOT_ERROR, reason: `The ${title(crew.kind)} cannot start: ${crew.lastFailure}` };
       this.stop(false);

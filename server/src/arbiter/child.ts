@@ -57,6 +57,8 @@ export class Child {
   heardAt = Date.now();
   /** Why it could not start, in its own words. */
   failure: string | undefined;
+  /** Whether the next one would take as long and fail for the same. */
+  final = false;
   /** The apps that a dirty worker was told to run. */
   apps: string[] = [];
   /** The code of the user's that it called as it stopped, in words, and when it did, in ms of the monotonic clock. */

@@ -14,7 +14,7 @@ const table = {
   app: setting<string>({
     section: "App",
     description:
-      "Path of the web app's main module, relative to chdir, with or without its extension; its default export, or its export app, is a Fastify instance, a (req, res) listener or an object with fetch(request).",
+      "Path of the web app's main module, relative to chdir, with or without its extension; its default export, or its export app or server, serves: a Fastify instance, a (req, res) listener, an object with fetch(request), an http.Server.",
     metavar: "APP",
     kind: "text",
     validator: filePath(),

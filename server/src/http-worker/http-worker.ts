@@ -22,6 +22,8 @@ const CHECK_MS = 1000;
 const DRAIN_POLL_MS = 50;
 /** What a connection that has no request in progress gets to send one, once the worker drains. */
 const LAST_REQUEST_MS = 500;
+/** ms that the app gets to close itself and its WebSockets where the requests took all of the time there was. */
+const CLOSE_MS = 500;
 /** What a client gets to read why its bytes were refused, before its connection is reset. */
 const LINGER_MS = 1000;
 
@@ -41,6 +43,8 @@ export class HttpWorker {
   private readonly gate: AcceptGate | undefined;
   private readonly servers: Server[] = [];
   private readonly connections = new Map<Socket, ClientConnection>();
+  /** The connections that the app has taken over, as WebSockets. */
+  private readonly upgraded = new Set<Duplex>();
   private readonly meter = new ProcessMeter();
   private requests = 0;
   private readonly hosts: HostCheck;
@@ -48,6 +52,8 @@ export class HttpWorker {
   private readonly bodies: BodyWatch;
   private readonly limit: RequestLimit;
   private draining = false;
+  /** The app's close(), which is called once, also where a quick stop follows a graceful one. */
+  private closing: Promise<void> | undefined;
 
   /** @param gate has the worker take its share of the connections. Default: it takes what it gets. */
   constructor(settings: Settings, app: WebApp, gate?: AcceptGate) {
@@ -72,8 +78,8 @@ export class HttpWorker {
   }
 
   /**
-   * Accepts nothing new and lets the requests in progress finish, for `ms` at most; then closes what is left
-   * and the app.
+   * Accepts nothing new and lets the requests in progress finish, for `ms` at most. Then the app is closed, which
+   * ends its WebSockets too; what is left of them after `ms` is cut.
    */
   async drain(ms: number): Promise<void> {
     this.draining = true;
@@ -82,21 +88,44 @@ export class HttpWorker {
     for (const { responses } of this.connections.values()) {
       for (const response of responses) response.shouldKeepAlive = false;
     }
-    const closed = Promise.all(this.servers.map((server) => new Promise((resolve) => server.close(resolve))));
+    for (const server of this.servers) server.close();
     const began = performance.now();
-    const sweep = setInterval(() => {
+    await this.until(began + ms, () => {
       // A connection that falls idle while its server closes would otherwise stay for its whole keep-alive.
       for (const server of this.servers) server.closeIdleConnections();
       // To Node, one that never sent a byte is not idle, and a closing server has no `headersTimeout` any more.
-      if (performance.now() - began < LAST_REQUEST_MS) return;
-      for (const [socket, { inProgress }] of this.connections) if (inProgress === 0) socket.destroy();
-    }, DRAIN_POLL_MS);
-    await within(ms, closed);
-    clearInterval(sweep);
+      if (performance.now() - began >= LAST_REQUEST_MS) {
+        for (const [socket, { inProgress }] of this.connections) if (inProgress === 0) socket.destroy();
+      }
+      return this.connections.size === 0;
+    });
     this.stalls.stop();
     this.bodies.stop();
     for (const server of this.servers) server.closeAllConnections();
-    await within(ms, this.app.close());
+    await this.close(Math.max(began + ms, performance.now() + CLOSE_MS));
+  }
+
+  // The app's own connections are its own to end, with a handshake that only it knows.
+  private async close(until: number): Promise<void> {
+    const { close } = this.app;
+    if (close !== undefined) {
+      if (this.closing === undefined) tellArbiter({ type: "ending", step: "close() of the web app" });
+      this.closing ??= close();
+      await closeWithin(until, this.closing);
+    } else if (this.upgraded.size > 0) {
+      getLogger().info(
+        `the app has ${this.upgraded.size} upgraded connections open, and no close() that would end them`,
+      );
+    }
+    await this.until(until, () => this.upgraded.size === 0);
+    for (const socket of this.upgraded) socket.destroy();
+  }
+
+  // Waits for a condition, until a time of `performance.now()` at most.
+  private async until(time: number, condition: () => boolean): Promise<void> {
+    while (!condition() && performance.now() < time) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    }
   }
 
   /** What it has served, and is serving. */
@@ -106,7 +135,7 @@ export class HttpWorker {
     return {
       requests: this.requests,
       inProgress,
-      connections: this.connections.size,
+      connections: this.connections.size + this.upgraded.size,
       ...this.meter.read(),
     };
   }
@@ -130,6 +159,7 @@ export class HttpWorker {
     if (settings.keepalive === 0) server.maxRequestsPerSocket = 1;
     server.on("connection", (socket) => this.welcome(socket));
     server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => this.refuse(error, socket));
+    this.watchUpgrades(server);
     this.app.attach(server);
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
@@ -147,6 +177,32 @@ export class HttpWorker {
       this.gate?.closed();
     });
     this.gate?.opened();
+  }
+
+  // Before all who listen for upgrades, also those who find the server by their request: Next does. Not while there is
+  // none of them: Node would then leave a request that only offers an upgrade without an answer.
+  private watchUpgrades(server: Server): void {
+    const upgrade = (request: IncomingMessage, socket: Duplex): void => this.upgrade(request, socket);
+    server.on("newListener", (event, listener) => {
+      if (event !== "upgrade" || listener === upgrade || server.listenerCount("upgrade") > 0) return;
+      server.on("upgrade", upgrade);
+    });
+    server.on("removeListener", (event) => {
+      if (event === "upgrade" && server.listenerCount("upgrade") === 1) server.off("upgrade", upgrade);
+    });
+  }
+
+  private upgrade(request: IncomingMessage, socket: Duplex): void {
+    this.requests++;
+    const id = assignRequestId(request);
+    this.limit.count();
+    // Upgraded, it has no request in progress any more, and is none of Node's.
+    this.connections.delete(request.socket);
+    this.upgraded.add(socket);
+    socket.once("close", () => this.upgraded.delete(socket));
+    // Node listens no more, and the app may not do so yet: a reset must not cost all others their worker.
+    socket.on("error", () => {});
+    if (this.settings.accessLog) logUpgrade(id, request, socket);
   }
 
   private cutStalled(socket: Socket, { req }: ServerResponse): void {
@@ -227,6 +283,21 @@ function endWith(socket: Duplex, status: string, detail: string): void {
   setTimeout(() => socket.destroy(), LINGER_MS);
 }
 
+function logUpgrade(requestId: string, request: IncomingMessage, socket: Duplex): void {
+  const began = performance.now();
+  const { method } = request;
+  const url = loggedUrl(request.url ?? "");
+  const remote = request.socket.remoteAddress;
+  const { upgrade, "user-agent": agent } = request.headers;
+  socket.once("close", () => {
+    const ms = Math.round(performance.now() - began);
+    getLogger().info(
+      { requestId, method, url, upgrade, ms, remote, agent },
+      `${method} ${url} upgraded to ${upgrade} for ${ms} ms`,
+    );
+  });
+}
+
 function logAccess(requestId: string, request: IncomingMessage, response: ServerResponse): void {
   const began = performance.now();
   const { method } = request;
@@ -251,11 +322,23 @@ function logAccess(requestId: string, request: IncomingMessage, response: Server
   });
 }
 
-async function within(ms: number, promise: Promise<unknown>): Promise<void> {
+// Says what became of the app's close(): it is the last that is heard of it.
+async function closeWithin(until: number, closing: Promise<void>): Promise<void> {
+  const began = performance.now();
   let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
+  const limit = new Promise<"late">((resolve) => {
+    timer = setTimeout(() => resolve("late"), until - began);
   });
-  await Promise.race([promise, limit]);
-  clearTimeout(timer);
+  try {
+    if ((await Promise.race([closing, limit])) === "late") {
+      const seconds = ((performance.now() - began) / 1000).toFixed(1);
+      getLogger().error(
+        `close() of the web app has not ended after ${seconds} s; give what it waits for a time limit, or raise gracefulTimeout`,
+      );
+    }
+  } catch (error) {
+    getLogger().error({ err: error }, "close() of the web app failed");
+  } finally {
+    clearTimeout(timer);
+  }
 }

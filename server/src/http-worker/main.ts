@@ -15,7 +15,8 @@ import { onParentGone } from "../process/parent-watch.ts";
 import { WorkerHooks } from "../process/worker-hooks.ts";
 import { AcceptGate } from "./accept-gate.ts";
 import { HttpWorker } from "./http-worker.ts";
-import { loadWebApp } from "./web-app.ts";
+import { explainListenError } from "./own-listening.ts";
+import { LoadTimeoutError, loadWebApp } from "./web-app.ts";
 
 process.title = "tsunicorn: http worker";
 // Ctrl-C reaches the arbiter, which says when to stop. SIGUSR1 unhandled would open Node's inspector.
@@ -30,14 +31,10 @@ const NEWS_MS = 2000;
 let boot: Boot | undefined;
 let worker: HttpWorker | undefined;
 let stopping = false;
+let serving = false;
 
 onArbiterMessage((message) => {
-  handle(message).catch((error: unknown) => {
-    const reason = explain(error);
-    getLogger().error({ err: error }, reason);
-    tellArbiter({ type: "bootFailed", reason });
-    setTimeout(() => process.exit(3), 50);
-  });
+  handle(message).catch(bootFailed);
 });
 onParentGone(() => {
   // With the dirty side in Gunicorn there is no dirty arbiter to do it at last.
@@ -49,9 +46,21 @@ process.on("unhandledRejection", (error) => {
   getLogger().error({ err: error }, "a promise was rejected and nobody handled it");
 });
 process.on("uncaughtException", (error) => {
-  getLogger().fatal({ err: error }, "an exception was not caught; the worker is replaced");
+  const listening = explainListenError(boot?.settings.app ?? "", error);
+  if (!serving) return bootFailed(listening === undefined ? error : new Error(listening));
+  getLogger().fatal({ err: error }, listening ?? "an exception was not caught; the worker is replaced");
   process.exit(1);
 });
+
+function bootFailed(error: unknown): void {
+  // What is still under way must not say that the worker is ready.
+  stopping = true;
+  const reason = explain(error);
+  getLogger().error({ err: error }, reason);
+  tellArbiter({ type: "bootFailed", reason, ...(error instanceof LoadTimeoutError ? { final: true } : {}) });
+  // Lets the message leave first; the arbiter reads it before it sees the end.
+  setTimeout(() => process.exit(3), 50);
+}
 
 async function handle(message: ToChild): Promise<void> {
   if (message.type === "boot") {
@@ -80,11 +89,12 @@ async function serve(boot: Boot): Promise<void> {
   await (await WorkerHooks.load(boot)).run("postFork");
   const { connectionTable: table } = boot;
   const gate = table && new AcceptGate(new ConnectionTable(table.fd), table.slot);
-  worker = new HttpWorker(settings, await loadWebApp(settings.app), gate);
+  worker = new HttpWorker(settings, await loadWebApp(settings.app, { workers: settings.workers }), gate);
   // Its first client must not be told that nothing is ready only because nobody has said yet what is.
   await dirty.heard(NEWS_MS);
   if (stopping) return;
   await worker.open(listeners);
+  serving = true;
   tellArbiter({ type: "ready" });
   // Several beats within the time after which the arbiter takes silence for death; 0 is never.
   const beat = settings.timeout === 0 ? HEARTBEAT_MS : Math.min(HEARTBEAT_MS, settings.timeout * 250);

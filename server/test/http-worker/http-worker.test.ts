@@ -35,6 +35,7 @@ async function serve(
     handle,
     attach: (server) => upgrade && server.on("upgrade", upgrade),
     close: async () => {},
+    own: [],
   });
   await worker.open([{ fd: socket.fd, bind: socket.address }]);
   ends.push(() => worker.drain(0));

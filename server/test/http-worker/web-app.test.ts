@@ -1,53 +1,5 @@
-/** Apps are loaded in processes of their own, as HTTP workers load them: a test runner imports in ways of its own. */
-import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { promisify } from "node:util";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-
-const dist = (file: string) => JSON.stringify(new URL(`../../dist/${file}`, import.meta.url).href);
-const WORKER = `
-  import { createServer } from "node:http";
-  import { loadWebApp } from ${dist("http-worker/web-app.js")};
-  import { explain } from ${dist("process/explain.js")};
-  try {
-    const app = await loadWebApp(process.argv[2]);
-    const server = createServer((request, response) => app.handle(request, response));
-    app.attach(server);
-    await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const response = await fetch(\`http://127.0.0.1:\${server.address().port}/path\`);
-    console.log(response.status, await response.text());
-    await app.close();
-  } catch (error) {
-    console.log(explain(error));
-  }
-  process.exit();`;
-
-let folder: string;
-
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "ts-"));
-  writeFileSync(join(folder, "worker.mjs"), WORKER);
-});
-
-afterEach(() => {
-  rmSync(folder, { recursive: true, force: true });
-});
-
-/** Loads an app, asks it for `/path` and closes it. @returns its answer, or why it could not be loaded. */
-async function answerOf(source: string, name = "main.mjs"): Promise<string> {
-  writeFileSync(join(folder, name), source);
-  const { stdout } = await promisify(execFile)(process.execPath, ["worker.mjs", name], {
-    cwd: folder,
-    timeout: 5000,
-  });
-  return stdout
-    .split("\n")
-    .filter((line) => !line.startsWith("{"))
-    .join("\n")
-    .trim();
-}
+import { describe, expect, test } from "vitest";
+import { answerOf } from "./loaded-app.ts";
 
 describe("what can serve", () => {
   test.each([
@@ -100,7 +52,7 @@ describe("what can serve", () => {
       "Object.defineProperty(exports, '__esModule', { value: true }); exports.default = (request, response) => response.end('common');",
     ],
   ])("CommonJS: %s", async (_what, source) => {
-    expect(await answerOf(source, "main.cjs")).toBe("200 common");
+    expect(await answerOf(source, { name: "main.cjs" })).toBe("200 common");
   });
 });
 
