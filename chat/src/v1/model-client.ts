@@ -24,6 +24,8 @@ export type Batch = readonly (Piece | FinishPiece)[];
  */
 export class ModelClient {
   readonly name: string;
+  /** Whether an OpenAI-compatible API answers, which knows more of a request than we do. */
+  readonly isUpstream: boolean;
   readonly #app: DirtyAppClient<ChatApp>;
   readonly #ask: AskForText;
   /** Its app has no `complete`: found out with the first request, and known of those in a Gunicorn. */
@@ -31,6 +33,7 @@ export class ModelClient {
 
   constructor(model: CatalogModel) {
     this.name = model.name;
+    this.isUpstream = model.source?.kind === "openai";
     this.#app = dirty<ChatApp>(model.app);
     this.#ask = askForText(model);
     this.#onlyGenerates = model.source?.kind === "gunicorn";

@@ -47,7 +47,12 @@ export function openaiRoutes(
         const { body } = request;
         const model = models.get(body.model);
         const format = new ChatFormat({ model: model.name, includeUsage: wantsUsage(body) });
-        return answer({ model, asked: chatToRequest(body), format }, body.stream === true, request, reply);
+        return answer(
+          { model, asked: chatToRequest(body, model.isUpstream), format },
+          body.stream === true,
+          request,
+          reply,
+        );
       },
     );
     app.post(
@@ -67,7 +72,7 @@ export function openaiRoutes(
         const model = models.get(body.model);
         const format = new TextFormat({ model: model.name, includeUsage: wantsUsage(body) });
         return answer(
-          { model, asked: completionToRequest(body), format },
+          { model, asked: completionToRequest(body, model.isUpstream), format },
           body.stream === true,
           request,
           reply,

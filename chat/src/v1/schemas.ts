@@ -33,16 +33,23 @@ function isWithin(value: unknown, levels: number): boolean {
   return levels > 0 && Object.values(value).every((inner) => isWithin(inner, levels - 1));
 }
 
-const Part = z.object({
-  type: z.literal("text").meta({ description: "Only text is taken." }),
-  text: text(),
-});
+// Parts of other kinds reach an upstream as they are; other models take none.
+const Part = z
+  .looseObject({
+    type: z.string().meta({ description: "`text`; others, such as `image_url`, where an upstream answers." }),
+    text: text().optional(),
+  })
+  .check(({ value, issues }) => {
+    if (issues.length > 0 || value.type !== "text" || value.text !== undefined) return;
+    issues.push({ code: "invalid_type", expected: "string", input: undefined, path: ["text"] });
+  });
 
 const Content = z.union([text(), list(Part, { max: MAX_PARTS })]);
 
-const ChatMessage = z.object({
+/** A message of a chat completion. What it does not name reaches an upstream, and no other model. */
+export const ChatMessage = z.looseObject({
   role: z.enum(["system", "developer", "user", "assistant", "tool"]),
-  content: Content.nullish().meta({ description: "Text, or a list of text parts." }),
+  content: Content.nullish().meta({ description: "Text, or a list of parts." }),
   tool_calls: list(free({}), { max: MAX_TOOLS }).nullish(),
   tool_call_id: z.string().nullish(),
 });
@@ -108,16 +115,16 @@ const Tool = free({ type: z.string() }).check(({ value, issues }) => {
 const ResponseFormat = z.discriminatedUnion(
   "type",
   [
-    z.object({ type: z.enum(["text", "json_object"]) }),
-    z.object({
+    z.looseObject({ type: z.enum(["text", "json_object"]) }),
+    z.looseObject({
       type: z.literal("json_schema"),
-      json_schema: z.object({ schema: JsonSchema.nullish(), strict: z.boolean().nullish() }),
+      json_schema: z.looseObject({ schema: JsonSchema.nullish(), strict: z.boolean().nullish() }),
     }),
   ],
   "it must be 'text', 'json_object' or 'json_schema'",
 );
 
-/** The body of `POST /v1/chat/completions`. Fields that it does not name are ignored. */
+/** The body of `POST /v1/chat/completions`. Fields that it does not name reach an upstream, and no other model. */
 export const ChatCompletionRequest = Sampling.extend({
   messages: list(ChatMessage, { min: 1, max: MAX_MESSAGES }),
   max_completion_tokens: tokens(),
@@ -128,18 +135,23 @@ export const ChatCompletionRequest = Sampling.extend({
     .nullish()
     .meta({ description: "Anything but `none` asks for a thinking phase, sent as `reasoning_content`." }),
   thinking: z
-    .boolean()
+    .union([z.boolean(), free({ type: z.string() })])
     .nullish()
-    .meta({ description: "The same, as on `/chat`. It wins over `reasoning_effort`." }),
+    .meta({
+      description:
+        "The same, as on `/chat`, or as `{type}` where anything but `disabled` asks for it. It wins over `reasoning_effort`.",
+    }),
   response_format: ResponseFormat.nullish().meta({ description: "Only where the model has it." }),
   tools: list(Tool, { max: MAX_TOOLS }).nullish().meta({ description: "Only where the model has them." }),
   tool_choice: z.union([z.string(), free({})]).nullish(),
   parallel_tool_calls: z.boolean().nullish(),
-}).meta({
-  examples: [{ model: "simulated", messages: [{ role: "user", content: "hello" }], stream: true }],
-});
+})
+  .loose()
+  .meta({
+    examples: [{ model: "simulated", messages: [{ role: "user", content: "hello" }], stream: true }],
+  });
 
-/** The body of `POST /v1/completions`. Fields that it does not name are ignored. */
+/** The body of `POST /v1/completions`. Fields that it does not name reach an upstream, and no other model. */
 export const CompletionRequest = Sampling.extend({
   prompt: z.union([
     text(),
@@ -154,7 +166,9 @@ export const CompletionRequest = Sampling.extend({
   suffix: z.literal("", "suffix is not supported").nullish(),
   best_of: z.literal(1, "best_of must be 1").nullish(),
   logprobs: z.literal(null, "log probabilities are not supported").optional(),
-}).meta({ examples: [{ model: "simulated", prompt: "hello" }] });
+})
+  .loose()
+  .meta({ examples: [{ model: "simulated", prompt: "hello" }] });
 
 /** The body of `POST /v1/embeddings`. Fields that it does not name are ignored. */
 export const EmbeddingRequest = z

@@ -335,6 +335,13 @@ describe("the settings of upstreams", () => {
 
   it.each([
     [{ OPENAI_BASE_URL: "localhost" }, /OPENAI_BASE_URL must be an address .*not "localhost"/],
+    [{ OPENAI_BASE_URL: "ftp://user:pass@a/" }, /^(?!.*pass).*not "ftp:\/\/…@a\/"/],
+    [{ OPENAI_BASE_URL: "user:pass@a" }, /^(?!.*pass)/],
+    [
+      { OPENAI_BASE_URL: "http://user:pass@a/v1", OPENAI_API_KEY: KEY },
+      /^(?!.*pass).*reads only one of them/,
+    ],
+    [{ OPENAI_BASE_URL: "http://user:50%@a/v1" }, /^(?!.*50%).*write a % as %25/],
     [{ OPENAI_BASE_URL: "ftp://a/" }, /OPENAI_BASE_URL must be an address/],
     [{ OPENAI_API_KEY: `${KEY} ` }, /^(?!.*sk-)OPENAI_API_KEY has a character/],
     [

@@ -1,5 +1,6 @@
 import { ConfigError } from "../config/errors.ts";
 import { loadConfigApart } from "../config/load-apart.ts";
+import { hideCredentials } from "../process/hide-credentials.ts";
 import { packageVersion } from "../process/version.ts";
 import { checkAppFiles } from "./check-config.ts";
 import { readTask } from "./flags.ts";
@@ -48,7 +49,7 @@ export async function run(argv: readonly string[], surroundings: Surroundings): 
       }
     }
   } catch (error) {
-    writeError(`tsunicorn: ${error instanceof Error ? error.message : String(error)}\n`);
+    writeError(hideCredentials(`tsunicorn: ${error instanceof Error ? error.message : String(error)}\n`));
     if (error instanceof ConfigError && rest.length === 0) writeError("Try tsunicorn --help\n");
     return 1;
   }

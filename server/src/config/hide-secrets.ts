@@ -1,13 +1,10 @@
-/** What stands where a secret was. */
-export const HIDDEN = "(hidden)";
+import { HIDDEN, hideCredentials } from "../process/hide-credentials.ts";
 
 /** What is in the names of values that nobody but the server should see. */
 export const SECRET_WORDS: readonly string[] = ["secret", "token", "password", "key"];
 
 const SECRET = SECRET_WORDS.join("|");
 const SECRET_NAME = new RegExp(SECRET, "i");
-// The whole part before the last @ of an address: a user alone may be an access token.
-const CREDENTIALS = /\/\/[^/?#\s"]*@/g;
 const NAMED = new RegExp(`([\\w.-]*(?:${SECRET})[\\w.-]*=)[^&;,\\s"]+`, "gi");
 
 /**
@@ -20,7 +17,7 @@ export function hideSecrets(name: string, value: unknown): unknown {
   if (value === undefined || value === null || typeof value === "boolean") return value;
   if (SECRET_NAME.test(name)) return HIDDEN;
   if (typeof value === "string") {
-    return value.replace(CREDENTIALS, `//${HIDDEN}@`).replace(NAMED, `$1${HIDDEN}`);
+    return hideCredentials(value).replace(NAMED, `$1${HIDDEN}`);
   }
   if (Array.isArray(value)) return value.map((item) => hideSecrets("", item));
   if (typeof value !== "object") return value;

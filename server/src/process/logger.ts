@@ -1,6 +1,7 @@
 import { isatty } from "node:tty";
 import { type Logger, pino } from "pino";
 import { explain } from "./explain.ts";
+import { hideCredentials } from "./hide-credentials.ts";
 import type { LineWriter } from "./line-writer.ts";
 import { LogFile } from "./log-file.ts";
 import { guardStandardStreams, standardOutput } from "./standard-streams.ts";
@@ -19,11 +20,14 @@ export interface LoggerOptions {
 }
 
 const KEY = Symbol.for("tsunicorn.logger");
+
+// Whoever writes an address into an error or a message does not think of the password in it.
+const HOOKS = { streamWrite: hideCredentials };
 const slot = globalThis as { [KEY]?: Logger };
 
 /** The logger of this process. Before the process was set up, one that writes JSON lines. */
 export function getLogger(): Logger {
-  slot[KEY] ??= pino(open(undefined, (lines) => `${JSON.stringify(dropped(lines, "app"))}\n`));
+  slot[KEY] ??= pino({ hooks: HOOKS }, open(undefined, (lines) => `${JSON.stringify(dropped(lines, "app"))}\n`));
   return slot[KEY];
 }
 
@@ -37,7 +41,7 @@ let logFile: LogFile | undefined;
 export async function setUpLogger({ level, format, role, file }: LoggerOptions): Promise<Logger> {
   const terminal = file === undefined && isatty(1);
   const pretty = format === "pretty" || (format === "auto" && terminal);
-  const options = { level, base: { pid: process.pid, role } };
+  const options = { level, base: { pid: process.pid, role }, hooks: HOOKS };
   if (pretty) {
     const { prettyFactory } = await import("pino-pretty");
     const render = prettyFactory({

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { HIDDEN, hideSecrets } from "../../src/config/hide-secrets.ts";
+import { hideSecrets } from "../../src/config/hide-secrets.ts";
+import { HIDDEN } from "../../src/process/hide-credentials.ts";
 
 test.each([
   ["apiKey", "abc", HIDDEN],

@@ -53,6 +53,14 @@ describe("the log file", () => {
     );
   });
 
+  test.each(["json", "pretty"] as const)("has no password of an address in it, as %s", async (format) => {
+    const log = await setUpLogger({ level: "info", format, role: "arbiter", file: path });
+    const err = new Error("no answer", { cause: new Error("of http://user:pass@host/v1") });
+    log.error({ err, address: "nats://token@host" }, "asked https://user:p%40ss@host/v1 in vain");
+    expect(read()).not.toMatch(/pass|p%40ss|user|token/);
+    expect(read()).toContain("asked https://(hidden)@host/v1 in vain");
+  });
+
   test("is begun anew after it was moved away, and no line is lost", async () => {
     const log = await setUpLogger({ level: "info", format: "json", role: "arbiter", file: path });
     log.info("before");

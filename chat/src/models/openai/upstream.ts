@@ -81,16 +81,16 @@ export class UpstreamCall {
   }
 
   async #send(body: string): Promise<Response> {
-    const { baseUrl, key, silenceMs } = this.#settings;
+    const { baseUrl, silenceMs } = this.#settings;
     this.#reader.throwIfAborted();
     const slow = new AbortController();
     const timer = setTimeout(() => slow.abort(this.#silence()), silenceMs);
     try {
-      return await fetch(`${baseUrl}/chat/completions`, {
+      return await fetch(completionsOf(baseUrl), {
         method: "POST",
         headers: {
           "content-type": "application/json",
-          ...(key !== undefined && { authorization: `Bearer ${key}` }),
+          ...authorizationOf(this.#settings),
         },
         body,
         // Another address would be given the key.
@@ -156,10 +156,11 @@ export class UpstreamCall {
     return new ModelError("upstream_timeout", `the upstream said nothing for ${seconds} s`);
   }
 
-  // A refused key comes back in what some upstreams say, and has no place in a log.
+  // What they refuse comes back in what some upstreams say, and has no place in a log.
   #withoutKey(text: string): string {
-    const { key } = this.#settings;
-    return key === undefined ? text : text.replaceAll(key, "…");
+    const { key, login } = this.#settings;
+    const secrets = [key, login?.password, authorizationOf(this.#settings).authorization?.split(" ")[1]];
+    return secrets.reduce<string>((said, secret) => (secret ? said.replaceAll(secret, "…") : said), text);
   }
 
   async #pause(ms: number): Promise<void> {
@@ -170,4 +171,18 @@ export class UpstreamCall {
       pauses.end();
     }
   }
+}
+
+/** The address of an upstream's completions. What stands behind a `?`, as Azure's version, stays behind it. */
+function completionsOf(baseUrl: string): string {
+  const at = baseUrl.indexOf("?");
+  const [path, query] = at === -1 ? [baseUrl, ""] : [baseUrl.slice(0, at), baseUrl.slice(at)];
+  return `${path}/chat/completions${query}`;
+}
+
+function authorizationOf({ key, login }: UpstreamSettings): { authorization?: string } {
+  if (key !== undefined) return { authorization: `Bearer ${key}` };
+  if (login === undefined) return {};
+  const words = Buffer.from(`${login.user}:${login.password}`).toString("base64");
+  return { authorization: `Basic ${words}` };
 }
