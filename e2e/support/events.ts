@@ -1,3 +1,5 @@
+import { EventSourceParserStream } from "eventsource-parser/stream";
+
 /** One server-sent event. */
 export interface StreamedEvent {
   /** "message" where the event does not say. */
@@ -8,15 +10,8 @@ export interface StreamedEvent {
 /** Reads server-sent events whose data is JSON, as they come. Leaving the loop closes the connection. */
 export async function* readEvents(response: Response): AsyncGenerator<StreamedEvent> {
   if (response.body === null) throw new Error(`status ${response.status} without a body`);
-  let text = "";
-  for await (const part of response.body.pipeThrough(new TextDecoderStream())) {
-    text += part;
-    for (let end = text.indexOf("\n\n"); end !== -1; end = text.indexOf("\n\n")) {
-      const lines = text.slice(0, end).split("\n");
-      text = text.slice(end + 2);
-      const field = (name: string): string | undefined =>
-        lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
-      yield { type: field("event") ?? "message", data: JSON.parse(field("data") ?? "null") };
-    }
-  }
+  const events = response.body
+    .pipeThrough(new TextDecoderStream())
+    .pipeThrough(new EventSourceParserStream());
+  for await (const { event = "message", data } of events) yield { type: event, data: JSON.parse(data) };
 }

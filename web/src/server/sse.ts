@@ -1,3 +1,5 @@
+import { createParser } from "eventsource-parser";
+
 /** The longest event that is kept, in characters: a server that never ends one must not fill memory. */
 export const MAX_EVENT = 1024 * 1024;
 
@@ -16,12 +18,17 @@ export interface SseEvent {
  * says.
  */
 export class SseParser {
+  // It takes a byte order mark away.
   readonly #decoder = new TextDecoder();
-  #line = "";
-  #event = "";
-  #id: string | undefined;
-  #data: string[] = [];
-  #dataLength = 0;
+  readonly #parser = createParser({
+    maxBufferSize: MAX_EVENT,
+    onEvent: ({ event = "message", id, data }) => this.#events.push({ event, id, data }),
+    onError: ({ type }) => {
+      this.#isTooLong ||= type === "max-buffer-size-exceeded";
+    },
+  });
+  #events: SseEvent[] = [];
+  #isTooLong = false;
   #skipLf = false;
 
   /**
@@ -30,55 +37,15 @@ export class SseParser {
    * @throws RangeError for an event longer than MAX_EVENT
    */
   push(bytes: Uint8Array): SseEvent[] {
-    const events: SseEvent[] = [];
     let text = this.#decoder.decode(bytes, { stream: true });
-    if (this.#skipLf && text !== "") {
-      this.#skipLf = false;
-      if (text.startsWith("\n")) text = text.slice(1);
-    }
-    if (text.includes("\r")) {
-      // An LF that comes with the next bytes belongs to this line's end.
-      this.#skipLf = text.endsWith("\r");
-      text = text.replace(/\r\n?/g, "\n");
-    }
-    let start = 0;
-    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", start)) {
-      this.#endLine(this.#line + text.slice(start, end), events);
-      this.#line = "";
-      start = end + 1;
-    }
-    this.#line += text.slice(start);
-    if (this.#line.length + this.#dataLength > MAX_EVENT) {
-      throw new RangeError(`an event of the stream exceeds ${MAX_EVENT} characters`);
-    }
+    if (text === "") return [];
+    // The parser waits behind a CR for an LF, with which the next bytes may begin, and so would an event that is whole.
+    if (this.#skipLf && text.startsWith("\n")) text = text.slice(1);
+    this.#skipLf = text.endsWith("\r");
+    this.#parser.feed(text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text);
+    if (this.#isTooLong) throw new RangeError(`an event of the stream exceeds ${MAX_EVENT} characters`);
+    const events = this.#events;
+    this.#events = [];
     return events;
-  }
-
-  #endLine(line: string, events: SseEvent[]): void {
-    if (line === "") {
-      this.#endEvent(events);
-      return;
-    }
-    const colon = line.indexOf(":");
-    const field = colon < 0 ? line : line.slice(0, colon);
-    const value = colon < 0 ? "" : line.slice(line.startsWith(" ", colon + 1) ? colon + 2 : colon + 1);
-    if (field === "data") {
-      this.#data.push(value);
-      this.#dataLength += value.length;
-    } else if (field === "event") {
-      this.#event = value;
-    } else if (field === "id") {
-      this.#id = value;
-    }
-  }
-
-  #endEvent(events: SseEvent[]): void {
-    if (this.#data.length > 0) {
-      events.push({ event: this.#event || "message", id: this.#id, data: this.#data.join("\n") });
-    }
-    this.#event = "";
-    this.#id = undefined;
-    this.#data = [];
-    this.#dataLength = 0;
   }
 }
