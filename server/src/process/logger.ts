@@ -27,7 +27,10 @@ const slot = globalThis as { [KEY]?: Logger };
 
 /** The logger of this process. Before the process was set up, one that writes JSON lines. */
 export function getLogger(): Logger {
-  slot[KEY] ??= pino({ hooks: HOOKS }, open(undefined, (lines) => `${JSON.stringify(dropped(lines, "app"))}\n`));
+  slot[KEY] ??= pino(
+    { hooks: HOOKS },
+    open(undefined, (lines) => `${JSON.stringify(dropped(lines, "app"))}\n`),
+  );
   return slot[KEY];
 }
 
