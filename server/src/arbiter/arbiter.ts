@@ -126,7 +126,7 @@ export class Arbiter {
       // What another server listens on is not this one's to bind.
       if (dirtySocket === undefined)
         await this.sockets.openDirty(dirtyBind ?? join(this.folder, "dirty.sock"));
-      await this.sockets.open(this.settings.bind);
+      await this.sockets.open(this.settings.bind, this.settings.umask);
       await this.options.opened?.(this.folder);
     } catch (error) {
       this.cleanUp();
@@ -272,6 +272,12 @@ export class Arbiter {
     return [...this.generations.httpCrews, ...this.generations.dirtyCrews, this.dirtyArbiter];
   }
 
+  private get debuggedWorkers(): number[] {
+    return this.children
+      .filter(({ kind, debugged }) => kind === "dirty-worker" && debugged)
+      .map(({ id }) => id);
+  }
+
   private get children(): Child[] {
     return this.crews.flatMap((crew) => [...crew.children]);
   }
@@ -296,6 +302,7 @@ export class Arbiter {
       for (const crew of this.crews) crew.startMissing(Date.now(), () => this.spawn(crew, starter));
     }
     this.dirtySide.know(this.children.map(({ pid }) => pid));
+    this.dirtySide.knowDebugged(this.debuggedWorkers);
     this.announce();
   }
 
@@ -373,6 +380,10 @@ export class Arbiter {
       case "loadedFiles":
         if (child.kind !== "dirty-arbiter") this.options.watcher?.loaded(child.kind, child.id, message.files);
         return;
+      case "debugged":
+        child.debugged = message.debugged;
+        this.converge();
+        return;
       case "heartbeat":
     }
   }
@@ -415,6 +426,7 @@ export class Arbiter {
     else {
       // A reload may have come while it started.
       this.dirtySide.configure();
+      this.dirtySide.knowDebugged(this.debuggedWorkers, true);
       this.dirtySide.reportFailing();
     }
     this.converge();

@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
+import { parseBindAddress } from "../config/bind-address.ts";
 import type { HookName } from "../config/hooks.ts";
 import type { Boot, SocketFile } from "../process/channel.ts";
 import { ConnectionTable } from "../process/connection-table.ts";
-import { Child, type ChildEvents, FIRST_FD } from "./child.ts";
+import { Child, type ChildEvents, childEnvironment, FIRST_FD } from "./child.ts";
 import type { Crew } from "./crew.ts";
 import type { Generations } from "./generations.ts";
 import type { ServerSockets } from "./server-sockets.ts";
@@ -73,9 +74,11 @@ export class ChildStarter {
       socketFiles: [...this.sockets.files, ...this.files()],
     };
     if (own !== undefined) boot.ownApp = own;
+    const inspect = own?.language === "python" ? undefined : this.inspectAddress(crew);
+    if (inspect !== undefined) boot.inspect = inspect;
     const fds = sockets.map((socket) => socket.fd);
     const { table } = this;
-    const env = { ...process.env, TSUNICORN_DIRTY_SOCKET: dirtySocket };
+    const env = childEnvironment({ ...process.env, TSUNICORN_DIRTY_SOCKET: dirtySocket });
     if (kind !== "http-worker" || table === undefined)
       return new Child({ boot, fds, env, cwd: settings.chdir }, events);
     let slot = 0;
@@ -93,5 +96,23 @@ export class ChildStarter {
       { boot, fds: [...fds, table.fd], env, cwd: settings.chdir },
       { message: message.bind(events), late: late.bind(events), exited },
     );
+  }
+
+  // From the port that was asked for up, the first that no other worker has: the one of a single worker stays the same.
+  private inspectAddress({ kind, settings }: Crew): { host: string; port: number } | undefined {
+    const asked = {
+      "http-worker": settings.inspect,
+      "dirty-worker": settings.dirtyInspect,
+      "dirty-arbiter": undefined,
+    }[kind];
+    const address = asked === undefined ? undefined : parseBindAddress(asked);
+    if (address?.kind !== "tcp" || address.host === undefined) return undefined;
+    const { host, port } = address;
+    const crews = [...this.generations.httpCrews, ...this.generations.dirtyCrews];
+    const taken = new Set(crews.flatMap((crew) => [...crew.children].map((child) => child.inspectPort)));
+    let free = port;
+    // Port 0 is another one each time.
+    while (port !== 0 && taken.has(free)) free++;
+    return free > 65_535 ? undefined : { host, port: free };
   }
 }

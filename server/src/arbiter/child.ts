@@ -53,6 +53,10 @@ export class Child {
   replaced = false;
   /** Why it is replaced, where the arbiter decided that. */
   restartReason: RestartReason | undefined;
+  /** It listens for a debugger, and may stand still at a breakpoint. */
+  debugged = false;
+  /** The port that it was given for that; 0 for none. */
+  readonly inspectPort: number;
   /** When it was last heard (heartbeat), ms since the epoch. */
   heardAt = Date.now();
   /** Why it could not start, in its own words. */
@@ -72,6 +76,7 @@ export class Child {
   constructor({ boot, fds, env, cwd }: ChildOptions, events: ChildEvents) {
     this.id = boot.id;
     this.kind = boot.kind;
+    this.inspectPort = boot.inspect?.port ?? 0;
     this.events = events;
     const [command, ...args] = commandOf(boot, env);
     this.process = spawn(command, args, {
@@ -150,13 +155,24 @@ export class Child {
 function commandOf(boot: Boot, env: NodeJS.ProcessEnv): [command: string, ...args: string[]] {
   if (boot.ownApp?.language === "python") return pythonCommand(boot.settings, boot.ownApp);
   const entry = fileURLToPath(new URL(`../${boot.kind}/main${EXTENSION}`, import.meta.url));
-  return [process.execPath, ...heapFlags(boot.kind, env), ...process.execArgv, entry];
+  const nodeFlags = process.execArgv.filter((flag) => !INSPECT_FLAG.test(flag));
+  return [process.execPath, ...heapFlags(boot.kind, env), ...nodeFlags, entry];
 }
 
 // What thousands of open streams leave behind is garbage before it is old. By default it piles up: young space
 // grows to 32 MiB, and old space to several times what lives in it. Measured with 5,000 streams, these halve the
 // memory of a stream and cost no time that could be measured.
 const HEAP_FLAGS = ["--min-semi-space-size=4", "--max-semi-space-size=4", "--heap-growing-percent=30"];
+
+/** Node's own flags for its debugger, among arguments or in NODE_OPTIONS: they are the arbiter's, whose port is taken. */
+const INSPECT_FLAG = /(?<=^|\s)--inspect(?:-(?:brk|wait|port|publish-uid))?(?:=\S*)?(?=\s|$)/;
+
+/** The environment of a child: without Node's flags for a debugger, which only the arbiter can obey. */
+export function childEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { NODE_OPTIONS } = env;
+  if (NODE_OPTIONS === undefined || !INSPECT_FLAG.test(NODE_OPTIONS)) return env;
+  return { ...env, NODE_OPTIONS: NODE_OPTIONS.replaceAll(new RegExp(INSPECT_FLAG, "g"), "").trim() };
+}
 
 /** How the heap of a child that carries streams is kept small; what the user set in NODE_OPTIONS stands. */
 function heapFlags(kind: Kind, env: NodeJS.ProcessEnv): string[] {

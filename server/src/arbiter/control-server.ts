@@ -34,7 +34,7 @@ export class ControlServer {
    * @throws Error that names the path and why it cannot be listened on.
    */
   static async open(path: string, target: ControlTarget): Promise<ControlServer> {
-    const listening = await ListeningSocket.bindPath(path, 0o600);
+    const listening = await ListeningSocket.bindPath(path, { mode: 0o600 });
     const server = new ControlServer(listening, target);
     await new Promise<void>((resolve, reject) => {
       // It stays: a connection that cannot be accepted must not end the arbiter.

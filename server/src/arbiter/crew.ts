@@ -83,6 +83,8 @@ export class Crew {
     const watched = this.kind !== "dirty-worker" && timeout > 0;
     // Those that drain too: a worker that hangs would keep its clients waiting for the whole graceful timeout.
     return [...this.children].flatMap((child) => {
+      // It may stand at a breakpoint, while its app is loaded or later.
+      if (child.debugged) return [];
       if (
         !child.ready &&
         !child.waiting &&

@@ -7,6 +7,7 @@ export class DirtySide {
   private readonly dirtyArbiter: Crew;
   private readonly generations: Generations;
   private toldChildren = "";
+  private toldDebugged = "";
 
   constructor(dirtyArbiter: Crew, generations: Generations) {
     this.dirtyArbiter = dirtyArbiter;
@@ -55,6 +56,13 @@ export class DirtySide {
     if (pids.join() === this.toldChildren) return;
     this.toldChildren = pids.join();
     this.tell({ type: "children", pids: [...pids] });
+  }
+
+  /** Dirty workers that may stand at a breakpoint: the time of their runs says nothing about them. */
+  knowDebugged(workers: readonly number[], again = false): void {
+    if (!again && workers.join() === this.toldDebugged) return;
+    this.toldDebugged = workers.join();
+    this.tell({ type: "debugged", workers: [...workers] });
   }
 
   private tell(message: ToChild): void {

@@ -55,11 +55,12 @@ export class ListeningSocket {
 
   /**
    * Binds an address as the setting `bind` has it. A socket file that nobody listens on any more is replaced.
+   * @param umask the permissions, in octal, that a unix socket's file does not get; default: those of the process.
    * @throws Error that names the address and why it cannot be bound.
    */
-  static async bind(bind: string): Promise<ListeningSocket> {
+  static async bind(bind: string, umask?: string): Promise<ListeningSocket> {
     const address = parseBindAddress(bind);
-    if (address.kind === "unix") return ListeningSocket.bindPath(address.path);
+    if (address.kind === "unix") return ListeningSocket.bindPath(address.path, { umask });
     const { host, port } = address;
     // Without a host, both families on one socket where the machine has IPv6.
     const ip = host === undefined ? "::" : isIP(host) ? host : (await lookup(host)).address;
@@ -80,9 +81,12 @@ export class ListeningSocket {
 
   /**
    * Binds a unix socket.
-   * @param mode the file's permissions; default: by the umask.
+   * @param permissions the file's: `mode` whole, or all but those of `umask`, in octal. Default: by the process's umask.
    */
-  static async bindPath(path: string, mode?: number): Promise<ListeningSocket> {
+  static async bindPath(
+    path: string,
+    { mode, umask }: { mode?: number; umask?: string | undefined } = {},
+  ): Promise<ListeningSocket> {
     if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
       throw new Error(
         `Cannot listen on unix:${path}: the path is longer than ${MAX_SOCKET_PATH_BYTES} bytes.`,
@@ -93,7 +97,10 @@ export class ListeningSocket {
     if (inPlace !== undefined && !inPlace.isSocket())
       throw new Error(`Cannot listen on unix:${path}: a file that is no socket is in its place.`);
     if (inPlace !== undefined && (await isStale(path))) rmSync(path, { force: true });
+    // While the file is made, and not after it: at no moment more can connect than may.
+    const before = umask === undefined ? undefined : process.umask(Number.parseInt(umask, 8));
     const handle = createHandle(path, -1, -1, undefined, 0);
+    if (before !== undefined) process.umask(before);
     if (typeof handle === "number") {
       const folder = dirname(path);
       // Node says that permission was denied there, too.

@@ -3,6 +3,7 @@
  * them out, one after the other.
  */
 
+import inspector from "node:inspector";
 import type { Logger } from "pino";
 import { describeSource } from "../config/layer.ts";
 import type { LoadedConfig } from "../config/load.ts";
@@ -50,6 +51,10 @@ export async function runArbiter(loaded: LoadedConfig): Promise<never> {
     file: settings.logFile,
     role: "arbiter",
   });
+  if (inspector.url() !== undefined)
+    log.warn(
+      "Node's own --inspect reaches the arbiter, which runs no code of yours: tsunicorn --inspect reaches HTTP workers, --dirty-inspect dirty workers",
+    );
   const service = new ServiceNotify(process.env, log);
   const inherited = beforeStart(() => takeInheritedSockets(process.env));
   if (inherited.length > 0) describeInherited(loaded, inherited, log);

@@ -41,7 +41,7 @@ export class Reloader {
       if (settings.dirtySocket !== this.parts.generations.current.settings.dirtySocket)
         throw new Error("the setting dirtySocket has changed, and only a restart of the server changes it");
       for (const name of FIXED) this.keepFixed(settings, name);
-      await sockets.open(settings.bind);
+      await sockets.open(settings.bind, settings.umask);
       return settings;
     } catch (error) {
       log.error(`the reload is given up, and the old workers go on serving: ${explain(error)}`);

@@ -41,21 +41,22 @@ export class ServerSockets {
 
   /** Binds the dirty arbiter's socket. @throws Error that says why it cannot be bound. */
   async openDirty(path: string): Promise<void> {
-    this.dirtySocket = await ListeningSocket.bindPath(path, 0o600);
+    this.dirtySocket = await ListeningSocket.bindPath(path, { mode: 0o600 });
   }
 
   /**
    * Binds those of the addresses that are not bound yet.
    * @param binds as the setting `bind` has them.
+   * @param umask as the setting of that name has it.
    * @throws Error that names the address which cannot be bound; what was bound before is as it was.
    */
-  async open(binds: readonly string[]): Promise<void> {
+  async open(binds: readonly string[], umask?: string): Promise<void> {
     if (this.inherited.length > 0) return;
     const added: string[] = [];
     try {
       for (const bind of binds) {
         if (this.http.has(bind)) continue;
-        this.http.set(bind, await ListeningSocket.bind(bind));
+        this.http.set(bind, await ListeningSocket.bind(bind, umask));
         added.push(bind);
       }
     } catch (error) {

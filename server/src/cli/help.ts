@@ -51,10 +51,11 @@ interface Entry {
 }
 
 function settingEntry(name: SettingName): Entry {
-  const { description, positional, metavar, letter, kind } = settings[name];
+  const { description, positional, metavar, letter, kind, bare } = settings[name];
   const defaultText = `[default: ${defaultTextOf(name)}]`;
   const glued = defaultText.length < 40 ? defaultText.replaceAll(" ", GLUE) : defaultText;
-  const long = kind === "boolean" ? `--[no-]${flagOf(name)}` : `--${flagOf(name)} ${metavar}`;
+  const value = bare === undefined ? ` ${metavar}` : `[=${metavar}]`;
+  const long = kind === "boolean" ? `--[no-]${flagOf(name)}` : `--${flagOf(name)}${value}`;
   const letterText = letter === undefined ? "    " : `-${letter}, `;
   return {
     head: positional ? `      ${metavar}` : `  ${letterText}${long}`,

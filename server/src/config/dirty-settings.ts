@@ -3,6 +3,7 @@ import { setting } from "./setting.ts";
 import {
   appSpecs,
   filePath,
+  inspectAddress,
   resourcePools,
   seconds,
   socketPath,
@@ -50,6 +51,17 @@ export const dirtySettings = {
     kind: "text",
     validator: filePath(),
     default: "python3",
+  }),
+  dirtyInspect: setting<string | undefined>({
+    section: "Dirty workers",
+    description:
+      "For development: address at which a dirty worker listens for Node's debugger, each further one at the next free port; a worker that does is not replaced for silence, nor for a run that passes its time.",
+    metavar: "[HOST:]PORT",
+    kind: "text",
+    validator: inspectAddress(),
+    default: undefined,
+    defaultText: "none; 127.0.0.1:9229 where the flag has no value",
+    bare: "127.0.0.1:9229",
   }),
   dirtyTimeout: setting<number>({
     section: "Dirty workers",

@@ -55,6 +55,11 @@ function readFlag(
     given.set(flag.name, { value: !flag.negative, source });
     return undefined;
   }
+  const { bare } = settings[flag.name];
+  if (value === undefined && bare !== undefined) {
+    given.set(flag.name, { value: bare, source });
+    return undefined;
+  }
   if (value === undefined) return `${rawName}: needs a value`;
   // A forgotten value must not swallow the next flag: that would be silent, and its effect far away.
   if (!token.inlineValue && value.startsWith("-") && value !== "-") {
@@ -73,8 +78,10 @@ function readFlag(
 function tokenize(argv: readonly string[]): Token[] {
   const options = Object.fromEntries(
     [...LONG].map(([word, { name, negative }]) => {
-      const { kind, letter } = settings[name];
-      const type = kind === "boolean" ? ("boolean" as const) : ("string" as const);
+      const { kind, letter, bare } = settings[name];
+      // What follows a flag that may stand alone is not its value: it may be the app.
+      const alone = kind === "boolean" || bare !== undefined;
+      const type = alone ? ("boolean" as const) : ("string" as const);
       return [word, letter === undefined || negative ? { type } : { type, short: letter }];
     }),
   );

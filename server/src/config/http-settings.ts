@@ -1,5 +1,5 @@
 import { setting } from "./setting.ts";
-import { addresses, hostNames, seconds, wholeNumber } from "./validators.ts";
+import { addresses, hostNames, inspectAddress, permissionMask, seconds, wholeNumber } from "./validators.ts";
 
 /** The settings of HTTP workers: rows of the table in `settings.ts`, in its order. */
 export const httpSettings = {
@@ -23,6 +23,28 @@ export const httpSettings = {
     default: 1,
     platformVariable: "WEB_CONCURRENCY",
     letter: "w",
+  }),
+  umask: setting<string | undefined>({
+    section: "HTTP workers",
+    description:
+      "Permissions, in octal, that the unix sockets of bind do not get: with 0007 their group can connect, with 0 every user; other files are not concerned.",
+    metavar: "MASK",
+    kind: "text",
+    validator: permissionMask(),
+    default: undefined,
+    defaultText: "that of the process: mostly 0022, with which its own user can connect",
+    letter: "m",
+  }),
+  inspect: setting<string | undefined>({
+    section: "HTTP workers",
+    description:
+      "For development: address at which an HTTP worker listens for Node's debugger, each further one at the next free port; a worker that does is not replaced for silence.",
+    metavar: "[HOST:]PORT",
+    kind: "text",
+    validator: inspectAddress(),
+    default: undefined,
+    defaultText: "none; 127.0.0.1:9229 where the flag has no value",
+    bare: "127.0.0.1:9229",
   }),
   backlog: setting<number>({
     section: "HTTP workers",

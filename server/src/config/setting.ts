@@ -37,6 +37,8 @@ export interface Setting<Value> {
   readonly platformVariable?: string;
   /** The flag's short form. */
   readonly letter?: string;
+  /** The value of the flag where it stands alone; one that has a value is then written `--flag=VALUE`, as Node's. */
+  readonly bare?: Value;
   /** Given as an argument of the command, without a flag. */
   readonly positional?: true;
   /** Cannot stand in a config file. */

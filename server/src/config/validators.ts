@@ -51,6 +51,26 @@ export function filePath(): z.ZodType<string> {
   return text(4096);
 }
 
+/** Where a debugger connects, `HOST:PORT`, `[IPV6]:PORT` or `PORT` on 127.0.0.1, in the form of the first two. */
+export function inspectAddress(): z.ZodType<string> {
+  return checked((value) => {
+    const address = parseBindAddress(value);
+    if (address.kind === "unix" || address.host === undefined)
+      throw new Error("is not [HOST:]PORT, where a debugger connects");
+    return formatBindAddress(address);
+  });
+}
+
+/** A bit mask of permissions: text in octal digits, as `umask` of a shell takes it, or a number; becomes the text. */
+export function permissionMask(): z.ZodType<string> {
+  const error = "is not a mask in octal, from 0 to 0777";
+  return z
+    .union([z.string(), z.number()], { error })
+    .transform((value) => (typeof value === "number" ? value.toString(8) : value.replace(/^0o/, "")))
+    .pipe(z.string().regex(/^0*[0-7]{1,3}$/, { error }))
+    .transform((digits) => digits.replace(/^0+/, "").padStart(4, "0"));
+}
+
 /** The path of a unix socket, with or without `unix:` before it. */
 export function socketPath(): z.ZodType<string> {
   return checked((value) => {

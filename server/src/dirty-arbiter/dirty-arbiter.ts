@@ -202,6 +202,11 @@ export class DirtyArbiter {
     this.placement.setFailing(apps);
   }
 
+  /** The dirty workers that listen for a debugger: none is killed for a run that passes its time. */
+  setDebugged(workers: readonly number[]): void {
+    this.placement.debugged = new Set(workers);
+  }
+
   /** The processes of this server that are still connected. */
   connectedPids(): number[] {
     return [...this.peers].map((peer) => peer.hello.pid).filter((pid) => pid !== process.pid);

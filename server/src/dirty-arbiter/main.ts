@@ -30,6 +30,8 @@ let arbiter: DirtyArbiter | undefined;
 const scaling = new Scaling((by, id) => tellArbiter({ type: "scale", by, id }));
 /** The arbiter's children, as it said last: also those that never came as far as their connection to this process. */
 let children: number[] = [];
+/** The dirty workers that listen for a debugger, as the arbiter said last. */
+let debugged: readonly number[] = [];
 /** Workers that ended while this process started. */
 const goneEarly = new Set<number>();
 
@@ -70,6 +72,10 @@ async function handle(message: ToChild): Promise<void> {
     case "children":
       children = message.pids;
       return;
+    case "debugged":
+      debugged = message.workers;
+      arbiter?.setDebugged(debugged);
+      return;
     case "stop":
       arbiter?.close();
       // The answers to those that still waited leave first.
@@ -104,6 +110,7 @@ async function open({ settings, listeners, ...boot }: Boot): Promise<void> {
     kill: (worker, reason) => tellArbiter({ type: "kill", worker, reason }),
     scale: (by) => scaling.scale(by),
   });
+  arbiter.setDebugged(debugged);
   await arbiter.open();
   tellArbiter({ type: "ready" });
   // Its silence means that it hangs: it runs nobody's code. Several beats within the time that the arbiter waits.

@@ -70,6 +70,8 @@ export interface Inspection {
  * happens and when to look at the clock.
  */
 export class Placement {
+  /** Workers that may stand at a breakpoint for as long as their users like. */
+  debugged: ReadonlySet<number> = new Set();
   private readonly options: PlacementOptions;
   private readonly events: PlacementEvents;
   private readonly apps: Map<string, App>;
@@ -297,6 +299,7 @@ export class Placement {
       for (const lease of worker.leases.values()) {
         if (!lease.started && lease.revoked === undefined && now - lease.grantedAt > UNUSED_MS)
           this.revoke(lease, false);
+        if (this.debugged.has(worker.id)) continue;
         if (!worker.condemned && now > lease.deadline + this.options.abortGraceMs + KILL_MARGIN_MS) {
           worker.condemned = true;
           this.events.appsChanged();

@@ -8,6 +8,7 @@ import { setUpDirtyClient } from "../dirty/client.ts";
 import { requestStorage } from "../dirty/request.ts";
 import { stash } from "../dirty/stash.ts";
 import { type Boot, onArbiterMessage, type ToChild, tellArbiter } from "../process/channel.ts";
+import { leaveDebugger, listenForDebugger } from "../process/debugger.ts";
 import { explain } from "../process/explain.ts";
 import { loadModule } from "../process/load-module.ts";
 import { reportLoadedFiles } from "../process/loaded-files.ts";
@@ -66,6 +67,7 @@ async function handle(message: ToChild): Promise<void> {
       file: settings.logFile,
       role: "dirty worker",
     });
+    listenForDebugger(boot);
     // Before any app is imported, because its module may ask for the client. It connects with its first use.
     setUpDirtyClient({
       socket: boot.dirtySocket,
@@ -171,6 +173,7 @@ async function stop(graceful: boolean, linger = false): Promise<void> {
     await worker.close(dirtyAbortGrace * 1000, (app) => tellEnding(`close() of the dirty app ${app}`));
     await hooks?.runLast("dirtyWorkerExit", running);
   }
+  leaveDebugger();
   process.exit(0);
 }
 

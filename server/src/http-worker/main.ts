@@ -7,6 +7,7 @@ import type { DirtyHost } from "../dirty/dirty-host.ts";
 import { GunicornHost } from "../dirty/gunicorn-host.ts";
 import { type Boot, onArbiterMessage, type ToChild, tellArbiter } from "../process/channel.ts";
 import { ConnectionTable } from "../process/connection-table.ts";
+import { leaveDebugger, listenForDebugger } from "../process/debugger.ts";
 import { explain } from "../process/explain.ts";
 import { removeLeftovers } from "../process/leftovers.ts";
 import { reportLoadedFiles } from "../process/loaded-files.ts";
@@ -83,6 +84,7 @@ async function serve(boot: Boot): Promise<void> {
     file: settings.logFile,
     role: "http worker",
   });
+  listenForDebugger(boot);
   if (settings.reload) reportLoadedFiles();
   const dirty = dirtyHost(boot);
   dirty.open();
@@ -125,5 +127,6 @@ async function stop(graceful: boolean): Promise<void> {
   if (worker !== undefined && boot !== undefined) {
     await worker.drain(graceful ? boot.settings.gracefulTimeout * 1000 : QUICK_MS);
   }
+  leaveDebugger();
   process.exit(0);
 }

@@ -30,6 +30,8 @@ export interface Boot {
   apps: string[];
   /** The one app that a dirty worker runs, where its app has workers of its own, as each in Python has. */
   ownApp?: AppSpec;
+  /** Where a worker listens for a debugger. Default: it does not. */
+  inspect?: { host: string; port: number };
   /** The hooks that the config file defines; a worker loads the file only for its own. Default: none. */
   hooks?: readonly HookName[];
   /** HTTP workers that live as this child starts: a new dirty arbiter waits for their HELLO. */
@@ -86,13 +88,17 @@ export type ToChild =
    */
   | { type: "dirtyWorkersFailing"; reason: string | null; apps?: string[] }
   /** To the dirty arbiter: every process that the arbiter has started and that has not ended, whatever it does. */
-  | { type: "children"; pids: number[] };
+  | { type: "children"; pids: number[] }
+  /** To the dirty arbiter: the dirty workers that listen for a debugger, which may stand still for as long as they like. */
+  | { type: "debugged"; workers: number[] };
 
 /** Child → arbiter. */
 export type FromChild =
   | { type: "loaded"; apps: AppStatics[] }
   | { type: "ready" }
   | { type: "heartbeat" }
+  /** Whether the worker listens for a debugger, told when that changes: it may stand still at a breakpoint. */
+  | { type: "debugged"; debugged: boolean }
   /** The child has served as many requests as it may, and wants a successor. */
   | { type: "wornOut" }
   /** So many dirty workers more, or fewer: a signal to the dirty arbiter, or MANAGE, which has an id and is answered. */

@@ -156,7 +156,7 @@ describe("a unix socket", () => {
   }
 
   test("is there with the mode that was asked for, and gone once closed", async () => {
-    const socket = await ListeningSocket.bindPath(path(), 0o600);
+    const socket = await ListeningSocket.bindPath(path(), { mode: 0o600 });
     expect(socket).toMatchObject({
       address: `unix:${path()}`,
       url: `unix:${path()}`,

@@ -17,8 +17,9 @@ test("--help lists every setting under the heading of its section", () => {
       .filter(([, block]) => block.includes(":\n")),
   );
   for (const name of SETTING_NAMES) {
-    const { section, positional, kind } = settings[name];
-    const flag = kind === "boolean" ? `--[no-]${flagOf(name)}` : `--${flagOf(name)} `;
+    const { section, positional, kind, bare } = settings[name];
+    const value = bare === undefined ? " " : "[=";
+    const flag = kind === "boolean" ? `--[no-]${flagOf(name)}` : `--${flagOf(name)}${value}`;
     expect(sections.get(section)).toContain(positional ? "      APP  " : flag);
   }
 });

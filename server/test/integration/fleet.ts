@@ -122,7 +122,7 @@ export class Fleet {
     const folder = temporaryFolder({ "app.mjs": app, "main.mjs": main });
     const argv = ["main.mjs", "--dirty-app", "./app.mjs:App", "--log-level", "error", ...flags];
     const { settings } = await loadConfig(argv, {}, folder);
-    const listening = await ListeningSocket.bindPath(join(folder, "d.sock"), 0o600);
+    const listening = await ListeningSocket.bindPath(join(folder, "d.sock"), { mode: 0o600 });
     const fleet = new Fleet(folder, settings, env, listening);
     await fleet.arbiter.says("ready");
     fleet.host.open();
