@@ -13,7 +13,6 @@ const NOT_UNIT = [...NEVER, "**/integration/**", ...COMMANDS];
 
 /** Units without sockets, threads, children and native code: they leave nothing behind in their process. */
 const PURE = [
-  "web/test/**/*.test.ts",
   "server/test/{config,docs,protocol}/**/*.test.ts",
   "chat/test/{plugins,schemas,v1}/**/*.test.ts",
 ];
