@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, List, Optional
 
 from .actions import own_call, resolve
 from .app import find_action
+from .errors import text_of
 from .threads import AppLoop, AppThreads
 
 
@@ -140,4 +141,5 @@ def _is_count(value: Any, least: int) -> bool:
 
 
 def _told(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+    name, text = type(error).__name__, text_of(error)
+    return name if text == name else f"{name}: {text}"

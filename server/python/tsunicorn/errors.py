@@ -138,8 +138,9 @@ def from_wire(payload: Dict[str, Any]) -> DirtyError:
 
 
 def text_of(error: BaseException) -> str:
-    """The error's text. Anything can be raised, also what has no text at all."""
+    """The error's text; its class where it has none. Anything can be raised."""
     try:
-        return str(error)
+        text = str(error)
     except Exception:
         return "The error has no text."
+    return text if text.strip() else type(error).__name__

@@ -6,13 +6,18 @@ stops it or is gone. The main thread speaks the wire; the app's code runs in thr
 from __future__ import annotations
 
 import asyncio
+import atexit
+import errno
 import faulthandler
+import gc
+import io
+import math
 import os
 import random
 import signal
 import sys
 import time
-from typing import Any, Coroutine, Dict, List, Optional, Set
+from typing import Any, Coroutine, Dict, List, Optional, Set, Tuple
 
 from . import forks, stand_in, stash_client
 from . import log as logs
@@ -24,6 +29,9 @@ from .stash_link import StashLink
 
 #: How long an app's thread that computes may keep the others waiting. Python's own 5 ms are felt in every token.
 _SWITCH_S = 0.001
+#: Seconds that the end of Python gets at least, and where nothing else bounds it.
+_LAST_S = 2.0
+_LONGEST_S = 3600.0
 
 
 class Process:
@@ -41,11 +49,40 @@ class Process:
         self._left = 0
         self._measured = (time.monotonic(), time.thread_time())
         self._tasks: "Set[asyncio.Task[None]]" = set()
+        self._over: "asyncio.Future[int]" = self._loop.create_future()
+        #: Until when the process must have ended, on the loop's clock.
+        self._until = math.inf
+        self._starved = False
+        self._loop.set_exception_handler(self._trouble)
 
-    async def serve(self) -> None:
-        """Runs for as long as the process does."""
+    async def serve(self) -> Tuple[int, float]:
+        """Serves until the process is to end: with which code, and within how many seconds."""
         self._channel = await Channel.open(self._handle, self._parent_gone)
-        await self._loop.create_future()
+        code = await self._over
+        return code, max(_LAST_S, min(self._until - self._loop.time(), _LONGEST_S))
+
+    def _leave(self, code: int) -> None:
+        if not self._over.done():
+            self._over.set_result(code)
+
+    def _trouble(self, _: asyncio.AbstractEventLoop, context: Dict[str, Any]) -> None:
+        """What asyncio could tell nobody else."""
+        error = context.get("exception")
+        if not isinstance(error, OSError) or error.errno not in (errno.EMFILE, errno.ENFILE):
+            log.error("%s", context.get("message"), exc_info=error)
+        elif not self._starved:
+            self._starved = True
+            log.error("there are no file descriptors left, so new connections wait; raise the limit (ulimit -n)")
+            self._loop.call_later(1, self._look_again)
+
+    def _look_again(self) -> None:
+        try:
+            os.close(os.open(os.devnull, os.O_RDONLY))
+        except OSError:
+            self._loop.call_later(1, self._look_again)
+        else:
+            self._starved = False
+            log.info("there are file descriptors again")
 
     def _tell(self, message: Dict[str, Any]) -> None:
         if self._channel is not None:
@@ -81,7 +118,8 @@ class Process:
         log.error("%s", reason, exc_info=error)
         self._tell({"type": "bootFailed", "reason": reason})
         # Lets the message leave first; the arbiter reads it before it sees the end.
-        self._loop.call_later(0.05, leave, 3)
+        self._until = self._loop.time() + _LAST_S
+        self._loop.call_later(0.05, self._leave, 3)
 
     async def _load(self, boot: Dict[str, Any]) -> None:
         self._boot = boot
@@ -141,7 +179,7 @@ class Process:
     def _parent_gone(self) -> None:
         self._orphan = True
         if self._worker is None:
-            leave(0)
+            self._leave(0)
         self._go(self._leave_last())
 
     async def _leave_last(self) -> None:
@@ -152,6 +190,7 @@ class Process:
 
     async def _stop(self, graceful: bool, linger: bool = False) -> None:
         worker = self._worker
+        settings = self._boot.get("settings", {})
         if worker is not None and not linger:
             worker.end_lingering()
         if worker is not None and not graceful:
@@ -159,12 +198,26 @@ class Process:
         if self._stopping:
             return
         self._stopping = True
+        self._until = self._loop.time() + settings.get("dirtyGracefulTimeout", 0) + settings.get("dirtyAbortGrace", 0)
         if worker is not None:
-            settings = self._boot["settings"]
             if graceful:
                 await worker.drain(settings["dirtyGracefulTimeout"], linger)
             await worker.close(settings["dirtyAbortGrace"], self._closing)
-        leave(0)
+        await self._end_app()
+        self._leave(0)
+
+    async def _end_app(self) -> None:
+        """Ends what the app has left running, as Python does at the end of a program: tasks, then processes."""
+        ended = None if self._host is None else self._host.loop.end()
+        if ended is not None:
+            self._tell({"type": "ending", "step": "the end of the app's asyncio tasks"})
+            await asyncio.wait([asyncio.wrap_future(ended)], timeout=max(0.0, self._until - self._loop.time()))
+        processes = sys.modules.get("multiprocessing")
+        if processes is not None:
+            # Python would wait for those that are no daemons, and they never hear of the end.
+            for child in processes.active_children():
+                child.terminate()
+        self._tell({"type": "ending", "step": "the end of Python (atexit, threads that are not daemons)"})
 
     def _closing(self, app: str) -> None:
         """Says that `close()` is called: should it hang, whoever kills this process can tell why."""
@@ -177,14 +230,18 @@ class Process:
         log.warning("%s is called; %s s after the arbiter's end this process is killed", step, seconds)
 
 
-def leave(code: int) -> None:
-    """Ends the process. Threads in which the app's code hangs are no reason to stay."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            pass
-    os._exit(code)
+def flush_files() -> None:
+    """
+    Writes what files have in their buffers, also those that a thread still holds: at the end of Python such a thread never
+    lets go of them.
+    """
+    for thing in gc.get_objects():
+        if issubclass(type(thing), (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)):
+            try:
+                thing.flush()
+            except Exception:  # It is closed, or its disk is full: the others are flushed all the same.
+                pass
+    logs.flush_all()
 
 
 def main() -> None:
@@ -194,12 +251,20 @@ def main() -> None:
     for name in ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"):
         signal.signal(getattr(signal, name), lambda *_: None)
     forks.install()
+    logs.unblock_printing()
+    # Registered first, it is called last.
+    atexit.register(flush_files)
     # A crash in compiled code says in which Python code.
     faulthandler.enable()
     sys.setswitchinterval(_SWITCH_S)
     stand_in.install()
 
-    async def serve() -> None:
-        await Process().serve()
+    async def serve() -> Tuple[int, float]:
+        return await Process().serve()
 
-    asyncio.run(serve())
+    code, seconds = asyncio.run(serve())
+    # From here on Python ends as any program of it: what is registered with atexit runs, files are written. Whatever
+    # hangs meanwhile is no reason to stay. No handler of Python's would run in time.
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    sys.exit(code)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import queue
+import sys
 import threading
 from concurrent.futures import Future
 from typing import Any, Awaitable, Callable, Optional
+
+from .log import log
 
 
 class AppThreads:
@@ -17,6 +21,7 @@ class AppThreads:
 
     def __init__(self) -> None:
         self.most = 1
+        self._pid = os.getpid()
         self._jobs: "queue.SimpleQueue[Callable[[], None]]" = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
@@ -53,10 +58,22 @@ class AppThreads:
             try:
                 job()
             finally:
+                self._end_fork()
                 with self._lock:
                     self._busy -= 1
             # Or the thread would keep what its last job held until the next one comes.
             del job
+
+
+    def _end_fork(self) -> None:
+        # A process that the app forked in this thread, and that came back from there. Nothing waits for it here.
+        if os.getpid() == self._pid:
+            return
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(0)
 
 
 class AppLoop:
@@ -91,6 +108,23 @@ class AppLoop:
                 raise RuntimeError(f"{type(error).__name__}({error}) was raised in async code.") from error
 
         return asyncio.run_coroutine_threadsafe(wait(), self.loop)
+
+    def end(self) -> "Optional[Future[None]]":
+        """Cancels the app's tasks and waits until they have ended. None where the app never used the loop."""
+        with self._lock:
+            loop = self._loop
+        return None if loop is None else asyncio.run_coroutine_threadsafe(self._end_tasks(loop), loop)
+
+    @staticmethod
+    async def _end_tasks(loop: asyncio.AbstractEventLoop) -> None:
+        mine = asyncio.current_task()
+        tasks = [task for task in asyncio.all_tasks() if task is not mine]
+        for task in tasks:
+            task.cancel()
+        for error in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(error, Exception):
+                log.error("a task of the app failed as it was cancelled", exc_info=error)
+        await loop.shutdown_asyncgens()
 
     async def breathe(self) -> None:
         """
