@@ -6,6 +6,7 @@ import type { Settings } from "../config/settings.ts";
 import type { FromChild, Kind } from "../process/channel.ts";
 import { monotonicMs } from "../process/clock.ts";
 import { explain } from "../process/explain.ts";
+import { describeFileProblem } from "../process/file-problem.ts";
 import { reopenLogs } from "../process/logger.ts";
 import type { ArbiterEnd, ArbiterEvents, ArbiterOptions } from "./arbiter-options.ts";
 import { Assignments } from "./assignments.ts";
@@ -120,7 +121,7 @@ export class Arbiter {
    * @throws Error when an address cannot be bound; nothing is left behind then.
    */
   async start(): Promise<void> {
-    this.folder = mkdtempSync(join(tmpdir(), "tsunicorn-"));
+    this.folder = makePrivateFolder();
     try {
       const { dirtyBind, dirtySocket } = this.settings;
       // What another server listens on is not this one's to bind.
@@ -357,6 +358,7 @@ export class Arbiter {
       case "bootFailed":
         child.failure = message.reason;
         child.final = message.final === true;
+        child.addressInUse = message.addressInUse === true;
         return;
       case "kill":
         this.killDirtyWorker(message.worker, message.reason);
@@ -471,6 +473,11 @@ export class Arbiter {
     crew.backoff.failed(Date.now(), child.ready ? Date.now() - child.readyAt : 0);
     crew.lastFailure =
       child.failure ?? `it ended with ${child.end}${child.ready ? "" : " before it was ready"}`;
+    if (child.addressInUse && !crew.everReady && !this.generations.isUpcoming(crew)) {
+      this.end = { code: 1, reason: crew.lastFailure };
+      this.stop(false);
+      return;
+    }
     const pause = Math.max(0, crew.backoff.notBefore - Date.now());
     this.log.error(
       `${title(child.kind)} ${child.pid} failed: ${crew.lastFailure}; the next starts ${pause === 0 ? "now" : `in ${pause / 1000} s`}`,
@@ -536,6 +543,17 @@ export class Arbiter {
   private cleanUp(): void {
     this.sockets.close();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+function makePrivateFolder(): string {
+  const parent = tmpdir();
+  try {
+    return mkdtempSync(join(parent, "tsunicorn-"));
+  } catch (error) {
+    throw new Error(
+      `Cannot make a folder in ${parent} for the sockets between the processes: ${describeFileProblem(error)}; name another with the environment variable TMPDIR.`,
+    );
   }
 }
 

@@ -63,6 +63,8 @@ export class Child {
   failure: string | undefined;
   /** Whether the next one would take as long and fail for the same. */
   final = false;
+  /** It could not start because another server listens on its address. */
+  addressInUse = false;
   /** The apps that a dirty worker was told to run. */
   apps: string[] = [];
   /** The code of the user's that it called as it stopped, in words, and when it did, in ms of the monotonic clock. */

@@ -65,8 +65,11 @@ export class ListeningSocket {
     // Without a host, both families on one socket where the machine has IPv6.
     const ip = host === undefined ? "::" : isIP(host) ? host : (await lookup(host)).address;
     let handle = createHandle(ip, port, isIP(ip), undefined, 0);
-    if (host === undefined && typeof handle === "number")
+    let everywhere = "[::]";
+    if (host === undefined && typeof handle === "number") {
       handle = createHandle("0.0.0.0", port, 4, undefined, 0);
+      everywhere = "0.0.0.0";
+    }
     const bound: { port?: number } = {};
     // An address in use is only told when the socket's name is asked for; unasked, a child would listen elsewhere.
     const failed = typeof handle === "number" ? handle : (handle.getsockname?.(bound) ?? 0);
@@ -75,7 +78,7 @@ export class ListeningSocket {
       throw new Error(`Cannot listen on ${bind}: ${describe(failed)}.`);
     }
     const name = formatBindAddress({ kind: "tcp", host, port: bound.port ?? port });
-    const shown = name.startsWith(":") ? `localhost${name}` : name;
+    const shown = name.startsWith(":") ? `${everywhere}${name}` : name;
     return new ListeningSocket(handle, name, `http://${shown}`, undefined);
   }
 
@@ -181,8 +184,20 @@ function isStale(path: string): Promise<boolean> {
       socket.destroy();
       resolve(false);
     });
-    socket.once("error", (error: NodeJS.ErrnoException) => resolve(error.code === "ECONNREFUSED"));
+    socket.once("error", (error: NodeJS.ErrnoException) =>
+      resolve(error.code === "ECONNREFUSED" && !isBound(path)),
+    );
   });
+}
+
+// A server that is just being started has bound its socket, and does not listen yet. Linux has a table of those.
+function isBound(path: string): boolean {
+  try {
+    const rows = readFileSync("/proc/net/unix", "utf8").split("\n");
+    return rows.some((row) => UNIX_SOCKET_ROW.exec(row)?.[3] === path);
+  } catch {
+    return false;
+  }
 }
 
 function describe(code: number): string {

@@ -1,10 +1,13 @@
 import type { SocketFile } from "../process/channel.ts";
+import { servedByOthers } from "./bind-overlap.ts";
 import type { ListenerSnapshot } from "./control-target.ts";
 import { ListeningSocket } from "./listening-socket.ts";
 
 /** Every socket that the server listens on. The arbiter holds them, so that they outlive each child. */
 export class ServerSockets {
   private readonly http = new Map<string, ListeningSocket>();
+  /** Addresses without a socket of their own, and those whose sockets serve them. */
+  private readonly served = new Map<string, string>();
   private readonly inherited: readonly ListeningSocket[];
   private dirtySocket: ListeningSocket | undefined;
 
@@ -53,9 +56,10 @@ export class ServerSockets {
   async open(binds: readonly string[], umask?: string): Promise<void> {
     if (this.inherited.length > 0) return;
     const added: string[] = [];
+    for (const [bind, by] of await servedByOthers(binds)) if (!this.http.has(bind)) this.served.set(bind, by);
     try {
       for (const bind of binds) {
-        if (this.http.has(bind)) continue;
+        if (this.http.has(bind) || this.served.has(bind)) continue;
         this.http.set(bind, await ListeningSocket.bind(bind, umask));
         added.push(bind);
       }
@@ -68,12 +72,14 @@ export class ServerSockets {
   /** The sockets of some addresses, those that are bound. */
   of(binds: readonly string[]): ListeningSocket[] {
     if (this.inherited.length > 0) return [...this.http.values()];
-    return binds.flatMap((bind) => this.http.get(bind) ?? []);
+    return this.own(binds).flatMap((bind) => this.http.get(bind) ?? []);
   }
 
   /** Closes all HTTP sockets but these. A connection to another is refused from now on. */
   keep(binds: readonly string[]): void {
-    if (this.inherited.length === 0) this.drop([...this.http.keys()].filter((bind) => !binds.includes(bind)));
+    if (this.inherited.length > 0) return;
+    const kept = this.own(binds);
+    this.drop([...this.http.keys()].filter((bind) => !kept.includes(bind)));
   }
 
   /** Closes all HTTP sockets: nothing new is accepted. */
@@ -86,6 +92,11 @@ export class ServerSockets {
     this.closeHttp();
     this.dirtySocket?.close();
     this.dirtySocket = undefined;
+  }
+
+  /** The addresses whose sockets serve these, each once. */
+  private own(binds: readonly string[]): string[] {
+    return [...new Set(binds.map((bind) => (this.http.has(bind) ? bind : (this.served.get(bind) ?? bind))))];
   }
 
   private drop(binds: readonly string[]): void {

@@ -3,6 +3,10 @@
 // Before a handler stands, SIGUSR1 would open Node's inspector. Everything else is imported after it.
 process.on("SIGUSR1", () => {});
 
+const { leaveProcessOne } = await import("./process-one.ts");
+const advice = leaveProcessOne();
+if (advice !== undefined) process.stderr.write(`tsunicorn: ${advice}\n`);
+
 const { isatty } = await import("node:tty");
 const { run } = await import("./run.ts");
 const exitCode = await run(process.argv.slice(2), {

@@ -36,6 +36,17 @@ const STATUS_OF_PARSER_ERROR: Record<string, string> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: "413 Payload Too Large",
 };
 
+/**
+ * Another server listens on an address that was free when the arbiter bound it: two that are started at once may
+ * both bind it, and the kernel refuses the second one that listens.
+ */
+export class AddressInUseError extends Error {
+  /** @param bind the address, as `bind` has it. */
+  constructor(bind: string, cause: Error) {
+    super(`Cannot listen on ${bind}: the address is in use by another process`, { cause });
+  }
+}
+
 /** The HTTP side of a worker: one server for each inherited socket, all serving the same app. */
 export class HttpWorker {
   private readonly settings: Settings;
@@ -140,7 +151,7 @@ export class HttpWorker {
     };
   }
 
-  private async listen({ fd }: Listener): Promise<void> {
+  private async listen({ fd, bind }: Listener): Promise<void> {
     const { settings } = this;
     const server = new GuardedServer(
       {
@@ -162,7 +173,9 @@ export class HttpWorker {
     this.watchUpgrades(server);
     this.app.attach(server);
     await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
+      server.once("error", (error: NodeJS.ErrnoException) =>
+        reject(error.code === "EADDRINUSE" ? new AddressInUseError(bind, error) : error),
+      );
       // Node reads the backlog of an inherited socket from its argument, and ignores the option of that name.
       server.listen({ fd }, settings.backlog, resolve);
     });

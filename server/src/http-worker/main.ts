@@ -15,7 +15,7 @@ import { getLogger, reopenLogs, setUpLogger } from "../process/logger.ts";
 import { onParentGone } from "../process/parent-watch.ts";
 import { WorkerHooks } from "../process/worker-hooks.ts";
 import { AcceptGate } from "./accept-gate.ts";
-import { HttpWorker } from "./http-worker.ts";
+import { AddressInUseError, HttpWorker } from "./http-worker.ts";
 import { explainListenError } from "./own-listening.ts";
 import { LoadTimeoutError, loadWebApp } from "./web-app.ts";
 
@@ -58,7 +58,12 @@ function bootFailed(error: unknown): void {
   stopping = true;
   const reason = explain(error);
   getLogger().error({ err: error }, reason);
-  tellArbiter({ type: "bootFailed", reason, ...(error instanceof LoadTimeoutError ? { final: true } : {}) });
+  tellArbiter({
+    type: "bootFailed",
+    reason,
+    ...(error instanceof LoadTimeoutError ? { final: true } : {}),
+    ...(error instanceof AddressInUseError ? { addressInUse: true } : {}),
+  });
   // Lets the message leave first; the arbiter reads it before it sees the end.
   setTimeout(() => process.exit(3), 50);
 }

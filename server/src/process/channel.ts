@@ -108,7 +108,7 @@ export type FromChild =
   /** Files that the child has loaded, told as they are loaded, where the setting `reload` is on. */
   | { type: "loadedFiles"; files: string[] }
   /** `final`: another try would take as long and end the same. Default: it may be tried again. */
-  | { type: "bootFailed"; reason: string; final?: boolean }
+  | { type: "bootFailed"; reason: string; final?: boolean; addressInUse?: boolean }
   | { type: "kill"; worker: number; reason: string }
   /** A dirty worker that stops calls code of the user's, which may hang. `step` says what, in words for the log. */
   | { type: "ending"; step: string }

@@ -123,7 +123,7 @@ describe("a TCP address", () => {
 
   test("no host is every address of the machine", async () => {
     const socket = await bind(":0");
-    expect(socket.url).toMatch(/^http:\/\/localhost:\d+$/);
+    expect(socket.url).toMatch(/^http:\/\/(\[::\]|0\.0\.0\.0):\d+$/);
     await childOn(socket);
     expect(await connects({ port: portOf(socket.address) })).toBe("connected");
   });
