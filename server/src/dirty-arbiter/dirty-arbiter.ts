@@ -3,6 +3,7 @@ import { ClientHost } from "../dirty/client.ts";
 import { monotonicMs } from "../process/clock.ts";
 import { getLogger } from "../process/logger.ts";
 import { type DirtyArbiterReport, ProcessMeter } from "../process/reports.ts";
+import { SeldomWarning } from "../process/seldom.ts";
 import { Connection } from "../protocol/connection.ts";
 import { DirtyProtocolError } from "../protocol/errors.ts";
 import { checkFirstMessage, FIRST_MESSAGE_MS } from "../protocol/first-message.ts";
@@ -282,11 +283,7 @@ export class DirtyArbiter {
       closed: (error) => {
         clearTimeout(limit);
         announce(0);
-        if (error !== undefined)
-          getLogger()[isGone(error) ? "debug" : "warn"](
-            { err: error },
-            "a connection to the dirty arbiter failed",
-          );
+        if (error !== undefined) tellFailed(error);
         closed();
       },
     });
@@ -422,4 +419,13 @@ type FrameReceiver = (type: number, id: RequestId, buffer: Buffer, start: number
 function peerOf(request: PlaceRequest | Asker): Peer {
   // What `place` and its like were called with, a few lines above.
   return ("owner" in request ? request.owner : request.peer) as Peer;
+}
+
+const failures = new SeldomWarning();
+
+/** A peer can cause this with every frame that it sends. */
+function tellFailed(error: Error): void {
+  const message = "a connection to the dirty arbiter failed";
+  if (isGone(error)) getLogger().debug({ err: error }, message);
+  else failures.warn({ err: error }, message);
 }

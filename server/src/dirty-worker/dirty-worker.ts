@@ -4,6 +4,7 @@ import { monotonicMs } from "../process/clock.ts";
 import { getLogger } from "../process/logger.ts";
 import { type DirtyWorkerReport, ProcessMeter } from "../process/reports.ts";
 import type { RequestLimit } from "../process/request-limit.ts";
+import { SeldomWarning } from "../process/seldom.ts";
 import { Connection } from "../protocol/connection.ts";
 import { DirtyDrainingError, DirtyProtocolError, DirtyWorkerError } from "../protocol/errors.ts";
 import { checkFirstMessage, FIRST_MESSAGE_MS } from "../protocol/first-message.ts";
@@ -263,11 +264,7 @@ export class DirtyWorker implements RegistrationOwner, ClientSessionOwner {
         clearTimeout(limit);
         this.connections.delete(connection);
         this.colleagues.delete(connection);
-        if (error !== undefined)
-          getLogger()[isGone(error) ? "debug" : "warn"](
-            { err: error },
-            "a connection to the dirty worker failed",
-          );
+        if (error !== undefined) tellFailed(error);
         session?.closed();
         this.checkDeserted();
         this.lookIfEmpty();
@@ -361,4 +358,13 @@ export class DirtyWorker implements RegistrationOwner, ClientSessionOwner {
     this.registration?.began(run.slot);
     run.start();
   }
+}
+
+const failures = new SeldomWarning();
+
+/** A peer can cause this with every frame that it sends. */
+function tellFailed(error: Error): void {
+  const message = "a connection to the dirty worker failed";
+  if (isGone(error)) getLogger().debug({ err: error }, message);
+  else failures.warn({ err: error }, message);
 }

@@ -8,6 +8,7 @@ import { GunicornHost } from "../dirty/gunicorn-host.ts";
 import { type Boot, onArbiterMessage, type ToChild, tellArbiter } from "../process/channel.ts";
 import { ConnectionTable } from "../process/connection-table.ts";
 import { leaveDebugger, listenForDebugger } from "../process/debugger.ts";
+import { watchDescriptors } from "../process/descriptor-watch.ts";
 import { explain } from "../process/explain.ts";
 import { removeLeftovers } from "../process/leftovers.ts";
 import { reportLoadedFiles } from "../process/loaded-files.ts";
@@ -102,6 +103,7 @@ async function serve(boot: Boot): Promise<void> {
   if (stopping) return;
   await worker.open(listeners);
   serving = true;
+  watchDescriptors();
   tellArbiter({ type: "ready" });
   // Several beats within the time after which the arbiter takes silence for death; 0 is never.
   const beat = settings.timeout === 0 ? HEARTBEAT_MS : Math.min(HEARTBEAT_MS, settings.timeout * 250);
