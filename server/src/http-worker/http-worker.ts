@@ -301,7 +301,8 @@ function logUpgrade(requestId: string, request: IncomingMessage, socket: Duplex)
   const { method } = request;
   const url = loggedUrl(request.url ?? "");
   const remote = request.socket.remoteAddress;
-  const { upgrade, "user-agent": agent } = request.headers;
+  const { upgrade } = request.headers;
+  const agent = request.headers["user-agent"]?.slice(0, LONGEST_AGENT);
   socket.once("close", () => {
     const ms = Math.round(performance.now() - began);
     getLogger().info(

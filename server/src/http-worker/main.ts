@@ -102,6 +102,8 @@ async function serve(boot: Boot): Promise<void> {
   await dirty.heard(NEWS_MS);
   if (stopping) return;
   await worker.open(listeners);
+  // An exception may have come meanwhile, and its reason is on its way.
+  if (stopping) return;
   serving = true;
   watchDescriptors();
   tellArbiter({ type: "ready" });

@@ -190,7 +190,7 @@ function fromServer(server: Server, rest: WebApp | undefined): WebApp {
   return {
     handle: (request, response) => {
       const listeners = server.rawListeners("request");
-      for (const listener of listeners) serve(listener.bind(server) as RequestListener, request, response);
+      for (const listener of listeners) serve(listener as RequestListener, request, response, server);
       if (listeners.length > 0) return;
       if (rest !== undefined) rest.handle(request, response);
       // What WebSocket servers answer that have a port of their own.
@@ -245,8 +245,10 @@ function fromListener(listener: RequestListener): WebApp {
   };
 }
 
-function serve(listener: RequestListener, request: IncomingMessage, response: ServerResponse): void {
-  const served: unknown = listener(request, response);
+/** @param server what the listener is called on. Default: nothing. */
+function serve(listener: RequestListener, request: IncomingMessage, response: ServerResponse, server?: Server): void {
+  // Not by a method of the listener's: to an Express app `bind` is a method of HTTP, as `get` is.
+  const served: unknown = Function.prototype.call.call(listener, server, request, response);
   if (served instanceof Promise) served.catch((error: unknown) => giveUp(error, request, response));
 }
 

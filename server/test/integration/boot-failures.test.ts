@@ -29,6 +29,25 @@ describe("a web app that cannot be loaded ends the start with the reason and exi
       /The app .*main\.mjs cannot be loaded: no database here/,
     ],
     ["ends the process", "process.exit(0);", /it ended with exit code 0 before it was ready/],
+    [
+      "listens itself",
+      "import { createServer } from 'node:http'; export default createServer(() => {}).listen(0);",
+      /The app .*main\.mjs calls listen\(\) itself, on port 0 \(main\.mjs:1\)\. Remove that call and export the app/,
+    ],
+    [
+      "listens where somebody else does",
+      `import { createServer } from 'node:net';
+      const other = createServer();
+      await new Promise((resolve) => other.listen(0, resolve));
+      createServer().listen(other.address().port);
+      export default () => {};`,
+      /The app .*main\.mjs calls listen\(\) itself, which failed: listen EADDRINUSE/,
+    ],
+    [
+      "listens and exports nothing",
+      "import { createServer } from 'node:http'; createServer(() => {}).listen(0);",
+      /exports nothing that can serve.* An app that calls listen\(\) itself must export what it listens with/,
+    ],
   ])("one that %s", async (_what, main, expected) => {
     const { code, reason } = await failToStart({ "main.mjs": main }, ["main.mjs"]);
     expect(code).toBe(3);

@@ -18,6 +18,8 @@ export interface StartOptions {
   args: string[];
   /** Another command that starts the server, as a script for Node. Default: the `tsunicorn` command. */
   script?: string;
+  /** The Node that runs it. Default: the one that runs the test. */
+  node?: string;
   cwd: string;
   env?: NodeJS.ProcessEnv;
   /** What the log must say before the start is over. Default: `listening on`; empty: nothing. */
@@ -94,6 +96,7 @@ export function isAlive(pid: number): boolean {
 export async function startServer({
   args,
   script = BIN,
+  node = process.execPath,
   cwd,
   env = {},
   until = "listening on",
@@ -107,7 +110,7 @@ export async function startServer({
   const temp = mkdtempSync(join(tmpdir(), "tsurun-"));
   // The mark finds every process of this server, also one that lost its parent.
   const mark = `TSUTEST_MARK_${port}_${process.pid}`;
-  const [command = "", ...rest] = [...activation(inherits), process.execPath, script, ...args, ...bind];
+  const [command = "", ...rest] = [...activation(inherits), node, script, ...args, ...bind];
   const child = spawn(command, rest, {
     cwd,
     env: { ...process.env, TMPDIR: temp, TSUNICORN_LOG_FORMAT: "json", [mark]: "1", ...env },

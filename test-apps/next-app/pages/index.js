@@ -1,0 +1,4 @@
+export default function Page() {
+  return <p>A page</p>;
+}
+export const getServerSideProps = () => ({ props: {} });
