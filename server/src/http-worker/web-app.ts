@@ -246,7 +246,12 @@ function fromListener(listener: RequestListener): WebApp {
 }
 
 /** @param server what the listener is called on. Default: nothing. */
-function serve(listener: RequestListener, request: IncomingMessage, response: ServerResponse, server?: Server): void {
+function serve(
+  listener: RequestListener,
+  request: IncomingMessage,
+  response: ServerResponse,
+  server?: Server,
+): void {
   // Not by a method of the listener's: to an Express app `bind` is a method of HTTP, as `get` is.
   const served: unknown = Function.prototype.call.call(listener, server, request, response);
   if (served instanceof Promise) served.catch((error: unknown) => giveUp(error, request, response));
