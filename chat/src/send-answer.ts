@@ -17,13 +17,6 @@ export interface StreamPosition {
   readonly after: number;
 }
 
-/** How the chunks of an answer are read. */
-export interface AnswerReading {
-  readonly textOf: TextOf;
-  /** Whether a resumable answer's headers may go out before its first token. Default: true. */
-  readonly isSure?: boolean;
-}
-
 /** What an answer's call is made with, beside what it is about. */
 export type AnswerOptions = Pick<CallOptions, "signal" | "onQueued">;
 
@@ -37,7 +30,7 @@ export type AnswerOptions = Pick<CallOptions, "signal" | "onQueued">;
  *
  * @param open makes the call whose tokens are sent, with these options. The signal is aborted when the client leaves.
  * @param position of a resumable answer.
- * @param reading how its chunks are read; left out, they are text.
+ * @param textOf how its chunks are read; left out, they are text.
  * @throws whatever the call fails with before the headers are out.
  */
 export async function sendAnswer(
@@ -45,7 +38,7 @@ export async function sendAnswer(
   request: FastifyRequest,
   reply: FastifyReply,
   position?: StreamPosition,
-  { textOf, isSure = true }: AnswerReading = { textOf: textOfChunks("text", "the answer") },
+  textOf: TextOf = textOfChunks("text", "the answer"),
 ): Promise<void> {
   const { raw } = reply;
   const signal = whenClientGone(raw);
@@ -63,7 +56,7 @@ export async function sendAnswer(
       started = true;
       startEvents(position === undefined ? reply : reply.header(STREAM_ID_HEADER, position.id));
     };
-    if (position !== undefined && isSure) {
+    if (position !== undefined) {
       await answer.accepted();
       signal.throwIfAborted();
       start();

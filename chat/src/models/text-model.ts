@@ -23,11 +23,6 @@ export class TextModel {
     if (model.source !== undefined) this.#has = "generate";
   }
 
-  /** Whether it is sure by which action it is asked. */
-  get isKnown(): boolean {
-    return this.#has !== undefined;
-  }
-
   /** In which form its chunks come. */
   form(thinking: boolean): ChunkForm {
     if (this.#has !== "complete") return "text";

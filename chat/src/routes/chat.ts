@@ -98,15 +98,15 @@ function ask(model: TextModel, { body, id }: Streamed | InOnePiece, options: Cal
 async function streamAnswer(model: TextModel, request: Streamed, reply: FastifyReply): Promise<void> {
   const { resumable, thinking } = request.body;
   const form = model.form(thinking);
-  const reading = { textOf: textOfChunks(form, model.name), isSure: model.isKnown };
+  const textOf = textOfChunks(form, model.name);
   if (!resumable) {
     const open = (options: AnswerOptions) => ask(model, request, options);
-    return sendAnswer(open, request, reply, undefined, reading);
+    return sendAnswer(open, request, reply, undefined, textOf);
   }
   const streamId = createStreamId();
   const open = (options: AnswerOptions) => ask(model, request, { ...options, streamId });
   const position = { id: publicStreamId(streamId, form), after: 0 };
-  await sendAnswer(open, request, reply, position, reading);
+  await sendAnswer(open, request, reply, position, textOf);
   // The client left before it was told the id: nobody can ever come back for this answer.
   if (!reply.raw.headersSent)
     await getDirtyClient()

@@ -45,8 +45,7 @@ export async function streamRoutes(scope: FastifyInstance): Promise<void> {
       const open = (options: AnswerOptions) =>
         getDirtyClient().resume(streamId, { ...options, after, requestId: request.id });
       const textOf = textOfChunks(form, "the stream");
-      const reading = { textOf: isMidway ? withoutFirst(textOf) : textOf };
-      await sendAnswer(open, request, reply, { id, after }, reading);
+      await sendAnswer(open, request, reply, { id, after }, isMidway ? withoutFirst(textOf) : textOf);
     },
   );
   app.delete(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, Callable, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, List, Mapping, Optional, Sequence, Union
 
 _RESERVED = frozenset({"init", "close", "request"})
 
@@ -49,6 +49,12 @@ def is_base(cls: type) -> bool:
 def may_be_action(name: str) -> bool:
     """Whether an action may have that name."""
     return not name.startswith("_") and name not in _RESERVED
+
+
+def actions_of(app: Any) -> List[str]:
+    """The names of the app's actions, those of its base classes included."""
+    names = {name for cls in type(app).__mro__ if not is_base(cls) for name in vars(cls)}
+    return sorted(name for name in names if find_action(app, name) is not None)
 
 
 def find_action(app: Any, name: str) -> Optional[Callable[..., Any]]:

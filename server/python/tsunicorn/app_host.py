@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from typing import Any, Callable, Dict, List, Optional
 
 from .actions import own_call, resolve
-from .app import find_action
+from .app import actions_of, find_action
 from .errors import text_of
 from .threads import AppLoop, AppThreads
 
@@ -44,7 +44,7 @@ class AppHost:
         :raises AppError: when an attribute is none of its kind.
         """
         self.concurrency = self.threads.most = self._count("concurrency") or 1
-        self._continues()
+        self.continues()
         resources = getattr(self._class, "resources", None) or {}
         if not isinstance(resources, dict) or not all(_is_count(count, 0) for count in resources.values()):
             raise AppError(f"resources of the dirty app {self.name} must name whole numbers of units, as {{'gpu': 1}}.")
@@ -80,7 +80,11 @@ class AppHost:
 
     def describe(self) -> Dict[str, Any]:
         """What the dirty arbiter is told."""
-        return {"app": self.name, "concurrency": self.concurrency, "continues": self._continues()}
+        described: Dict[str, Any] = {"app": self.name, "concurrency": self.concurrency, "continues": self.continues()}
+        # An app with a `__call__` of its own decides with each call.
+        if own_call(self._app) is None:
+            described["actions"] = actions_of(self._app)
+        return described
 
     def _import(self) -> None:
         try:
@@ -119,7 +123,8 @@ class AppHost:
             return value
         raise AppError(f"{name} of the dirty app {self.name} is {value!r}; it must be a whole number of at least 1.")
 
-    def _continues(self) -> List[str]:
+    def continues(self) -> List[str]:
+        """The names of the actions that can go on from what was emitted."""
         names = _items(getattr(self._class, "continues", None) or ())
         wrong = f"continues of the dirty app {self.name} must be a list of names of its actions"
         if not all(isinstance(name, str) for name in names):

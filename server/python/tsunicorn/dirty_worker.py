@@ -268,7 +268,7 @@ class DirtyWorker:
         return False
 
     def _make(self, message: Dict[str, Any]) -> Tuple[ResumableStream, Run]:
-        stream = self.streams.create(message, message["action"] in self.host.describe()["continues"])
+        stream = self.streams.create(message, message["action"] in self.host.continues())
         return stream, Run(self.host, stream, message, self._outbox.post)
 
     def _begin(self, stream: ResumableStream, run: Run) -> None:

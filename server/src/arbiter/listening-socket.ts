@@ -26,10 +26,12 @@ type CreateHandle = (
 // that connections wait in the kernel for a child. Works on Node 20 to 26.
 const createHandle = (net as unknown as { _createServerHandle: CreateHandle })._createServerHandle;
 
-/** A row of /proc/net/unix: its flags, inode and path. */
-const UNIX_SOCKET_ROW = /^\S+ +\S+ +\S+ +(\S+) +\S+ +\S+ +(\d+)(?: (.+))?$/;
+/** A row of /proc/net/unix: its flags, state, inode and path. */
+const UNIX_SOCKET_ROW = /^\S+ +\S+ +\S+ +(\S+) +\S+ +(\S+) +(\d+)(?: (.+))?$/;
 /** `__SO_ACCEPTCON` of the kernel. */
 const ACCEPTS_CONNECTIONS = 0x10000;
+/** The state of a socket that has no connection: one that listens, or that is only bound. */
+const UNCONNECTED = "01";
 
 /** A bound socket that children listen on. The arbiter holds it, so it outlives each of them. */
 export class ListeningSocket {
@@ -168,7 +170,7 @@ function describeUnixSocket(fd: number): { isListening: boolean; path?: string }
   if (inode === undefined) return { isListening: false };
   const rows = readFileSync("/proc/net/unix", "utf8").split("\n");
   for (const row of rows) {
-    const [, flags = "", number, path] = UNIX_SOCKET_ROW.exec(row) ?? [];
+    const [, flags = "", , number, path] = UNIX_SOCKET_ROW.exec(row) ?? [];
     if (number !== inode) continue;
     const isListening = (Number.parseInt(flags, 16) & ACCEPTS_CONNECTIONS) !== 0;
     return path === undefined ? { isListening } : { isListening, path };
@@ -190,11 +192,15 @@ function isStale(path: string): Promise<boolean> {
   });
 }
 
-// A server that is just being started has bound its socket, and does not listen yet. Linux has a table of those.
+// A server that is just being started has bound its socket, and does not listen yet. Linux has a table of those. The
+// connections that a server which was killed had accepted stand there by the same path.
 function isBound(path: string): boolean {
   try {
     const rows = readFileSync("/proc/net/unix", "utf8").split("\n");
-    return rows.some((row) => UNIX_SOCKET_ROW.exec(row)?.[3] === path);
+    return rows.some((row) => {
+      const [, , state, , bound] = UNIX_SOCKET_ROW.exec(row) ?? [];
+      return bound === path && state === UNCONNECTED;
+    });
   } catch {
     return false;
   }

@@ -163,6 +163,12 @@ export class Placement {
       this.events.rejected(request, this.noWorkers(app.name));
       return;
     }
+    // Told at once, and not after a wait for a worker that would say the same.
+    if (this.lacks(app.name, request.action)) {
+      const why = `The dirty app ${app.name} has no action "${request.action}".`;
+      this.events.rejected(request, new DirtyAppNotFoundError(why));
+      return;
+    }
     if (app.queue.size === 0 && this.grant(app, request)) return;
     // Those who were let in before are not turned away for those who came later.
     const known = request.until !== undefined || request.again === true;
@@ -419,6 +425,17 @@ export class Placement {
     let count = 0;
     for (const worker of this.workers.values()) if (worker.runs(app)) count++;
     return count;
+  }
+
+  // Whether all of the app's workers are known not to have the action; false where none is ready.
+  private lacks(app: string, action: string): boolean {
+    let isLacking = false;
+    for (const worker of this.workers.values()) {
+      if (!worker.runs(app)) continue;
+      if (!worker.lacks(app, action)) return false;
+      isLacking = true;
+    }
+    return isLacking;
   }
 
   private isSilent(worker: WorkerView, now: number): boolean {

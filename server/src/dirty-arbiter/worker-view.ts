@@ -77,6 +77,12 @@ export class WorkerView {
     return this.apps.get(app)?.continues.includes(action) ?? false;
   }
 
+  /** Whether the app is known not to have the action. */
+  lacks(app: string, action: string): boolean {
+    const actions = this.apps.get(app)?.actions;
+    return actions !== undefined && !actions.includes(action);
+  }
+
   /** Counts a lease in. */
   add(lease: Lease): void {
     this.leases.set(lease.slot, lease);

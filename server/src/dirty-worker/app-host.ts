@@ -1,4 +1,4 @@
-import { type Action, findAction } from "../dirty/action.ts";
+import { type Action, actionsOf, findAction } from "../dirty/action.ts";
 import { APP_BASE } from "../dirty/app.ts";
 import type { AppStatics } from "../process/channel.ts";
 import type { ReadyApp } from "../protocol/messages.ts";
@@ -126,7 +126,8 @@ export class AppHost {
 
   /** What the dirty arbiter is told. */
   describe(): ReadyApp {
-    return { app: this.name, concurrency: this.concurrency, continues: [...this.continues] };
+    const { name, concurrency, continues, app } = this;
+    return { app: name, concurrency, continues: [...continues], actions: actionsOf(app) };
   }
 
   /** Runs the app's `close`. */

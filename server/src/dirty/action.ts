@@ -21,6 +21,17 @@ export function findAction(app: object, name: string): Action | undefined {
   return undefined;
 }
 
+/** The names of the actions of an app, those of its superclasses included. */
+export function actionsOf(app: object): string[] {
+  const names = new Set<string>();
+  let prototype: unknown = Object.getPrototypeOf(app);
+  while (typeof prototype === "object" && prototype !== null && !isBase(prototype)) {
+    for (const name of Object.getOwnPropertyNames(prototype)) names.add(name);
+    prototype = Object.getPrototypeOf(prototype);
+  }
+  return [...names].filter((name) => findAction(app, name) !== undefined);
+}
+
 function isBase(prototype: object): boolean {
   return prototype === Object.prototype || Object.hasOwn(prototype, APP_BASE);
 }

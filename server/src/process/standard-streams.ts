@@ -38,7 +38,9 @@ export function complain(text: string): void {
  */
 export function standardTarget(fd: 1 | 2): LineTarget {
   // A file has no reader to wait for, and opened again it would be written from its beginning.
-  if (fstatSync(fd).isFile()) return { fd };
+  // As bigint, which Node keeps apart. Else Node 20 takes what it looks at next for a pipe, where this is one: it does not
+  // follow the link of a linked package then, and finds none of that package's own.
+  if (fstatSync(fd, { bigint: true }).isFile()) return { fd };
   try {
     return { fd: openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY) };
   } catch {

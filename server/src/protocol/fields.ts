@@ -43,6 +43,11 @@ export function list(dict: Dict, key: string): unknown[] {
   return value;
 }
 
+/** The texts of a field that must be a list. */
+export function texts(dict: Dict, key: string): string[] {
+  return list(dict, key).filter((item) => typeof item === "string");
+}
+
 /** A field that must be a list of dicts. */
 export function dicts(dict: Dict, key: string): Dict[] {
   return list(dict, key).map((item) => {

@@ -29,7 +29,7 @@
  * | 0x28 | NACK | dirty worker → client | empty |
  * | 0x29 | CANCEL | client → either | empty |
  * | 0x2a | CREDIT | client → dirty worker | `{bytes}` |
- * | 0x2b | READY | dirty worker → dirty arbiter | `{socket, apps: [{app, concurrency, continues}], running: [{slot, app, ms_left}], streams?: [{stream, slot}]}` |
+ * | 0x2b | READY | dirty worker → dirty arbiter | `{socket, apps: [{app, concurrency, continues, actions?}], running: [{slot, app, ms_left}], streams?: [{stream, slot}]}` |
  * | 0x2c | HEARTBEAT | dirty worker → dirty arbiter | `{started: [slot]}` |
  * | 0x2d | FREE | dirty worker → dirty arbiter | `{slot, unused?}` |
  * | 0x2e | REVOKE | dirty arbiter → dirty worker | `{slot, cancel}` |
@@ -39,7 +39,7 @@
 
 import { CHUNK_PREFIX, startsAsChunk } from "./chunk.ts";
 import type { WireError } from "./errors.ts";
-import { type Dict, dicts, isDict, list, number, readDict, record, text, wrong } from "./fields.ts";
+import { type Dict, dicts, isDict, list, number, readDict, record, text, texts, wrong } from "./fields.ts";
 import { TLV } from "./tlv.ts";
 import { decodeString, decodeTlv } from "./tlv-reader.ts";
 
@@ -155,11 +155,15 @@ export interface Run extends RunPayload {
   stream?: string;
 }
 
-/** An app as a worker runs it. `continues` names the actions that can go on from `emitted`. */
+/**
+ * An app as a worker runs it. `continues` names the actions that can go on from `emitted`, `actions` all there are; it
+ * is left out where the app decides with each call.
+ */
 export interface ReadyApp {
   app: string;
   concurrency: number;
   continues: string[];
+  actions?: string[];
 }
 
 /** A slot that a worker is running; `ms_left` until its deadline. */
@@ -303,7 +307,8 @@ export function readReady(dict: Dict): Ready {
     apps: dicts(dict, "apps").map((app) => ({
       app: text(app, "app"),
       concurrency: number(app, "concurrency"),
-      continues: list(app, "continues").filter((action) => typeof action === "string"),
+      continues: texts(app, "continues"),
+      ...(app["actions"] === undefined ? {} : { actions: texts(app, "actions") }),
     })),
     running: dicts(dict, "running").map((run) => ({
       slot: number(run, "slot"),

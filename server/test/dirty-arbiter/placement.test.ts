@@ -79,6 +79,25 @@ describe("which worker a request goes to", () => {
     expect(desk.rejected[0]?.error).toBeInstanceOf(DirtyAppNotFoundError);
     expect(desk.rejected[0]?.error.details).toMatchObject({ app_path: "nobody" });
   });
+
+  test("a request for an action that no worker's app has is refused at once, also where all places are taken", () => {
+    const desk = new Desk();
+    const ready = (worker: number, actions?: string[]): void =>
+      desk.placement.workerReady(worker, {
+        socket: socketOf(worker),
+        apps: [{ app: "a", concurrency: 1, continues: [], ...(actions && { actions }) }],
+        running: [],
+      });
+    ready(1, ["run"]);
+    desk.place("a");
+    desk.place("a", { action: "missing" });
+    expect(desk.rejected[0]?.error).toBeInstanceOf(DirtyAppNotFoundError);
+    expect(desk.rejected[0]?.error.message).toContain('has no action "missing"');
+    // A worker whose app decides with each call may have it.
+    ready(2);
+    const second = desk.place("a", { action: "missing" });
+    expect(desk.order).toContain(second);
+  });
 });
 
 describe("a full app", () => {

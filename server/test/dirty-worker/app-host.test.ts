@@ -21,7 +21,12 @@ describe("an app's class", () => {
   test("without statics runs everywhere, one request at a time", async () => {
     const app = new AppClass("a:Plain", Plain, undefined);
     expect(app.describe()).toEqual({ app: "a:Plain", workers: undefined, resources: {} });
-    expect((await app.load()).describe()).toEqual({ app: "a:Plain", concurrency: 1, continues: [] });
+    expect((await app.load()).describe()).toEqual({
+      app: "a:Plain",
+      concurrency: 1,
+      continues: [],
+      actions: [],
+    });
   });
 
   test("says in how many workers and how many at once", async () => {

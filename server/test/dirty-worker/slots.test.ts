@@ -77,8 +77,8 @@ test("the worker registers with its socket, its apps and what each runs at once"
   expect(stage.arbiter.all(MSG.READY)[0]?.dict).toEqual({
     socket: stage.socket,
     apps: [
-      { app: "app:App", concurrency: 2, continues: [] },
-      { app: "app:Other", concurrency: 1, continues: [] },
+      { app: "app:App", concurrency: 2, continues: [], actions: ["ping", "hold", "tick"] },
+      { app: "app:Other", concurrency: 1, continues: [], actions: ["ping"] },
     ],
     running: [],
     streams: [],

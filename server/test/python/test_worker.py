@@ -9,7 +9,7 @@ from tsunicorn import frames, tlv
 
 class Worker(PlayedWorker):
     async def test_it_registers_with_its_app(self):
-        self.assertEqual(self.ready["apps"], [{"app": NAME, "concurrency": 2, "continues": []}])
+        self.assertEqual(self.ready["apps"], [{"app": NAME, "concurrency": 2, "continues": [], "actions": ["add", "count", "defaults", "emits", "waits"]}])
         self.assertEqual((self.ready["running"], self.ready["streams"]), ([], []))
 
     async def test_a_run_is_started_answered_and_its_slot_freed(self):
