@@ -102,12 +102,12 @@ describe("a body that cannot be read says why", () => {
   });
 
   it.each([
-    ["[1,]", 3],
-    [`${" ".repeat(MIB)}x`, MIB],
-    [`"${"a".repeat(16 * MIB - 2)}`, 0],
-    [`"${"\\n".repeat(8 * MIB - 2)}`, 0],
-    [`{"a":"${"é".repeat(MIB)}" 1}`, MIB + 8],
-  ])("no JSON: %s", async (text, position) => {
+    ["a comma too many", "[1,]", 3],
+    ["something behind much white space", `${" ".repeat(MIB)}x`, MIB],
+    ["a long text without its end", `"${"a".repeat(16 * MIB - 2)}`, 0],
+    ["many escapes without an end", `"${"\\n".repeat(8 * MIB - 2)}`, 0],
+    ["a fault behind a long text", `{"a":"${"é".repeat(MIB)}" 1}`, MIB + 8],
+  ])("no JSON: %s", async (_name, text, position) => {
     const { answer } = await send(text);
     expect(answer.fault).toMatchObject({ loc: ["body", position], type: "json_invalid" });
   });
