@@ -261,7 +261,7 @@ export class Fleet {
 
 /** Asks the dirty arbiter for a slot. */
 export function place(peer: WirePeer, id: number, request: Record<string, unknown> = {}): void {
-  const usual = { app: "app:App", action: "run", timeout: 10_000, arrival: monotonicMs() };
+  const usual = { app: "app:App", action: "add", timeout: 10_000, arrival: monotonicMs() };
   peer.send([MSG.PLACE, id, { ...usual, ...request }]);
 }
 
