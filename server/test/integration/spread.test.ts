@@ -57,9 +57,12 @@ describe.each(["tcp", "unix"] as const)("over %s", (kind) => {
       held.push(stream);
     }
     expect(Math.max(...counts(held.map(({ text }) => text)))).toBeLessThanOrEqual(1.25 * (120 / WORKERS));
+    // Those that are ahead leave some to the others, however busy these are.
     const short: string[] = [];
-    for (let i = 0; i < 200; i++) short.push((await ask(targets[kind], "/pid")).body);
-    expect(counts(short)).toHaveLength(WORKERS);
+    await eventually("every worker has answered a short request", async () => {
+      short.push((await ask(targets[kind], "/pid")).body);
+      return counts(short).length === WORKERS;
+    });
     for (const stream of held) stream.leave();
   });
 
