@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { echoServers } from "./echo-app.ts";
 import { eventually } from "./harness.ts";
-import { ask, RawConnection } from "./http-tools.ts";
+import { ask, open, RawConnection } from "./http-tools.ts";
 
 const start = echoServers();
 
@@ -181,14 +181,11 @@ describe("close() of a web app", () => {
         console.log("closed");
       }`;
     const server = await start([], { args: ["main.mjs"], files: { "main.mjs": main } });
-    const long = ask(server.target, "/long");
-    await eventually(
-      "it is served",
-      async () => (await RawConnection.to(server.target)).leave() === undefined,
-    );
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const long = await open(server.target, "/long");
+    await long.has("so far");
     server.signal("SIGTERM");
-    expect(await long).toMatchObject({ body: "so far end", complete: true });
+    await long.ended();
+    expect(long).toMatchObject({ text: "so far end", complete: true });
     expect((await server.exited()).code).toBe(0);
     expect(server.log()).toContain("closing, requests are over: true");
     expect(server.log()).toContain("closed");
