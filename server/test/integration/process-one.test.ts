@@ -37,6 +37,8 @@ const start = async () => {
   const url = `127.0.0.1:${await freePort()}`;
   outside = spawn("unshare", [...UNSHARE, process.execPath, BIN, "main.mjs", "--bind", url], {
     cwd: folder,
+    // Killed as a whole, it cannot take its private folder away: that goes with the test's.
+    env: { ...process.env, TMPDIR: folder },
     stdio: ["ignore", "inherit", "pipe"],
   });
   outside.stderr?.on("data", (data: Buffer) => {
