@@ -2,7 +2,8 @@ import { relative } from "node:path";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-const NEVER = ["**/node_modules/**", "**/dist/**"];
+/** What installs packages runs in `npm run test:full`. */
+const NEVER = ["**/node_modules/**", "**/dist/**", "e2e/install/**"];
 
 const SETUP = ["./server/test/own-group.ts"];
 
@@ -28,8 +29,6 @@ const UNIT = {
 
 /** The files that take longest begin, so that no processor waits for the last of them. */
 const LONGEST = [
-  "e2e/start.test.ts",
-  "e2e/dockerfile.test.ts",
   "server/test/integration/python-lifecycle.test.ts",
   "server/test/integration/reload-on-change.test.ts",
   "server/test/integration/reload.test.ts",

@@ -17,6 +17,6 @@ const { prepare, prepareTestApps, root, runScript, runTests } = scripts;
 await runScript(async () => {
   await prepare();
   await prepareTestApps();
-  const config = join(root, "test-apps/vitest.config.ts");
+  const config = join(root, "vitest.full.config.ts");
   process.exitCode = await runTests(["--config", config, ...process.argv.slice(2)]);
 });

@@ -2,11 +2,11 @@ import { appendFileSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFile
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { freePort } from "../server/test/integration/free-port.ts";
-import { ask } from "./support/chat.ts";
-import { Command, hasRegistry, repository, runCommand, untilReady } from "./support/command.ts";
-import { copyContext } from "./support/dockerfile.ts";
-import { survivors } from "./support/survivors.ts";
+import { freePort } from "../../server/test/integration/free-port.ts";
+import { ask } from "../support/chat.ts";
+import { Command, hasRegistry, repository, runCommand, untilReady } from "../support/command.ts";
+import { copyContext } from "../support/dockerfile.ts";
+import { survivors } from "../support/survivors.ts";
 
 const NOT_IN_A_CLONE = /(^|\/)(node_modules|dist|\.git|\.cache)(\/|$)/;
 
@@ -29,7 +29,8 @@ describe("a fresh clone", () => {
     const began = performance.now();
     const npm = new Command("npm", ["start", "--", "--bind", `127.0.0.1:${port}`, ...flags], {
       cwd: clone,
-      env: { CHAT_TOKEN_DELAY_MS: "0" },
+      // What this machine has installed before is not fetched again.
+      env: { CHAT_TOKEN_DELAY_MS: "0", npm_config_prefer_offline: "true" },
     });
     await untilReady(npm, url, 240_000).catch((error: unknown) => {
       npm.clear();

@@ -2,8 +2,8 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } f
 import { tmpdir } from "node:os";
 import { join, posix } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { freePort } from "../server/test/integration/free-port.ts";
-import { Command, hasRegistry, repository, runCommand, untilReady } from "./support/command.ts";
+import { freePort } from "../../server/test/integration/free-port.ts";
+import { Command, hasRegistry, repository, runCommand, untilReady } from "../support/command.ts";
 import {
   copyContext,
   copyInto,
@@ -11,8 +11,8 @@ import {
   ignoredBy,
   readDockerfile,
   type Stage,
-} from "./support/dockerfile.ts";
-import { waitFor } from "./support/wait.ts";
+} from "../support/dockerfile.ts";
+import { waitFor } from "../support/wait.ts";
 
 const stages = readDockerfile(join(repository, "deploy/Dockerfile"));
 const final = stages.at(-1) as Stage;
