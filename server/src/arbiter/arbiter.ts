@@ -1,12 +1,10 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Settings } from "../config/settings.ts";
 import type { FromChild, Kind } from "../process/channel.ts";
 import { monotonicMs } from "../process/clock.ts";
 import { explain } from "../process/explain.ts";
-import { describeFileProblem } from "../process/file-problem.ts";
 import { reopenLogs } from "../process/logger.ts";
 import type { ArbiterEnd, ArbiterEvents, ArbiterOptions } from "./arbiter-options.ts";
 import { Assignments } from "./assignments.ts";
@@ -19,6 +17,7 @@ import { describeFleet } from "./fleet-snapshot.ts";
 import { Generations, type ReloadedKind } from "./generations.ts";
 import type { ServerState } from "./hook-messages.ts";
 import { explainLateEnd } from "./late-end.ts";
+import { makePrivateFolder } from "./private-folder.ts";
 import { Reloader } from "./reloader.ts";
 import { ReportDesk } from "./report-desk.ts";
 import { RestartCounts } from "./restart-counts.ts";
@@ -121,7 +120,7 @@ export class Arbiter {
    * @throws Error when an address cannot be bound; nothing is left behind then.
    */
   async start(): Promise<void> {
-    this.folder = makePrivateFolder();
+    this.folder = makePrivateFolder(this.settings);
     try {
       const { dirtyBind, dirtySocket } = this.settings;
       // What another server listens on is not this one's to bind.
@@ -543,17 +542,6 @@ export class Arbiter {
   private cleanUp(): void {
     this.sockets.close();
     rmSync(this.folder, { recursive: true, force: true });
-  }
-}
-
-function makePrivateFolder(): string {
-  const parent = tmpdir();
-  try {
-    return mkdtempSync(join(parent, "tsunicorn-"));
-  } catch (error) {
-    throw new Error(
-      `Cannot make a folder in ${parent} for the sockets between the processes: ${describeFileProblem(error)}; name another with the environment variable TMPDIR.`,
-    );
   }
 }
 

@@ -1,5 +1,4 @@
 /** Addresses that overlap are all served, and two servers that want the same one do not both believe to have it. */
-import { spawnSync } from "node:child_process";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { freePort } from "./free-port.ts";
 import { eventually, type RunningServer, removeFolder, startServer, temporaryFolder } from "./harness.ts";
@@ -58,13 +57,3 @@ test.each(["tcp", "unix"])(
     await won?.logged("listening on");
   },
 );
-
-test("a folder for sockets that cannot be made is named, with what names another", () => {
-  const { status, stderr } = spawnSync(
-    process.execPath,
-    [new URL("../../bin/tsunicorn.mjs", import.meta.url).pathname, "main.mjs", "--bind", "127.0.0.1:0"],
-    { cwd: folder, env: { ...process.env, TMPDIR: "/proc" }, encoding: "utf8" },
-  );
-  expect(status).toBe(1);
-  expect(stderr).toMatch(/Cannot make a folder in \/proc for the sockets .*TMPDIR/);
-});
