@@ -1,9 +1,14 @@
 /** Models that are apps of the user's own: with `complete` alone, with `generate` alone, and with what is no text. */
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { eventually, removeFolder, temporaryFolder } from "../../../server/test/integration/harness.ts";
+import {
+  eventually,
+  removeFolder,
+  startServer,
+  temporaryFolder,
+} from "../../../server/test/integration/harness.ts";
 import { eventsOf, post, textOf } from "./http-client.ts";
-import { type Chat, startChat } from "./start-chat.ts";
+import { type Chat, startChat, startChatArgs } from "./start-chat.ts";
 
 /** The app of the docs, as it stands there. */
 const [, DOCS = ""] =
@@ -39,6 +44,9 @@ export class Returns extends DirtyApp {
   async generate(prompt) { return "You said " + prompt + "."; }
   embed(inputs) { return { vectors: inputs.map((text) => Float32Array.of(text.length, 0.5)) }; }
 }
+export class Embeds extends DirtyApp {
+  embed(inputs) { return { vectors: inputs.map((text) => [text.length]) }; }
+}
 export class Neither extends DirtyApp {
   hello() { return "hello"; }
 }
@@ -65,7 +73,7 @@ beforeAll(async () => {
     ),
     "apps.mjs": APPS,
   });
-  const own = ["generates", "returns", "neither", "wrong-text", "wrong-pieces", "ends"].map((name) => {
+  const own = ["generates", "returns", "embeds", "wrong-text", "wrong-pieces", "ends"].map((name) => {
     const type = name.replaceAll(/(^|-)(.)/g, (_, _dash, letter: string) => letter.toUpperCase());
     return `${name}=./apps:${type}`;
   });
@@ -137,12 +145,21 @@ test.for(["generates", "returns"])(
   },
 );
 
-test("a model that has neither is an error that the log names", async () => {
+test("a model that only embeds is an error where it is to answer, which the log names", async () => {
   for (const path of ["/chat", "/chat/sync"]) {
-    expect((await ask(path, { prompt: "hi", model: "neither" })).status).toBe(500);
+    expect((await ask(path, { prompt: "hi", model: "embeds" })).status).toBe(500);
   }
-  expect((await completion("neither", "hi")).status).toBe(500);
-  await chat.logged(/model neither has neither the action generate nor the action complete/);
+  expect((await completion("embeds", "hi")).status).toBe(500);
+  await chat.logged(/model embeds has neither the action generate nor the action complete/);
+});
+
+test("a model that can neither answer nor embed ends the start, and is told what to add", async () => {
+  const env = { CHAT_MODELS: "mine=./my-model:MyModel,neither=./apps:Neither" };
+  const failing = await startServer({ args: startChatArgs, env, cwd: folder, until: "" });
+  expect(await failing.exited()).toMatchObject({ code: 3 });
+  expect(failing.errors()).toMatch(
+    /The dirty app \S*apps:Neither has none of the actions that it is asked for: give its class a method generate or complete or embed\. Its actions: hello\./,
+  );
 });
 
 describe("what is no text", () => {

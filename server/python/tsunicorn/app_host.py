@@ -49,7 +49,7 @@ class AppHost:
         if not isinstance(resources, dict) or not all(_is_count(count, 0) for count in resources.values()):
             raise AppError(f"resources of the dirty app {self.name} must name whole numbers of units, as {{'gpu': 1}}.")
         workers = self._workers_in_spec or self._count("workers") or 1
-        return {"app": self.name, "workers": workers, "resources": dict(resources)}
+        return {"app": self.name, "workers": workers, "resources": dict(resources), **self._actions(self._shape())}
 
     def stashes(self) -> Dict[str, Dict[str, Any]]:
         """
@@ -80,11 +80,15 @@ class AppHost:
 
     def describe(self) -> Dict[str, Any]:
         """What the dirty arbiter is told."""
-        described: Dict[str, Any] = {"app": self.name, "concurrency": self.concurrency, "continues": self.continues()}
+        return {"app": self.name, "concurrency": self.concurrency, "continues": self.continues(), **self._actions(self._app)}
+
+    def _actions(self, app: Any) -> Dict[str, List[str]]:
         # An app with a `__call__` of its own decides with each call.
-        if own_call(self._app) is None:
-            described["actions"] = actions_of(self._app)
-        return described
+        return {} if own_call(app) is not None else {"actions": actions_of(app)}
+
+    def _shape(self) -> Any:
+        # Of the class, before there is an instance.
+        return object.__new__(self._class)
 
     def _import(self) -> None:
         try:
@@ -129,7 +133,7 @@ class AppHost:
         wrong = f"continues of the dirty app {self.name} must be a list of names of its actions"
         if not all(isinstance(name, str) for name in names):
             raise AppError(f"{wrong}.")
-        shape = object.__new__(self._class)
+        shape = self._shape()
         for name in names:
             if own_call(shape) is None and find_action(shape, name) is None:
                 raise AppError(f'{wrong}, but the app has no action "{name}".')

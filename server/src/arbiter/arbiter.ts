@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Settings } from "../config/settings.ts";
-import type { FromChild, Kind } from "../process/channel.ts";
+import type { AppStatics, FromChild, Kind } from "../process/channel.ts";
 import { monotonicMs } from "../process/clock.ts";
 import { explain } from "../process/explain.ts";
 import { reopenLogs } from "../process/logger.ts";
@@ -17,6 +17,7 @@ import { describeFleet } from "./fleet-snapshot.ts";
 import { Generations, type ReloadedKind } from "./generations.ts";
 import type { ServerState } from "./hook-messages.ts";
 import { explainLateEnd } from "./late-end.ts";
+import { lackingActions } from "./needed-actions.ts";
 import { makePrivateFolder } from "./private-folder.ts";
 import { Reloader } from "./reloader.ts";
 import { ReportDesk } from "./report-desk.ts";
@@ -343,7 +344,7 @@ export class Arbiter {
     child.heardAt = Date.now();
     switch (message.type) {
       case "loaded":
-        this.assignments.loaded(crew, child, message.apps);
+        this.loaded(crew, child, message.apps);
         return;
       case "ready":
         child.saidReady = true;
@@ -387,6 +388,18 @@ export class Arbiter {
         return;
       case "heartbeat":
     }
+  }
+
+  private loaded(crew: Crew, child: Child, apps: readonly AppStatics[]): void {
+    const lacking = lackingActions(apps, crew.settings.dirtyActions);
+    if (lacking === undefined) {
+      this.assignments.loaded(crew, child, apps);
+      return;
+    }
+    // Before init(), which may load a model for minutes. The next worker would have the same class.
+    child.failure = lacking;
+    child.final = true;
+    child.kill();
   }
 
   // A signal to the dirty arbiter, or MANAGE from one of its clients, which has an id and is answered.

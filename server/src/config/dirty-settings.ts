@@ -1,6 +1,7 @@
 import { isInPython } from "./app-spec.ts";
 import { setting } from "./setting.ts";
 import {
+  actionNames,
   appSpecs,
   filePath,
   inspectAddress,
@@ -42,6 +43,17 @@ export const dirtySettings = {
     kind: "boolean",
     validator: yesOrNo(),
     default: false,
+  }),
+  dirtyActions: setting<string[]>({
+    section: "Dirty workers",
+    description:
+      "Name of an action: each dirty app must have at least one of those that are named, else the server does not start; may be given several times.",
+    metavar: "ACTION",
+    kind: "list",
+    validator: actionNames(),
+    default: [],
+    defaultText: "none is needed",
+    flag: "dirty-action",
   }),
   python: setting<string>({
     section: "Dirty workers",

@@ -111,6 +111,11 @@ export function appSpecs(): z.ZodType<string[]> {
   return z.array(spec, { error: "is not a list" });
 }
 
+/** Names of actions. */
+export function actionNames(): z.ZodType<string[]> {
+  return z.array(text(256), { error: "is not a list" });
+}
+
 /** Units of resources by name, given as objects (`{ gpu: ["0", "1"] }`) or as text (`gpu=0,1`). */
 export function resourcePools(): z.ZodType<Record<string, string[]>> {
   const pool = z.custom<unknown>().transform((value, context) => {

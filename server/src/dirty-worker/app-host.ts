@@ -37,6 +37,7 @@ export class AppClass {
       app: this.name,
       workers: this.workersInSpec ?? this.count("workers"),
       resources: this.resources(),
+      actions: actionsOf(Object.create(this.type.prototype)),
     };
   }
 

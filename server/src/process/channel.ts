@@ -62,6 +62,8 @@ export interface AppStatics {
   workers: number | undefined;
   /** Units of each resource that the app needs in a worker. */
   resources: Record<string, number>;
+  /** The names of its actions; undefined where the app decides with each call. */
+  actions?: string[];
 }
 
 /** Arbiter → child. */

@@ -75,6 +75,7 @@ describe("a flag wins over the environment, that over the file, that over the de
         dirtyApps: [],
         dirtyWorkers: 0,
         dirtyOwnWorkers: false,
+        dirtyActions: [],
         dirtyInspect: undefined,
         dirtyTimeout: 300,
         dirtyGracefulTimeout: 30,

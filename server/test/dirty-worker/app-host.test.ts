@@ -20,7 +20,7 @@ class Child extends Limited {
 describe("an app's class", () => {
   test("without statics runs everywhere, one request at a time", async () => {
     const app = new AppClass("a:Plain", Plain, undefined);
-    expect(app.describe()).toEqual({ app: "a:Plain", workers: undefined, resources: {} });
+    expect(app.describe()).toEqual({ app: "a:Plain", workers: undefined, resources: {}, actions: [] });
     expect((await app.load()).describe()).toEqual({
       app: "a:Plain",
       concurrency: 1,

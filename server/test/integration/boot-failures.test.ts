@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { DirtyStatus } from "../../src/dirty/dirty-host.ts";
+import { NO_PYTHON, PYTHON } from "../python/python.ts";
 import { call, ECHO_FILES, type EchoServer, echoServers, events, failureIn } from "./echo-app.ts";
 import { freePort } from "./free-port.ts";
 import { eventually } from "./harness.ts";
@@ -75,6 +76,39 @@ describe("a dirty app that cannot be loaded ends the start with the reason and e
     expect(reason).toMatch(/^tsunicorn: The dirty worker cannot start: [^\n]+\n$/);
     expect(reason).toMatch(expected);
     expect(server.log().match(/dirty worker \d+ failed/g)).toHaveLength(3);
+  });
+
+  test.for([
+    ["a module", "./app.mjs:Chat", "app:Chat"],
+    ["Python", "python:app:Chat", "python:app:Chat"],
+  ])("one in %s that has none of dirtyActions, before its init()", async ([, spec = "", name], { skip }) => {
+    if (spec.startsWith("python:") && NO_PYTHON !== undefined) skip(NO_PYTHON);
+    const { server, code, reason } = await failToStart(
+      {
+        "main.mjs": GOOD_MAIN,
+        "app.mjs": app(
+          "export class Chat extends DirtyApp { complete = () => 'a field'; async *Generate() {} init() { return new Promise(() => setInterval(() => {}, 1000)); } }",
+        ),
+        "app.py": `import time
+class Chat:
+    complete = "text"
+    def init(self):
+        time.sleep(1000)
+    def Generate(self):
+        yield "hello"
+`,
+      },
+      [
+        ...["main.mjs", "--dirty-app", spec, "--python", PYTHON],
+        ...["--dirty-action", "generate", "--dirty-action", "complete"],
+      ],
+    );
+    expect({ code, reason }).toEqual({
+      code: 3,
+      reason: `tsunicorn: The dirty worker cannot start: The dirty app ${name} has none of the actions that it is asked for: give its class a method generate or complete. Its actions: Generate (did you mean generate?).\n`,
+    });
+    // The next one would have the same class.
+    expect(server.log().match(/dirty worker \d+ failed/g)).toHaveLength(1);
   });
 
   test("one that takes longer than dirtyInitTimeout", async () => {
