@@ -1,12 +1,14 @@
+import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { type Difference, differenceOf } from "./difference.ts";
 import type { KnownText } from "./known-text.ts";
 
 /** Tokens past the first wrong one that are kept to name the fault by. */
 const KEPT_AFTER_FAULT = 200;
-const DONE = "data: [DONE]";
+/** The longest event that is kept, in characters. */
+const LONGEST_EVENT = 1024 * 1024;
 
 /** Where a resumable answer stands in the queue: nothing of the answer. */
-const QUEUED = /^event: queued\ndata: \{"position": [1-9]\d*\}$/;
+const PLACE = /^\{"position": [1-9]\d*\}$/;
 
 /**
  * Reads one event stream and holds every byte of it to the known text. It is strict: what is not exactly the event
@@ -17,7 +19,16 @@ export class AnswerCheck {
   readonly #text: KnownText;
   readonly #numbered: boolean;
   readonly #got: string[];
-  #rest = "";
+  readonly #parser = createParser({
+    maxBufferSize: LONGEST_EVENT,
+    onEvent: (event) => this.#event(event),
+    onComment: (comment) => this.#comment(comment),
+    onError: ({ message }) => this.#say(message),
+  });
+  /** What arrived and was not compared yet with what should have been written. */
+  #came = "";
+  /** What should have been written for the events and comments that were read, from where `#came` begins. */
+  #written = "";
   #fault: string | undefined;
   #wrong = false;
   #done = false;
@@ -62,55 +73,71 @@ export class AnswerCheck {
 
   /** Takes what arrived, in order, in pieces of any size. */
   feed(piece: string): void {
-    this.#rest += piece;
-    for (let end = this.#rest.indexOf("\n\n"); end !== -1; end = this.#rest.indexOf("\n\n")) {
-      this.#event(this.#rest.slice(0, end));
-      this.#rest = this.#rest.slice(end + 2);
-    }
+    // It reads no more once it has refused an event that is too long.
+    if (this.#fault !== undefined) return;
+    this.#came += piece;
+    this.#parser.feed(piece);
+    this.#compare();
   }
 
   /** The response ended as HTTP has it: then the answer must have ended too. */
   close(): void {
     if (this.#done || this.#error || this.#fault || this.#wrong) return;
     this.#say(
-      this.#rest === ""
+      this.#came === ""
         ? `cut after ${this.tokens} of ${this.#text.tokens.length} tokens, with neither [DONE] nor an error`
-        : `the response ended inside an event: ${JSON.stringify(this.#rest.slice(0, 80))}`,
+        : `the response ended inside an event: ${JSON.stringify(this.#came.slice(0, 80))}`,
     );
   }
 
-  #event(event: string): void {
+  // A parser forgives what the chat must not write: other line ends, fields that nobody knows, empty lines.
+  #compare(): void {
+    const both = Math.min(this.#came.length, this.#written.length);
+    if (this.#came.slice(0, both) !== this.#written.slice(0, both))
+      this.#say(`not written as it should be: ${JSON.stringify(this.#came.slice(0, 200))}`);
+    this.#came = this.#came.slice(both);
+    this.#written = this.#written.slice(both);
+  }
+
+  #comment(comment: string): void {
+    this.#written += `: ${comment}\n\n`;
+    if (!this.#numbered || this.#done || this.#error) this.#say(`a comment: ${JSON.stringify(comment)}`);
+  }
+
+  #event(message: EventSourceMessage): void {
+    const { id, event, data } = message;
+    const named = event === undefined ? "" : `event: ${event}\n`;
+    this.#written += `${id === undefined ? "" : `id: ${id}\n`}${named}data: ${data}\n\n`;
     // The first thing that is wrong is what counts: what follows from it says no more.
     if (this.#fault !== undefined) return;
     if (this.#done || this.#error) {
-      this.#say(`something after the end: ${JSON.stringify(event)}`);
+      this.#say(`something after the end: ${JSON.stringify(message)}`);
       return;
     }
-    if (this.#numbered && event.startsWith(":")) return;
-    if (this.#numbered && this.#got.length === 0 && QUEUED.test(event)) return;
+    if (event !== undefined) {
+      const isPlace = event === "queued" && id === undefined && PLACE.test(data);
+      if (!isPlace || !this.#numbered || this.#got.length > 0)
+        this.#say(`not the event that it should be: ${JSON.stringify(message)}`);
+      return;
+    }
     const expected = this.#text.tokens[this.#got.length];
-    if (!this.#wrong && expected !== undefined && event === this.#eventOf(expected)) {
+    const number = this.#numbered ? `${this.#got.length + 1}` : undefined;
+    if (!this.#wrong && expected !== undefined && id === number && data === dataOf(expected)) {
       this.#got.push(expected);
       return;
     }
-    const data = this.#numbered ? event.replace(/^id: \d+\n/, "") : event;
-    if (data === DONE) {
+    if (data === "[DONE]" && id === undefined) {
       this.#done = true;
       return;
     }
-    const { token, error } = payloadOf(data);
+    const { token, error } = this.#numbered || id === undefined ? payloadOf(data) : {};
     if (error !== undefined) this.#error = error;
     else if (token === undefined || (token === expected && !this.#wrong))
-      this.#say(`not the event that it should be: ${JSON.stringify(event.slice(0, 200))}`);
+      this.#say(`not the event that it should be: ${JSON.stringify(message).slice(0, 200)}`);
     else {
       this.#wrong = true;
       if (this.#got.length < this.#text.tokens.length + KEPT_AFTER_FAULT) this.#got.push(token);
     }
-  }
-
-  #eventOf(token: string): string {
-    const data = `data: {"token": ${JSON.stringify(token)}}`;
-    return this.#numbered ? `id: ${this.#got.length + 1}\n${data}` : data;
   }
 
   #say(fault: string): void {
@@ -118,10 +145,13 @@ export class AnswerCheck {
   }
 }
 
+function dataOf(token: string): string {
+  return `{"token": ${JSON.stringify(token)}}`;
+}
+
 function payloadOf(data: string): { token?: string; error?: { type: string; message: string } } {
-  if (!data.startsWith("data: ")) return {};
   try {
-    return JSON.parse(data.slice("data: ".length)) ?? {};
+    return JSON.parse(data) ?? {};
   } catch {
     return {};
   }

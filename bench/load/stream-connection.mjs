@@ -82,8 +82,8 @@ export class StreamConnection {
       noDelay: true,
       onread: {
         buffer: SHARED_BUFFER,
-        callback: (length, buffer) => {
-          this.#read(buffer, length);
+        callback: (length) => {
+          this.#read(SHARED_BUFFER, length);
           return true;
         },
       },
@@ -101,7 +101,7 @@ export class StreamConnection {
   }
 
   /**
-   * @param {Uint8Array} bytes
+   * @param {Buffer} bytes
    * @param {number} length
    */
   #read(bytes, length) {

@@ -109,12 +109,17 @@ describe("the check of an answer", () => {
     ["an event in another form", stream(mine.tokens).replace('{"token": ', '{"token":') + DONE],
     ["ids that nobody asked for", stream(mine.tokens, true) + DONE],
     ["a comment where none may be", `: hello\n\n${whole(mine.tokens)}`],
+    ["other line ends", whole(mine.tokens).replace("\n\n", "\r\n\r\n")],
+    ["one empty line too many", whole(mine.tokens).replace("\n\n", "\n\n\n")],
+    ["a field that it does not have", `retry: 1\n${whole(mine.tokens)}`],
+    ["an event over two lines", whole(mine.tokens).replace('{"token"', '\ndata: {"token"')],
+    ["an id at the end", stream(mine.tokens) + DONE.replace("data", "id: 1\ndata")],
   ])("finds %s", (_name, bytes) => {
     expect(check(bytes).fault).toBeDefined();
   });
 
   test("finds an id that is not the token's number", () => {
-    expect(check(stream(mine.tokens, true, 1) + DONE, { numbered: true }).fault).toContain("id: 2");
+    expect(check(stream(mine.tokens, true, 1) + DONE, { numbered: true }).fault).toContain('"id":"2"');
     expect(
       check(stream(mine.tokens.slice(5), true, 4) + DONE, { numbered: true, after: 5 }).fault,
     ).toBeDefined();

@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import { partsOf } from "../event-parts.ts";
 
 /** A response, read whole. */
 export interface Reply {
@@ -24,15 +25,12 @@ export async function post(
 
 /** The events of a stream: the payload of each `data:` line. Throws where anything else stands. */
 export function eventsOf(text: string): string[] {
-  if (!text.endsWith("\n\n"))
-    throw new Error(`the stream ends in mid-event: ${JSON.stringify(text.slice(-40))}`);
-  return text
-    .slice(0, -2)
-    .split("\n\n")
-    .map((event) => {
-      if (!/^data: [^\r\n]+$/.test(event)) throw new Error(`not one data line: ${JSON.stringify(event)}`);
-      return event.slice("data: ".length);
-    });
+  return partsOf(text).map((part) => {
+    const { id, event, data = "" } = part;
+    if (id !== undefined || event !== undefined || data === "")
+      throw new Error(`not one data line: ${JSON.stringify(part)}`);
+    return data;
+  });
 }
 
 /** The text that a stream's tokens make. Throws where the stream did not end well. */

@@ -1,3 +1,4 @@
+import { EventSourceParserStream } from "eventsource-parser/stream";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { post } from "./http-client.ts";
 import { type Chat, startChat } from "./start-chat.ts";
@@ -34,10 +35,8 @@ async function openStream() {
   });
   let tokens = 0;
   const ended = (async () => {
-    const decoder = new TextDecoder();
-    for await (const bytes of response.body ?? []) {
-      tokens += decoder.decode(bytes, { stream: true }).split("data: ").length - 1;
-    }
+    const text = response.body?.pipeThrough(new TextDecoderStream());
+    for await (const _event of text?.pipeThrough(new EventSourceParserStream()) ?? []) tokens++;
   })().catch(() => {});
   return {
     tokens: () => tokens,

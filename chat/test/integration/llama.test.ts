@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually, isAlive } from "../../../server/test/integration/harness.ts";
 import { open, type Stream } from "../../../server/test/integration/http-tools.ts";
+import { jsonOf } from "../event-parts.ts";
 import { HAS_LLAMA, NO_LLAMA, TinyLlama } from "../models/llama/tiny-llama.ts";
 import { SAYS_MUCH } from "../models/llama/tiny-model.ts";
 import { post, textOf } from "./http-client.ts";
@@ -37,7 +38,7 @@ function ask(path: string, body: object): Promise<Stream> {
 
 /** What a streamed completion says, in one piece, and how it ended. */
 function completion({ text }: Stream): { said: string; reasons: string[]; usage: unknown } {
-  const chunks = [...text.matchAll(/^data: ({.*})$/gm)].map(([, json = ""]) => JSON.parse(json));
+  const chunks = jsonOf(text);
   const choices = chunks.flatMap((chunk) => chunk.choices ?? []);
   return {
     said: choices.map(({ delta }) => delta.content ?? "").join(""),

@@ -7,6 +7,7 @@ import {
   startServer,
   temporaryFolder,
 } from "../../../server/test/integration/harness.ts";
+import { partsOf } from "../event-parts.ts";
 import { eventsOf, post, textOf } from "./http-client.ts";
 import { type Chat, startChat, startChatArgs } from "./start-chat.ts";
 
@@ -120,15 +121,15 @@ describe("the model of the docs, which has only `complete`", () => {
       const { headers, text } = await ask("/chat", { prompt: "hi", thinking, model, resumable: true });
       const id = headers.get("x-stream-id") ?? "";
       expect(id).toMatch(/^str_/);
-      const events = text.split("\n\n").filter((event) => event.startsWith("id: "));
-      const place = events.map((event) => Number(/^id: (\d+)/.exec(event)?.[1]));
+      const events = partsOf(text).filter(({ id }) => id !== undefined);
+      const place = events.map(({ id }) => Number(id));
       expect(place.length).toBeGreaterThan(0);
       for (const after of [0, ...place]) {
         const read = await fetch(`${chat.url}/chat/streams/${id}`, {
           headers: { "last-event-id": `${after}` },
         });
         expect(read.status).toBe(200);
-        const rest = (await read.text()).split("\n\n").filter((event) => event.startsWith("id: "));
+        const rest = partsOf(await read.text()).filter(({ id }) => id !== undefined);
         expect(rest).toEqual(events.filter((_, at) => (place[at] ?? 0) > after));
       }
       const gone = await fetch(`${chat.url}/chat/streams/${id}`, { method: "DELETE" });

@@ -11,6 +11,7 @@ import {
 } from "../../../server/test/integration/harness.ts";
 import { open, type Stream } from "../../../server/test/integration/http-tools.ts";
 import { NO_PYTHON, PYTHON } from "../../../server/test/python/python.ts";
+import { jsonOf } from "../event-parts.ts";
 import { post, textOf } from "./http-client.ts";
 import { askResumable, idOf, numberedEvents, PatientReader, readOn, send } from "./resuming-client.ts";
 import { type Chat, startChat } from "./start-chat.ts";
@@ -137,7 +138,7 @@ describe("a class in Python behind the chat", () => {
       finish_reason: "length",
     });
     const { text } = await post(`${chat.url}/v1/chat/completions`, { ...body, stream: true });
-    const parts = [...text.matchAll(/^data: (\{.*\})$/gm)].map(([, json = ""]) => JSON.parse(json));
+    const parts = jsonOf(text);
     expect(parts.map(({ choices }) => choices[0].delta.content ?? "").join("")).toBe(ONCE);
     expect(text.endsWith("data: [DONE]\n\n")).toBe(true);
   });

@@ -1,4 +1,5 @@
 import { open, type Stream } from "../../../server/test/integration/http-tools.ts";
+import { partsOf } from "../event-parts.ts";
 import type { Chat } from "./start-chat.ts";
 
 /** What an event stream said so far. */
@@ -17,20 +18,17 @@ export function numberedEvents(text: string): Events {
   const places: number[] = [];
   let end: string | undefined;
   // What stands behind the last empty line is an event that was cut.
-  for (const event of text.split("\n\n").slice(0, -1)) {
-    if (event === ": keep-alive") continue;
-    if (end !== undefined) throw new Error(`behind the end: ${JSON.stringify(event)}`);
-    const [, place] = /^event: queued\ndata: \{"position": (\d+)\}$/.exec(event) ?? [];
-    if (place !== undefined && tokens.length === 0) {
-      places.push(Number(place));
-      continue;
-    }
-    const [, id, data = ""] = /^(?:id: (\d+)\n)?data: (.+)$/.exec(event) ?? [];
+  for (const part of partsOf(text.slice(0, text.lastIndexOf("\n\n") + 2))) {
+    if (part.comment === "keep-alive") continue;
+    if (end !== undefined) throw new Error(`behind the end: ${JSON.stringify(part)}`);
+    const { id, event, data = "" } = part;
     const value = data === "[DONE]" ? undefined : JSON.parse(data);
-    if (id !== undefined && typeof value?.token === "string")
+    if (event === "queued" && id === undefined && tokens.length === 0) places.push(value.position);
+    else if (event !== undefined) throw new Error(`no event of a resumable stream: ${JSON.stringify(part)}`);
+    else if (id !== undefined && typeof value?.token === "string")
       tokens.push({ id: Number(id), token: value.token });
     else if (id === undefined && value?.token === undefined) end = value?.error.type ?? data;
-    else throw new Error(`no event of a resumable stream: ${JSON.stringify(event)}`);
+    else throw new Error(`no event of a resumable stream: ${JSON.stringify(part)}`);
   }
   return { tokens, places, end };
 }

@@ -1,6 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { jsonOf } from "../event-parts.ts";
 import { post } from "./http-client.ts";
 import { type Chat, startChat } from "./start-chat.ts";
 
@@ -127,8 +128,7 @@ type Delta = Record<string, unknown> & { tool_calls?: Record<string, unknown>[] 
 
 /** A stream's deltas, its reason, and what else it has. */
 function streamed(text: string) {
-  const data = [...text.matchAll(/^data: (.*)$/gm)].map(([, each = ""]) => each);
-  const chunks = data.filter((each) => each !== "[DONE]").map((each) => JSON.parse(each));
+  const chunks = jsonOf(text);
   const choices = chunks.flatMap((each) => each.choices ?? []);
   const deltas: Delta[] = choices.map(({ delta }) => delta);
   const joined = (name: string) => deltas.map((delta) => delta[name] ?? "").join("");
@@ -137,7 +137,7 @@ function streamed(text: string) {
     calls: deltas.flatMap(({ tool_calls = [] }) => tool_calls),
     reason: choices.map(({ finish_reason }) => finish_reason).findLast((reason) => reason !== null),
     error: chunks.find(({ error }) => error !== undefined)?.error,
-    done: data.at(-1) === "[DONE]",
+    done: text.endsWith("data: [DONE]\n\n"),
   };
 }
 

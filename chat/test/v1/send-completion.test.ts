@@ -6,6 +6,7 @@ import { errorReplies } from "../../src/plugins/error-replies.ts";
 import { ChatFormat } from "../../src/v1/completion-format.ts";
 import type { Batch, ModelClient } from "../../src/v1/model-client.ts";
 import { streamCompletion } from "../../src/v1/send-completion.ts";
+import { partsOf } from "../event-parts.ts";
 
 const ASKED = { prompt: "hi there", messages: [], thinking: false };
 const FINISH = { finish: { reason: "stop", promptTokens: 9, completionTokens: 2 } } as const;
@@ -33,14 +34,12 @@ function get(batches: (Batch | Error)[], before?: Promise<void>) {
 
 /** What the events of a stream say, shortly. */
 function said(body: string): unknown[] {
-  return body
-    .split("\n\n")
-    .filter((event) => event !== "")
-    .map((event) => {
-      if (!event.startsWith("data: {")) return event;
-      const { choices, usage, error } = JSON.parse(event.slice("data: ".length));
-      return error ?? choices[0]?.finish_reason ?? choices[0]?.delta.content ?? usage;
-    });
+  return partsOf(body).map(({ data, comment }) => {
+    if (data === undefined) return `: ${comment}`;
+    if (data === "[DONE]") return data;
+    const { choices, usage, error } = JSON.parse(data);
+    return error ?? choices[0]?.finish_reason ?? choices[0]?.delta.content ?? usage;
+  });
 }
 
 beforeEach(() => {
@@ -67,12 +66,12 @@ describe("a streamed completion", () => {
     expect(statusCode).toBe(200);
     expect(headers["content-type"]).toBe("text/event-stream; charset=utf-8");
     const usage = { prompt_tokens: 9, completion_tokens: 2, total_tokens: 11 };
-    expect(said(body)).toEqual(["", "a", "b", "stop", usage, "data: [DONE]"]);
+    expect(said(body)).toEqual(["", "a", "b", "stop", usage, "[DONE]"]);
   });
 
   it("that says nothing is whole all the same, also where its app does not say how it ended", async () => {
     const usage = { prompt_tokens: 3, completion_tokens: 0, total_tokens: 3 };
-    expect(said((await get([])).body)).toEqual(["", "stop", usage, "data: [DONE]"]);
+    expect(said((await get([])).body)).toEqual(["", "stop", usage, "[DONE]"]);
   });
 
   it.each([
