@@ -7,9 +7,11 @@ from typing import Any, Callable, Optional, cast
 
 from . import forks, frames
 from .errors import DirtyProtocolError, to_wire
-from .log import log
+from .seldom import SeldomWarning
 
 _CLOSE_S = 1.0
+#: A peer can cause this with every frame that it sends.
+_failures = SeldomWarning("a connection to the dirty worker failed")
 
 #: Called with (type, request id, payload). What it raises ends the connection.
 OnFrame = Callable[[int, int, bytes], None]
@@ -39,12 +41,9 @@ class Connection(asyncio.Protocol):
                 if self._closing:
                     return
         except Exception as error:
-            known = isinstance(error, DirtyProtocolError)
-            if known:
-                log.warning("a connection to the dirty worker failed: %s", error)
-            else:
-                log.error("a message could not be handled", exc_info=error)
+            _failures.warn(error)
             # Any other error is a fault of this side, which is for its own log.
+            known = isinstance(error, DirtyProtocolError)
             told = error if known else DirtyProtocolError("The message could not be handled.")
             self.send(frames.ERROR, 0, {"error": to_wire(told)})
             self.close()

@@ -3,6 +3,7 @@
  * has every token at the end.
  */
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { MSG } from "../../src/protocol/messages.ts";
 import { slotId } from "../../src/protocol/slot.ts";
@@ -46,7 +47,7 @@ let lastSlot = 1_000_000;
 const leave = new AbortController();
 
 beforeAll(async () => {
-  fleet = await Fleet.open({ app: APP });
+  fleet = await Fleet.open({ app: APP, flags: ["--log-file", "server.log", "--log-level", "warn"] });
   const loop = async () => {
     for await (const token of fleet.client.with({ signal: leave.signal }).stream(SPEC, "counts"))
       tokens.push(token);
@@ -200,6 +201,22 @@ describe.each(["the dirty arbiter", "a dirty worker"])("%s", (where) => {
     expect(resident() - before).toBeLessThan(64);
     for (const peer of peers) peer.destroy();
     await expectServing();
+  });
+
+  test("logs strangers that come again and again once, and not each", async () => {
+    const told = () =>
+      readFileSync(join(fleet.folder, "server.log"), "utf8").split(
+        `a connection to ${where.replace(/^a /, "the ")} failed`,
+      );
+    const before = told().length;
+    for (let n = 0; n < 40; n++) {
+      const peer = await fleet.stranger(path());
+      peer.sendBytes(Buffer.alloc(16));
+      await peer.end();
+    }
+    // It has told of those before them; what comes within ten seconds is one more line.
+    expect(before).toBeGreaterThan(1);
+    expect(told().length - before).toBeLessThan(10);
   });
 
   test("does not mind connections that say nothing, or leave in the middle of a frame", async () => {
