@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import errno
 import faulthandler
 import gc
 import io
@@ -23,6 +22,7 @@ from . import forks, stand_in, stash_client
 from . import log as logs
 from .app_host import AppHost
 from .channel import Channel
+from .descriptor_watch import DescriptorWatch
 from .dirty_worker import DirtyWorker
 from .log import log
 from .stash_link import StashLink
@@ -52,7 +52,7 @@ class Process:
         self._over: "asyncio.Future[int]" = self._loop.create_future()
         #: Until when the process must have ended, on the loop's clock.
         self._until = math.inf
-        self._starved = False
+        self._descriptors = DescriptorWatch(self._loop)
         self._loop.set_exception_handler(self._trouble)
 
     async def serve(self) -> Tuple[int, float]:
@@ -67,22 +67,8 @@ class Process:
 
     def _trouble(self, _: asyncio.AbstractEventLoop, context: Dict[str, Any]) -> None:
         """What asyncio could tell nobody else."""
-        error = context.get("exception")
-        if not isinstance(error, OSError) or error.errno not in (errno.EMFILE, errno.ENFILE):
-            log.error("%s", context.get("message"), exc_info=error)
-        elif not self._starved:
-            self._starved = True
-            log.error("there are no file descriptors left, so new connections wait; raise the limit (ulimit -n)")
-            self._loop.call_later(1, self._look_again)
-
-    def _look_again(self) -> None:
-        try:
-            os.close(os.open(os.devnull, os.O_RDONLY))
-        except OSError:
-            self._loop.call_later(1, self._look_again)
-        else:
-            self._starved = False
-            log.info("there are file descriptors again")
+        if not self._descriptors.explains(context):
+            log.error("%s", context.get("message"), exc_info=context.get("exception"))
 
     def _tell(self, message: Dict[str, Any]) -> None:
         if self._channel is not None:

@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import type { Settings } from "../config/settings.ts";
 import { type Boot, onArbiterMessage, type ToChild, tellArbiter } from "../process/channel.ts";
+import { watchDescriptors } from "../process/descriptor-watch.ts";
 import { isRunning } from "../process/is-running.ts";
 import { removeLeftovers } from "../process/leftovers.ts";
 import { getLogger, reopenLogs, setUpLogger } from "../process/logger.ts";
@@ -112,6 +113,7 @@ async function open({ settings, listeners, ...boot }: Boot): Promise<void> {
   });
   arbiter.setDebugged(debugged);
   await arbiter.open();
+  watchDescriptors();
   tellArbiter({ type: "ready" });
   // Its silence means that it hangs: it runs nobody's code. Several beats within the time that the arbiter waits.
   const beat = settings.timeout === 0 ? HEARTBEAT_MS : Math.min(HEARTBEAT_MS, settings.timeout * 250);

@@ -9,6 +9,7 @@ import { requestStorage } from "../dirty/request.ts";
 import { stash } from "../dirty/stash.ts";
 import { type Boot, onArbiterMessage, type ToChild, tellArbiter } from "../process/channel.ts";
 import { leaveDebugger, listenForDebugger } from "../process/debugger.ts";
+import { watchDescriptors } from "../process/descriptor-watch.ts";
 import { explain } from "../process/explain.ts";
 import { loadModule } from "../process/load-module.ts";
 import { reportLoadedFiles } from "../process/loaded-files.ts";
@@ -141,6 +142,7 @@ async function serve({ id, folder, dirtySocket, token, settings }: Boot, apps: s
     limit,
   });
   await worker.open();
+  watchDescriptors();
   tellArbiter({ type: "ready" });
 }
 
