@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import select
+import socket
 import stat
 import threading
 import time
@@ -17,6 +18,9 @@ _MOST_WAITING = 1024 * 1024
 #: Seconds that a process which ends spends at most on lines that wait.
 _LAST_S = 0.5
 _AGAIN = (errno.EAGAIN, errno.EWOULDBLOCK)
+#: Bytes that the kernel writes as a whole or not at all: into a pipe (PIPE_BUF of pipe(7)), into a unix socket.
+_WHOLE_IN_PIPE = 4096
+_WHOLE_IN_SOCKET = 65536
 
 
 def open_standard(fd: int) -> int:
@@ -44,7 +48,7 @@ class LineWriter:
         self, fd: int, dropped: Callable[[int], bytes], failed: Callable[[OSError], None] = lambda _: None
     ) -> None:
         """`dropped` makes the line that says how many are missing; `failed` is told once why lines cannot be written."""
-        self._fd = fd
+        self._aim(fd)
         self._describe = dropped
         self._failed = failed
         self._lock = threading.RLock()
@@ -72,11 +76,27 @@ class LineWriter:
     def switch_to(self, fd: int) -> int:
         """Writes into another file from now on, also what waits. Returns the one until now."""
         with self._lock:
-            before, self._fd = self._fd, fd
+            before = self._fd
+            self._aim(fd)
             # A line that was begun there is written here as a whole.
             self._begun = 0
             self._drain()
             return before
+
+    @property
+    def longest(self) -> Optional[int]:
+        """
+        Bytes that a line may have so that those of other processes are never in its middle: what the kernel takes as a
+        whole. None where it takes any.
+        """
+        return self._longest
+
+    def _aim(self, fd: int) -> None:
+        self._fd = fd
+        mode = os.fstat(fd).st_mode
+        self._longest = _WHOLE_IN_PIPE if stat.S_ISFIFO(mode) else _WHOLE_IN_SOCKET if stat.S_ISSOCK(mode) else None
+        # A descriptor of its own for each, which is never closed: it is one of the standard streams'.
+        self._socket = socket.socket(fileno=os.dup(fd)) if stat.S_ISSOCK(mode) else None
 
     def end(self) -> None:
         """Spends a bounded time on what waits; for a process that ends."""
@@ -115,13 +135,15 @@ class LineWriter:
         return True
 
     def _put(self, data: bytes) -> int:
+        if self._socket is not None:
+            return self._socket.send(data, socket.MSG_DONTWAIT)
         # The one that is shared may block again at any time: a process that Node starts with it makes it.
         if self._fd <= 2:
             poll = select.poll()
             poll.register(self._fd, select.POLLOUT)
             if not poll.poll(0):
                 raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-            data = data[:4096] if len(data) > 4096 else data
+            data = data[:_WHOLE_IN_PIPE]
         return os.write(self._fd, data)
 
     def _fail(self, error: OSError) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Dict, Optional
 from .current_request import current_or_none
 from .errors import text_of
 from .line_writer import LineWriter, UnblockedStream, open_standard
+from .shorten_line import shorten_line
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 _ROLE = "dirty worker"
@@ -141,7 +142,14 @@ class Lines(logging.Handler):
                     "msg": f"{record.msg!r:.1000} (the line cannot be formatted: {text_of(error)})",
                 }
             )
-        self._writer.write((line + "\n").encode("utf-8", "backslashreplace"))
+        self._writer.write(self._encoded(line))
+
+    def _encoded(self, line: str) -> bytes:
+        encoded = line.encode("utf-8", "backslashreplace")
+        longest = self._writer.longest
+        if longest is not None and len(encoded) >= longest:
+            encoded = shorten_line(line, longest).encode("utf-8", "backslashreplace")
+        return encoded + b"\n"
 
     def _complain(self, error: OSError) -> None:
         _standard_writer(2).write(f"tsunicorn: cannot write to the log file {self._file}: {error.strerror}\n".encode())

@@ -1,4 +1,4 @@
-import { writeSync } from "node:fs";
+import { fstatSync, writeSync } from "node:fs";
 import { shortenLine } from "./shorten-line.ts";
 
 /** Bytes of lines that wait for room at most. What comes on top of that is dropped. */
@@ -8,8 +8,9 @@ const FIRST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 100;
 /** ms that a process which ends spends at most on lines that wait. */
 const LAST_MS = 500;
-/** Bytes that the kernel writes into a pipe as a whole or not at all: PIPE_BUF of pipe(7). */
-const PIPE_BUF = 4096;
+/** Bytes that the kernel writes as a whole or not at all: into a pipe (PIPE_BUF of pipe(7)), into a unix socket. */
+const WHOLE_IN_PIPE = 4096;
+const WHOLE_IN_SOCKET = 65_536;
 
 /** Where lines go. */
 export interface LineTarget {
@@ -37,12 +38,15 @@ interface Entry {
  * here, up to a bound; what is beyond that, and what a full disk refuses, is dropped and counted, and the count is
  * written once there is room. A line that has been begun is always ended before the next one.
  *
- * Each process of the server has writers of its own to the same pipe. A line of at most PIPE_BUF bytes is never mixed
- * with theirs. A longer one is shortened where the pipe is full already.
+ * Each process of the server has writers of its own to the same pipe or socket. A line that is not written at once could
+ * have lines of the others in its middle, so one that is longer than the kernel takes as a whole is shortened. A file takes
+ * any.
  */
 export class LineWriter {
   #target: LineTarget;
   readonly #events: LineWriterEvents;
+  /** Bytes that a line may have. */
+  #longest: number;
   #waiting: Entry[] = [];
   #bytes = 0;
   /** Bytes of the first entry that were written already. */
@@ -54,6 +58,7 @@ export class LineWriter {
 
   constructor(target: LineTarget, events: LineWriterEvents) {
     this.#target = target;
+    this.#longest = longestLine(target.fd);
     this.#events = events;
     if (writers.size === 0) process.on("exit", endAll);
     writers.add(this);
@@ -68,7 +73,7 @@ export class LineWriter {
   write(line: string): void {
     const full = this.#timer !== undefined;
     const bytes = Buffer.from(line);
-    const entry = full && bytes.length > PIPE_BUF ? Buffer.from(shortenLine(line, PIPE_BUF)) : bytes;
+    const entry = bytes.length > this.#longest ? Buffer.from(shortenLine(line, this.#longest)) : bytes;
     if (full && this.#bytes + entry.length > MOST_WAITING) {
       this.#dropped++;
       return;
@@ -82,6 +87,7 @@ export class LineWriter {
   switchTo(target: LineTarget): LineTarget {
     const before = this.#target;
     this.#target = target;
+    this.#longest = longestLine(target.fd);
     // A line that was begun there is written here as a whole.
     this.#begun = 0;
     this.#drain();
@@ -165,6 +171,13 @@ const writers = new Set<LineWriter>();
 
 function endAll(): void {
   for (const writer of writers) writer.end();
+}
+
+function longestLine(fd: number): number {
+  // As bigint, which Node keeps apart: what `standardTarget` does so for holds here too.
+  const stat = fstatSync(fd, { bigint: true });
+  if (stat.isFIFO()) return WHOLE_IN_PIPE;
+  return stat.isSocket() ? WHOLE_IN_SOCKET : Number.POSITIVE_INFINITY;
 }
 
 function codeOf(error: unknown): unknown {

@@ -1,6 +1,9 @@
 /** Marks where a text was cut. */
 const CUT = "…";
 
+/** What every line has. Of each, escapes and all, there is room for a part. */
+const USUAL = ["level", "time", "pid", "role", "msg"];
+
 /**
  * Shortens a line of the log that has to fit into so many bytes: its longest texts are cut, so that JSON stays JSON.
  * @param line with its newline.
@@ -14,8 +17,10 @@ export function shortenLine(line: string, bytes: number): string {
     if (Buffer.byteLength(shorter) <= bytes) return shorter;
   }
   // So many fields that even without their texts they do not fit.
-  const { level, time, pid, role } = parsed;
-  return `${JSON.stringify({ level, time, pid, role, msg: cut(String(parsed["msg"]), bytes / 16) })}\n`;
+  const kept = USUAL.map((name): [string, unknown] => [name, parsed[name]])
+    .filter(([, value]) => typeof value === "string" || typeof value === "number")
+    .map(([name, value]) => [name, typeof value === "string" ? cut(value, bytes / 32) : value]);
+  return `${JSON.stringify(Object.fromEntries(kept))}\n`;
 }
 
 function parse(line: string): Record<string, unknown> | undefined {

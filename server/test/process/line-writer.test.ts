@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
-import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -96,7 +96,7 @@ describe("a pipe that nobody reads", () => {
     const { reader } = openPipe();
     const script = `import { standardOutput } from ${JSON.stringify(STREAMS)};
       const lines = standardOutput((n) => JSON.stringify({ dropped: n }) + "\\n");
-      for (let n = 0; n < 400; n++) lines.write(JSON.stringify({ n, text: "y".repeat(n % 2 === 0 ? 300 : 3000) }) + "\\n");
+      for (let n = 0; n < 400; n++) lines.write(JSON.stringify({ n, text: "y".repeat(n % 2 === 0 ? 300 : 20_000) }) + "\\n");
       setTimeout(() => {}, 300);`;
     const children = [1, 2, 3].map(() => {
       // Opened for each: how it is opened belongs to it alone.
@@ -124,25 +124,26 @@ describe("a pipe that nobody reads", () => {
     expect(read).toHaveLength(1200);
   });
 
-  test("shortens a long line when it is full, and JSON stays JSON", async () => {
+  test("shortens a line that the kernel would not write as a whole, and JSON stays JSON", () => {
     const { reader, writer } = openPipe();
     const lines = new LineWriter({ fd: writer }, { dropped });
-    const long = `${JSON.stringify({ msg: "failed", err: { stack: "z".repeat(10_000) } })}\n`;
-    for (let n = 0; n < 20; n++) lines.write(long);
-    let text = "";
-    await eventually("nothing waits", () => {
-      text += readAll(reader);
-      return lines.waiting === 0;
+    const line = (bytes: number) =>
+      `${JSON.stringify({ msg: "failed", err: { stack: "z".repeat(bytes) } })}\n`;
+    for (const bytes of [4000, 10_000]) lines.write(line(bytes));
+    const many = Object.fromEntries(Array.from({ length: 2000 }, (_, n) => [`field${n}`, n]));
+    lines.write(`${JSON.stringify({ level: "info", time: 1, ...many, msg: '"'.repeat(5000) })}\n`);
+    lines.write(`${"é".repeat(5000)}\n`);
+    const read = readAll(reader).trimEnd().split("\n");
+    expect(`${read[0]}\n`).toBe(line(4000));
+    for (const each of read) expect(Buffer.byteLength(each)).toBeLessThan(4096);
+    const cut = expect.stringMatching(/^z{1000,}…$/);
+    expect(JSON.parse(read[1] ?? "")).toEqual({ msg: "failed", err: { stack: cut } });
+    expect(JSON.parse(read[2] ?? "")).toEqual({
+      level: "info",
+      time: 1,
+      msg: expect.stringMatching(/^"{100,}…$/),
     });
-    text += readAll(reader);
-    const read = text.trimEnd().split("\n");
-    expect(read).toHaveLength(20);
-    expect(`${read[0]}\n`).toBe(long);
-    expect(Buffer.byteLength(read[19] ?? "")).toBeLessThan(4096);
-    expect(JSON.parse(read[19] ?? "")).toMatchObject({
-      msg: "failed",
-      err: { stack: expect.stringMatching(/^z+…$/) },
-    });
+    expect(read[3]).toMatch(/^é{2000,}…$/);
   });
 
   test("delays the end of its process for a moment only", async () => {
@@ -158,6 +159,14 @@ describe("a pipe that nobody reads", () => {
     // As many lines as fit, and no half one.
     expect(readAll(reader)).toMatch(/^(x{99}\n){600,}$/);
   });
+});
+
+test("a file takes lines of any length", () => {
+  const file = openSync(join(folder, "file"), O_RDWR | constants.O_CREAT | constants.O_APPEND);
+  fds.push(file);
+  const line = `${JSON.stringify({ stack: "z".repeat(100_000) })}\n`;
+  new LineWriter({ fd: file }, { dropped }).write(line);
+  expect(readFileSync(join(folder, "file"), "utf8")).toBe(line);
 });
 
 describe("a disk that is full", () => {
