@@ -1,6 +1,5 @@
 import { hideSecrets } from "../config/hide-secrets.ts";
 import { describeSource } from "../config/layer.ts";
-import { SETTING_NAMES } from "../config/settings.ts";
 import type { Kind } from "../process/channel.ts";
 import type {
   DirtyArbiterReport,
@@ -131,10 +130,11 @@ export class View {
 
   config() {
     const { settings, sources } = this.fleet;
-    return SETTING_NAMES.map((name) => ({
+    const values: Readonly<Record<string, unknown>> = settings;
+    return Object.entries(sources).map(([name, source]) => ({
       name,
-      value: hideSecrets(name, settings[name]) ?? null,
-      source: describeSource(sources[name]),
+      value: hideSecrets(name, values[name]) ?? null,
+      source: describeSource(source),
     }));
   }
 

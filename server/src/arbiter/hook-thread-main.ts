@@ -1,7 +1,7 @@
 /** The thread behind `HookRunner`: runs the config file once, then its hooks as they are asked for. */
 import { parentPort, workerData } from "node:worker_threads";
 import { pino } from "pino";
-import { runConfigFile } from "../config/config-file.ts";
+import { runConfigFile } from "../config/run-config-file.ts";
 import { explain } from "../process/explain.ts";
 import type { FromHookThread, HookCall, HookThreadData } from "./hook-messages.ts";
 

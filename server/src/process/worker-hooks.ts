@@ -1,5 +1,5 @@
-import { runConfigFile } from "../config/config-file.ts";
 import { type HookName, isHookOf, type WorkerHookName } from "../config/hooks.ts";
+import { runConfigFile } from "../config/run-config-file.ts";
 import { type Boot, tellArbiter } from "./channel.ts";
 import { getLogger } from "./logger.ts";
 
