@@ -21,7 +21,7 @@ function packagesOf(entry: string): string[] {
 }
 
 describe("the validators of the settings", () => {
-  // They are zod's: 95 modules, 60 ms and 10 MiB of each process that loads them.
+  // They are zod's: 95 modules, 60 ms and 6 MiB of each process that loads them.
   it.each([
     "arbiter/main.js",
     "arbiter/hook-thread-main.js",
