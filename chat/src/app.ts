@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import Fastify, { type FastifyInstance } from "fastify";
 import type { BodyLimits } from "./body-limits.ts";
 import type { ModelCatalog } from "./models/catalog.ts";
+import { BodyRoom } from "./plugins/body-room.ts";
 import { errorReplies, replyToError } from "./plugins/error-replies.ts";
 import { openapi } from "./plugins/openapi.ts";
 import { security } from "./plugins/security.ts";
@@ -36,9 +37,10 @@ export function buildApp(models: ModelCatalog, limits: BodyLimits): FastifyInsta
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, _body, done) => done(null));
 
-  app.register(chatRoutes(models, limits.chat));
+  const room = new BodyRoom(limits.inAll);
+  app.register(chatRoutes(models, limits.chat, room));
   app.register(streamRoutes);
-  app.register(openaiRoutes(models, limits.v1));
+  app.register(openaiRoutes(models, limits.v1, room));
   app.register(modelRoutes(models));
   app.register(healthRoutes);
   app.register(async (page) => {

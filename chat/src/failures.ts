@@ -1,6 +1,7 @@
 import { DirtyError, getLogger } from "tsunicorn";
 import type { ModelErrorReason } from "./models/model-error.ts";
 import { UNSUPPORTED } from "./models/unsupported.ts";
+import { BodyRoomError } from "./plugins/body-room.ts";
 
 /** What a client is told when the dirty side could not answer it. Never what the app or an upstream said. */
 export interface Failure {
@@ -77,6 +78,13 @@ const INTERNAL_ERROR: RowWithStatus = {
   log: "error",
 };
 
+const OVERLOADED: RowWithStatus = {
+  status: 503,
+  type: "overloaded",
+  message: "Too many large requests are in progress. Try again later.",
+  log: "debug",
+};
+
 // Of errors that the model itself threw, by the reason that it gave.
 const MODEL_TABLE: Readonly<Record<ModelErrorReason, RowWithStatus>> = {
   upstream_busy: {
@@ -136,18 +144,20 @@ function isReason(reason: string): reason is ModelErrorReason {
 }
 
 function rowOf(error: unknown): RowWithStatus {
+  if (error instanceof BodyRoomError) return OVERLOADED;
   if (!(error instanceof DirtyError)) return INTERNAL_ERROR;
   const row = TABLE[error.code];
   return modelRow(error) ?? (row === undefined ? INTERNAL_ERROR : { ...row, status: error.statusCode });
 }
 
 /**
- * What to tell the client about an error of a dirty call.
+ * What to tell the client about an error of a dirty call, or of a body without room.
  *
  * | type | status | when |
  * |---|---|---|
  * | `queue_full` | 429 | all slots are taken and the queue has no place left |
  * | `queue_timeout` | 503 | the request waited in the queue for too long |
+ * | `overloaded` | 503 | the bodies of the requests in progress leave no room for this one |
  * | `draining` | 503 | the server is shutting down |
  * | `no_workers` | 503 | no dirty worker runs the chat at the moment |
  * | `unavailable` | 503 | the dirty side cannot be reached |

@@ -19,6 +19,7 @@ import { describe, expect, it } from "vitest";
 import { describeFailure } from "../src/failures.ts";
 import { ModelError } from "../src/models/model-error.ts";
 import { UnsupportedRequestError } from "../src/models/unsupported.ts";
+import { BodyRoomError } from "../src/plugins/body-room.ts";
 
 const SECRET = "what the app said";
 
@@ -45,6 +46,15 @@ describe("what a client is told", () => {
     expect(JSON.stringify(failure)).not.toContain(SECRET);
     // Only where a new try can succeed.
     expect(failure.retryAfter).toBe(status === 429 || status === 503 ? 1 : undefined);
+  });
+
+  it("of a body without room is status 503, overloaded", () => {
+    expect(describeFailure(new BodyRoomError(SECRET))).toEqual({
+      status: 503,
+      type: "overloaded",
+      message: "Too many large requests are in progress. Try again later.",
+      retryAfter: 1,
+    });
   });
 
   it.each([

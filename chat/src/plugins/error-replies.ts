@@ -5,6 +5,7 @@ import { bodyLimitOf } from "../body-limits.ts";
 import { describeFailure, logFailure } from "../failures.ts";
 import { BadInputError, UnsupportedBodyError } from "../schemas/bad-input.ts";
 import { isV1, refuse, replyToV1Error, toRequestError } from "../v1/errors.ts";
+import { BodyRoomError } from "./body-room.ts";
 
 /**
  * Gives every failed request FastAPI's body, `{"detail": …}`, or on `/v1` OpenAI's, `{"error": …}`: bad input is 422
@@ -47,7 +48,7 @@ export function replyToError(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  if (error.code === "FST_ERR_CTP_BODY_TOO_LARGE") {
+  if (error.code === "FST_ERR_CTP_BODY_TOO_LARGE" || error instanceof BodyRoomError) {
     // Fastify would close the connection, on which many a client is still sending: it would see a broken pipe
     // and no answer. Kept open, the rest of the body is read and dropped, for as long as a request may take.
     reply.removeHeader("connection");

@@ -12,6 +12,7 @@ import {
 } from "../schemas/bad-input.ts";
 import { findJsonError } from "../schemas/json-position.ts";
 import { JsonSize } from "../schemas/json-size.ts";
+import type { BodyRoom } from "./body-room.ts";
 
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json(?:\s*;|$)/i;
 
@@ -28,10 +29,15 @@ const BOM = Buffer.from("\ufeff");
  * first, so it cannot start an answer here.
  *
  * As FastAPI does, a body that cannot be read goes to validation, as an {@link UnreadableBody}.
+ *
+ * @param room what bodies have room in until they are answered.
  */
-export function jsonBody(scope: FastifyInstance): void {
+export function jsonBody(scope: FastifyInstance, room: BodyRoom): void {
   const largeBodies = new LargeBodies();
   scope.addHook("onRequest", (request, _reply, done) => done(unsupportedBody(request)));
+  scope.addHook("preParsing", (request, reply, body, done) => {
+    done(null, isEmpty(request) ? body : room.admit(body, reply.raw));
+  });
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser("*", { parseAs: "buffer" }, (_request: FastifyRequest, sent: Buffer) => {
     const body = sent.subarray(0, BOM.length).equals(BOM) ? sent.subarray(BOM.length) : sent;
@@ -39,11 +45,15 @@ export function jsonBody(scope: FastifyInstance): void {
   });
 }
 
-function unsupportedBody({ headers }: FastifyRequest): UnsupportedBodyError | undefined {
-  const { "content-type": type, "content-encoding": encoding, "content-length": length } = headers;
+function isEmpty({ headers }: FastifyRequest): boolean {
+  const { "content-length": length = "0", "transfer-encoding": encoding } = headers;
+  return encoding === undefined && length === "0";
+}
+
+function unsupportedBody(request: FastifyRequest): UnsupportedBodyError | undefined {
+  const { "content-type": type, "content-encoding": encoding } = request.headers;
   // What is not there has no type. Validation says that it is missing.
-  const isEmpty = headers["transfer-encoding"] === undefined && (length === undefined || length === "0");
-  if (type === undefined && isEmpty) return undefined;
+  if (type === undefined && isEmpty(request)) return undefined;
   if (encoding !== undefined && encoding.trim().toLowerCase() !== "identity") {
     return unsupportedEncoding(encoding);
   }

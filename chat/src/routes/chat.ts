@@ -6,6 +6,7 @@ import { whenClientGone } from "../flow-control.ts";
 import type { ModelCatalog } from "../models/catalog.ts";
 import { textOfChunks } from "../models/text-chunks.ts";
 import { TextModel } from "../models/text-model.ts";
+import type { BodyRoom } from "../plugins/body-room.ts";
 import { jsonBody } from "../plugins/json-body.ts";
 import { chatRequest, syncRequest } from "../schemas/chat.ts";
 import { CHAT_ANSWER, CHAT_ERRORS, CHAT_EVENTS } from "../schemas/responses.ts";
@@ -32,13 +33,15 @@ queue, 1 for the next one, when that has changed and at most once a second. \`GE
  * `POST /chat`, streamed, and `POST /chat/sync`, in one piece.
  *
  * @param bodyLimit the most bytes of a body.
+ * @param room what all bodies together have room in.
  */
 export function chatRoutes(
   models: ModelCatalog,
   bodyLimit: number,
+  room: BodyRoom,
 ): (scope: FastifyInstance) => Promise<void> {
   return async (scope) => {
-    jsonBody(scope);
+    jsonBody(scope, room);
     const choose = chooseAmong(models);
     const app = scope.withTypeProvider<ZodTypeProvider>();
     app.post(

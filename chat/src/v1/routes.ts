@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { whenClientGone } from "../flow-control.ts";
 import type { ModelCatalog } from "../models/catalog.ts";
+import type { BodyRoom } from "../plugins/body-room.ts";
 import { jsonBody } from "../plugins/json-body.ts";
 import { ChatFormat, TextFormat } from "./completion-format.ts";
 import { embeddingList } from "./embedding-list.ts";
@@ -22,13 +23,15 @@ What the model thinks, asked for with \`reasoning_effort\`, comes as \`reasoning
  * `POST /v1/chat/completions`, `/v1/completions` and `/v1/embeddings`: what OpenAI's clients speak.
  *
  * @param bodyLimit the most bytes of a body.
+ * @param room what all bodies together have room in.
  */
 export function openaiRoutes(
   catalog: ModelCatalog,
   bodyLimit: number,
+  room: BodyRoom,
 ): (scope: FastifyInstance) => Promise<void> {
   return async (scope) => {
-    jsonBody(scope);
+    jsonBody(scope, room);
     const models = new ModelClients(catalog);
     const app = scope.withTypeProvider<ZodTypeProvider>();
     app.post(

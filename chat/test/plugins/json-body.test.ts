@@ -1,6 +1,7 @@
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import Fastify, { type FastifyInstance } from "fastify";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { BodyRoom } from "../../src/plugins/body-room.ts";
 import { jsonBody } from "../../src/plugins/json-body.ts";
 import { UnreadableBody } from "../../src/schemas/bad-input.ts";
 import { MAX_KEYS, MAX_VALUES } from "../../src/schemas/json-size.ts";
@@ -11,7 +12,7 @@ let app: FastifyInstance;
 
 beforeAll(async () => {
   app = Fastify({ bodyLimit: 16 * MIB });
-  jsonBody(app);
+  jsonBody(app, new BodyRoom(64 * MIB));
   app.post("/", async ({ body }) => (body instanceof UnreadableBody ? { fault: body.fault } : { body }));
   await app.ready();
 });

@@ -3,7 +3,7 @@ import { buildApp } from "../../src/app.ts";
 import { parseModels } from "../../src/models/catalog.ts";
 
 const MIB = 1024 * 1024;
-const app = buildApp(parseModels("simulated", "/"), { chat: MIB, v1: MIB });
+const app = buildApp(parseModels("simulated", "/"), { chat: MIB, v1: MIB, inAll: MIB });
 
 beforeAll(async () => {
   await app.ready();

@@ -57,7 +57,7 @@ const EXCESSIVE: [string, object, string][] = [
 ];
 
 describe("a JSON schema over the limits is refused by name, before the model is asked:", () => {
-  const app = buildApp(parseModels("simulated", "/"), { chat: 1 << 20, v1: 1 << 24 });
+  const app = buildApp(parseModels("simulated", "/"), { chat: 1 << 20, v1: 1 << 24, inAll: 1 << 24 });
 
   beforeAll(async () => {
     await app.ready();

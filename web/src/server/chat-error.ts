@@ -42,6 +42,7 @@ const BY_STATUS: Record<number, readonly [FailureKind, string]> = {
 const KIND_OF_ERROR: Record<string, FailureKind> = {
   queue_full: "busy",
   queue_timeout: "busy",
+  overloaded: "busy",
   no_workers: "busy",
   draining: "busy",
   unavailable: "busy",
