@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from concurrent.futures import Future
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from . import frames, tlv
 from .connection import Connection
@@ -18,7 +18,8 @@ _MAX_WAITING = 65_536
 #: Bytes of what waits, which is kept to be sent again; one more may always follow.
 _MAX_WAITING_BYTES = 128 * 1024 * 1024
 
-_Waiting = Tuple[bytes, float, "Future[Any]"]
+#: What was asked, until when, who waits, and the parts of a long list that have come.
+_Waiting = Tuple[bytes, float, "Future[Any]", List[Any]]
 
 
 class StashLink:
@@ -59,7 +60,7 @@ class StashLink:
         fields["answered"] = tlv.encode(next(iter(self._waiting), self._last_id + 1) - 1)
         payload = tlv.dict_of(fields)
         self._last_id += 1
-        self._waiting[self._last_id] = (payload, self._loop.time() + TIMEOUT_S, future)
+        self._waiting[self._last_id] = (payload, self._loop.time() + TIMEOUT_S, future, [])
         self._bytes += len(payload)
         if self._alarm is None:
             self._alarm = self._loop.call_later(TIMEOUT_S, self._expire)
@@ -80,27 +81,33 @@ class StashLink:
             return
         self._connection = connection
         connection.send(frames.HELLO, 0, self._hello)
-        for request_id, (payload, _, _) in self._waiting.items():
+        for request_id, (payload, _, _, parts) in self._waiting.items():
+            parts.clear()
             connection.write(frames.encoded(frames.STASH, request_id, payload))
 
     def _receive(self, kind: int, request_id: int, payload: bytes) -> None:
         if kind == frames.WELCOME:
             self._welcomed = True
             return
-        future = self._take(request_id)
-        if future is None:
+        if kind == frames.CHUNK:
+            if request_id in self._waiting:
+                self._waiting[request_id][3].extend(frames.payload_dict(payload)["data"])
             return
+        waiting = self._take(request_id)
+        if waiting is None:
+            return
+        _, _, future, parts = waiting
         if kind == frames.RESPONSE:
-            _settle(future, frames.payload_dict(payload).get("result"))
+            result = frames.payload_dict(payload).get("result")
+            _settle(future, parts + result if parts else result)
         elif kind == frames.ERROR:
             _settle(future, from_wire(frames.payload_dict(payload)))
 
-    def _take(self, request_id: int) -> Optional["Future[Any]"]:
+    def _take(self, request_id: int) -> Optional[_Waiting]:
         waiting = self._waiting.pop(request_id, None)
-        if waiting is None:
-            return None
-        self._bytes -= len(waiting[0])
-        return waiting[2]
+        if waiting is not None:
+            self._bytes -= len(waiting[0])
+        return waiting
 
     def _lost(self, connection: Connection) -> None:
         if self._connection is connection:
@@ -112,15 +119,15 @@ class StashLink:
         # One timer for all: they have the same time, so the oldest is the next that is over.
         self._alarm = None
         now = self._loop.time()
-        for request_id, (_, until, _) in list(self._waiting.items()):
+        for request_id, (_, until, future, _) in list(self._waiting.items()):
             if until > now:
                 self._alarm = self._loop.call_later(until - now, self._expire)
                 return
-            future = self._take(request_id)
+            self._take(request_id)
             unknown = "Whether it was carried out is not known."
-            if future is not None and self._welcomed:
+            if self._welcomed:
                 _settle(future, DirtyTimeoutError(f"The dirty arbiter did not answer a stash operation within {TIMEOUT_S:g} s. {unknown}"))
-            elif future is not None:
+            else:
                 _settle(future, DirtyConnectionError(f"The dirty arbiter cannot be reached for a stash operation. {unknown}"))
 
 

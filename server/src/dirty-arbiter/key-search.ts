@@ -11,8 +11,7 @@ const KEY_STEPS = 8;
  * others, and a table may have any number of keys. What is found is what there was when it began.
  */
 export class KeySearch {
-  /** The keys that were found so far. */
-  readonly found: string[] = [];
+  private found: string[] = [];
   private readonly entries: readonly Entry[];
   private readonly pattern: string;
   private readonly fits: (key: string) => boolean;
@@ -25,6 +24,13 @@ export class KeySearch {
     this.pattern = pattern;
     this.fits = pattern === "" ? () => true : compileGlob(pattern);
     this.now = now;
+  }
+
+  /** The keys that were found since this was asked last. */
+  take(): string[] {
+    const { found } = this;
+    this.found = [];
+    return found;
   }
 
   /** Searches on for one turn. @returns whether it is done. */

@@ -17,8 +17,6 @@ export interface Outcome {
 const NULL = encodeValue(null);
 /** Bytes of an encoded number. */
 const NUMBER_SIZE: number = encodeValue(0).size;
-/** Entries that `info` lets go at most before it counts. */
-const COUNT_BUDGET = 100_000;
 
 /** Whether an operation may change something. */
 export function changes(op: number): boolean {
@@ -92,11 +90,11 @@ export function searchKeys(store: StashStore, { table, pattern }: StashRequest, 
 function keys(store: StashStore, request: StashRequest, now: number): string[] {
   const search = searchKeys(store, request, now);
   while (!search.turn());
-  return search.found;
+  return search.take();
 }
 
 function info(store: StashStore, name: string, now: number): WireStashInfo {
-  store.expire(now, COUNT_BUDGET);
+  store.expire(now);
   const table = store.tables.get(name);
   if (table === undefined) {
     throw new StashTableNotFoundError(`The stash has no table "${name}".`, { details: { table: name } });

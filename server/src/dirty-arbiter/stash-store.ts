@@ -45,7 +45,10 @@ export interface Entry extends Expiring {
 /** A table. */
 export interface Table {
   readonly name: string;
-  readonly entries: Map<string, Entry>;
+  /** Another map when it was cleared: to let go of millions of entries takes no longer than of one. */
+  entries: Map<string, Entry>;
+  /** Those of its entries whose time ends. */
+  expiring: ExpiryHeap<Entry>;
   bounds: Bounds;
   /** Bytes of all keys and values. */
   bytes: number;
@@ -56,8 +59,8 @@ const DEFAULT_BOUNDS: Bounds = {
   maxBytes: DEFAULT_MAX_BYTES,
   ttl: Number.POSITIVE_INFINITY,
 };
-/** Entries that one call of `expire` removes at most. */
-const EXPIRE_BUDGET = 10_000;
+/** Entries over their time that one call removes at most, about 5 ms' worth: so that no request waits long for it. */
+const EXPIRE_BUDGET = 2000;
 
 /**
  * The tables in memory. All that happens to them is a {@link Change}, whether it was asked for or comes from the log;
@@ -65,7 +68,6 @@ const EXPIRE_BUDGET = 10_000;
  */
 export class StashStore {
   readonly tables = new Map<string, Table>();
-  private readonly expiring = new ExpiryHeap<Entry>();
   private changes = 0;
   /** Bytes of all entries, each with its cost. */
   bytes = 0;
@@ -90,6 +92,9 @@ export class StashStore {
   checkRoom(table: string, key: string, value: EncodedValue, now: number): void {
     const problem = this.lackOfRoom(table, key, value);
     if (problem === undefined) return;
+    // First where room is lacking, since the budget may end before that table's turn.
+    const own = this.tables.get(table);
+    if (own !== undefined) this.expireOf(own, now, EXPIRE_BUDGET);
     this.expire(now);
     const still = this.lackOfRoom(table, key, value);
     if (still !== undefined) throw still;
@@ -125,18 +130,17 @@ export class StashStore {
     }
   }
 
-  /** Removes entries that are over their time, up to a number of them: so that no request waits long for it. */
-  expire(now: number, most = EXPIRE_BUDGET): void {
-    for (let left = most; left > 0; left--) {
-      const { next } = this.expiring;
-      if (next === undefined || next.expires > now) return;
-      this.remove(next);
+  /**
+   * Removes entries that are over their time, up to a number of them.
+   * @returns whether it was that many, so that there may be more.
+   */
+  expire(now: number): boolean {
+    let left = EXPIRE_BUDGET;
+    for (const table of this.tables.values()) {
+      left = this.expireOf(table, now, left);
+      if (left === 0) return true;
     }
-  }
-
-  /** Whether any entry has a time that ends. */
-  get mortal(): boolean {
-    return this.expiring.size > 0;
+    return false;
   }
 
   /**
@@ -145,9 +149,12 @@ export class StashStore {
    */
   *snapshot(): Generator<Change> {
     const since = this.changes;
-    for (const { name, bounds, entries } of this.tables.values()) {
+    for (const table of this.tables.values()) {
+      const { name, bounds, entries } = table;
       yield { kind: "bound", table: name, bounds };
       for (const { key, value, expires, change } of entries.values()) {
+        // It was cleared meanwhile: what it held is not there any more, and what it holds now is newer.
+        if (table.entries !== entries) break;
         if (change <= since) yield { kind: "set", table: name, key, value, expires };
       }
     }
@@ -169,7 +176,13 @@ export class StashStore {
   }
 
   private create(name: string): Table {
-    const table: Table = { name, entries: new Map(), bounds: DEFAULT_BOUNDS, bytes: 0 };
+    const table: Table = {
+      name,
+      entries: new Map(),
+      expiring: new ExpiryHeap(),
+      bounds: DEFAULT_BOUNDS,
+      bytes: 0,
+    };
     this.tables.set(name, table);
     return table;
   }
@@ -183,7 +196,7 @@ export class StashStore {
     table.bytes += size;
     this.bytes += size + ENTRY_COST;
     this.size++;
-    if (expires !== Number.POSITIVE_INFINITY) this.expiring.add(entry);
+    if (expires !== Number.POSITIVE_INFINITY) table.expiring.add(entry);
   }
 
   private remove(entry: Entry): void {
@@ -195,12 +208,29 @@ export class StashStore {
     entry.table.bytes -= entry.size;
     this.bytes -= entry.size + ENTRY_COST;
     this.size--;
-    if (entry.index !== -1) this.expiring.remove(entry);
+    if (entry.index !== -1) entry.table.expiring.remove(entry);
   }
 
   private clear(table: Table): void {
-    for (const entry of table.entries.values()) this.uncount(entry);
-    table.entries.clear();
+    this.bytes -= table.bytes + table.entries.size * ENTRY_COST;
+    this.size -= table.entries.size;
+    table.bytes = 0;
+    table.entries = new Map();
+    table.expiring = new ExpiryHeap();
+  }
+
+  /** @returns what is left of `most`. */
+  private expireOf({ expiring }: Table, now: number, most: number): number {
+    let left = most;
+    for (
+      let { next } = expiring;
+      left > 0 && next !== undefined && next.expires <= now;
+      { next } = expiring
+    ) {
+      this.remove(next);
+      left--;
+    }
+    return left;
   }
 }
 

@@ -24,6 +24,8 @@ export class Stash {
   private readonly repeats = new StashRepeats();
   private readonly log: StashLog;
   private readonly sweeper: NodeJS.Timeout;
+  private sweeping = false;
+  private closed = false;
 
   /**
    * @param path of the log, which is there already when this process has a predecessor.
@@ -50,7 +52,7 @@ export class Stash {
     client?: string,
   ): Promise<void> | undefined {
     try {
-      if (request.op === STASH.KEYS) return this.answerKeys(connection, id, request);
+      if (request.op === STASH.KEYS) return this.answerKeys(connection, id, request, client !== undefined);
       const result = this.execute(request, client, typeof id === "number" ? id : 0);
       if (result === undefined) {
         // Made here and not thrown: an entry that is not there is no exception.
@@ -80,6 +82,7 @@ export class Stash {
 
   /** Closes the log. */
   close(): void {
+    this.closed = true;
     clearInterval(this.sweeper);
     this.log.close();
   }
@@ -88,23 +91,12 @@ export class Stash {
     connection: Connection,
     id: RequestId,
     request: StashRequest,
+    inParts: boolean,
   ): Promise<void> | undefined {
     const search = searchKeys(this.store, request, monotonicMs());
-    if (!search.turn()) return this.searchOn(connection, id, search);
-    connection.send(MSG.RESPONSE, id, { result: search.found });
+    if (!search.turn()) return searchOn(connection, id, search, inParts);
+    connection.send(MSG.RESPONSE, id, { result: search.take() });
     return undefined;
-  }
-
-  private async searchOn(connection: Connection, id: RequestId, search: KeySearch): Promise<void> {
-    do {
-      await nextTurn();
-      if (!connection.open) return;
-    } while (!search.turn());
-    try {
-      connection.send(MSG.RESPONSE, id, { result: search.found });
-    } catch (error) {
-      connection.sendError(id, error);
-    }
   }
 
   private carryOut(request: StashRequest, now: number, operation?: { client: string; id: number }): unknown {
@@ -130,7 +122,37 @@ export class Stash {
 
   private sweep(): void {
     const now = monotonicMs();
-    this.store.expire(now);
     this.repeats.forget(now);
+    if (!this.sweeping) void this.expireAll();
+  }
+
+  // What millions of entries take whose time ends at once is spread over turns of the event loop.
+  private async expireAll(): Promise<void> {
+    this.sweeping = true;
+    while (!this.closed && this.store.expire(monotonicMs())) await nextTurn();
+    this.sweeping = false;
+  }
+}
+
+/**
+ * Searches in turns, and answers.
+ * @param inParts whether what a turn found is sent at once, as a CHUNK: what is left is then the answer. So neither side makes a
+ *   list of millions of keys in one turn. Gunicorn's clients take one answer.
+ */
+async function searchOn(
+  connection: Connection,
+  id: RequestId,
+  search: KeySearch,
+  inParts: boolean,
+): Promise<void> {
+  try {
+    do {
+      if (inParts) connection.send(MSG.CHUNK, id, { data: search.take() });
+      await nextTurn();
+      if (!connection.open) return;
+    } while (!search.turn());
+    connection.send(MSG.RESPONSE, id, { result: search.take() });
+  } catch (error) {
+    connection.sendError(id, error);
   }
 }

@@ -5,7 +5,7 @@ import { Connection } from "../protocol/connection.ts";
 import type { EncodedValue } from "../protocol/encoded-value.ts";
 import { DirtyConnectionError, DirtyTimeoutError, fromWireError, StashError } from "../protocol/errors.ts";
 import type { RequestId } from "../protocol/header.ts";
-import { type Hello, MSG, readDict, readError } from "../protocol/messages.ts";
+import { type Hello, MSG, readChunk, readDict, readError } from "../protocol/messages.ts";
 import { KEY_NOT_FOUND } from "../protocol/stash-messages.ts";
 import { encodeValue } from "../protocol/tlv-writer.ts";
 
@@ -23,6 +23,8 @@ export const NO_ENTRY: unique symbol = Symbol("no entry");
 interface Waiting {
   readonly payload: EncodedValue;
   readonly until: number;
+  /** The parts of a long list that have come. */
+  parts: unknown[][];
   resolve(result: unknown): void;
   reject(error: Error): void;
 }
@@ -65,7 +67,7 @@ export class StashLink {
     const payload = encodeValue({ ...fields, answered: this.answered() });
     const id = ++this.lastId;
     return new Promise((resolve, reject) => {
-      this.waiting.set(id, { payload, until: monotonicMs() + STASH_TIMEOUT_MS, resolve, reject });
+      this.waiting.set(id, { payload, until: monotonicMs() + STASH_TIMEOUT_MS, parts: [], resolve, reject });
       this.waitingBytes += payload.size;
       this.timer ??= this.alarm(STASH_TIMEOUT_MS);
       if (this.connection === undefined) this.open();
@@ -98,7 +100,10 @@ export class StashLink {
     this.connection = connection;
     connection.speakOurs();
     connection.send(MSG.HELLO, 0, this.hello);
-    for (const [id, { payload }] of this.waiting) connection.send(MSG.STASH, id, payload);
+    for (const [id, waiting] of this.waiting) {
+      waiting.parts = [];
+      connection.send(MSG.STASH, id, waiting.payload);
+    }
   }
 
   private receive(type: number, id: RequestId, buffer: Buffer, start: number, end: number): void {
@@ -106,10 +111,17 @@ export class StashLink {
       this.welcomed = true;
       return;
     }
+    if (type === MSG.CHUNK) {
+      const part = readChunk(buffer, start, end);
+      if (typeof id === "number" && Array.isArray(part)) this.waiting.get(id)?.parts.push(part);
+      return;
+    }
     const dict = readDict(buffer, start, end);
     const waiting = typeof id === "number" ? this.take(id) : undefined;
     if (type === MSG.RESPONSE) {
-      waiting?.resolve(dict["result"]);
+      const { result } = dict;
+      const whole = waiting === undefined || waiting.parts.length === 0;
+      waiting?.resolve(whole ? result : [...waiting.parts, result].flat());
     } else if (type === MSG.ERROR) {
       const error = readError(dict);
       if (error.error_type === KEY_NOT_FOUND) waiting?.resolve(NO_ENTRY);

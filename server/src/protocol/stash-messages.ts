@@ -1,7 +1,8 @@
 /**
  * What a STASH message asks for, and what answers it.
  *
- * Gunicorn's part, byte for byte. An answer is RESPONSE `{result}` or ERROR.
+ * Gunicorn's part, byte for byte. An answer is RESPONSE `{result}` or ERROR. Our own clients get a long list of keys in parts:
+ * CHUNK `{data}`, any number of them, and the rest in the RESPONSE.
  *
  * | op | operation | fields | result |
  * |---|---|---|---|

@@ -78,16 +78,16 @@ describe("a search for keys", () => {
     let turns = 1;
     while (!search.turn()) turns++;
     expect(turns).toBeGreaterThan(2);
-    expect(search.found).toEqual(keys.filter((key) => key.endsWith("9")));
+    expect(search.take()).toEqual(keys.filter((key) => key.endsWith("9")));
   });
 
   test("takes one turn where there is little, and leaves out what is over its time", () => {
     const search = searchOf(tableOf(["a", "b"]));
     expect(search.turn()).toBe(true);
-    expect(search.found).toEqual(["a", "b"]);
+    expect(search.take()).toEqual(["a", "b"]);
     const over = searchOf(tableOf(["a"], 50), "?");
     expect(over.turn()).toBe(true);
-    expect(over.found).toEqual([]);
+    expect(over.take()).toEqual([]);
   });
 });
 
@@ -142,6 +142,19 @@ describe("while the dirty arbiter looks for keys", () => {
     ]);
     expect(other.all(MSG.RESPONSE)[0]?.at).toBeLessThanOrEqual(last[0]?.at ?? 0);
     expect(order).toEqual(["other"]);
+    // What each turn found comes at once, so that no side makes one long list.
+    const all = Array.from({ length: 3000 }, (_, at) => `${"a".repeat(1000)}${at}`);
+    seeker.send([MSG.STASH, 5003, { ...keys, pattern: `*${"a".repeat(999)}*` }]);
+    await vi.waitFor(() => expect(seeker.all(MSG.RESPONSE)).toHaveLength(3003), 20_000);
+    const parts = [
+      ...seeker
+        .all(MSG.CHUNK)
+        .filter(({ id }) => id === 5003)
+        .map(({ dict }) => dict["data"]),
+      seeker.all(MSG.RESPONSE).at(-1)?.dict["result"],
+    ] as string[][];
+    expect(parts.flat()).toEqual(all);
+    expect(Math.max(...parts.map(({ length }) => length))).toBeLessThan(1000);
   });
 
   test("a client of Gunicorn's protocol has its answers in order, too", async () => {
@@ -157,5 +170,7 @@ describe("while the dirty arbiter looks for keys", () => {
     const last = foreign.all(MSG.RESPONSE).slice(-2);
     expect(last.map(({ id }) => id)).toEqual([5001, 5002]);
     expect(last[0]?.dict["result"]).toEqual([`${"a".repeat(1000)}1`]);
+    // In one piece, as it is used to.
+    expect(foreign.all(MSG.CHUNK)).toEqual([]);
   });
 });

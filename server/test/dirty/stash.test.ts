@@ -156,3 +156,24 @@ test("undefined stands for no entry when it is compared, and for null when it is
   expect(await answer(peer, true)).toMatchObject({ op: STASH.PUT, value: null });
   await done;
 });
+
+test("a long list of keys comes in parts, and anew where the connection is lost in the middle", async () => {
+  const keys = stash.keys("t");
+  const first = await accepted();
+  const { id } = await first.next(MSG.STASH);
+  first.send([MSG.CHUNK, id, { data: ["lost"] }]);
+  // It has come when this one's answer has.
+  const other = stash.exists("t");
+  await answer(first, true);
+  await other;
+  first.destroy();
+  const second = await accepted();
+  const again = await second.next(MSG.STASH);
+  second.send([MSG.CHUNK, again.id, { data: ["a", "b"] }], [MSG.CHUNK, again.id, { data: ["c"] }]);
+  second.send([MSG.RESPONSE, again.id, { result: ["d"] }]);
+  expect(await keys).toEqual(["a", "b", "c", "d"]);
+  // None is left for the next.
+  const more = stash.keys("t");
+  await answer(second, ["e"]);
+  expect(await more).toEqual(["e"]);
+});

@@ -328,6 +328,7 @@ test("resources of the class are in the worker's environment before init", async
 });
 
 const TALLY = `
+import asyncio
 from tsunicorn import DirtyApp, MISSING, StashTableNotFoundError, stash
 
 class Tally(DirtyApp):
@@ -371,6 +372,12 @@ class Tally(DirtyApp):
             seen.append("no table")
         return seen
 
+    async def many(self):
+        # With a pattern as long as this each turn of the search gets to a few hundred.
+        keys = [f"{'a' * 1000}{at}" for at in range(800)]
+        await asyncio.gather(*[stash.aio.put("many", key, 1) for key in keys])
+        return [await stash.aio.keys("many", f"*{'a' * 999}*") == keys, stash.keys("many", "*7") == [key for key in keys if key[-1] == "7"]]
+
     def overfills(self):
         for key in "abc":
             stash.put("bounded", key, 1)
@@ -388,6 +395,7 @@ describe("the stash", () => {
     const value = { text: "grüße", list: [1, null, true], deep: { a: 1.5 } };
     expect(await tally("keeps", value)).toMatchObject({ result: [value, null, 7] });
     expect(await tally("keeps_later", value)).toMatchObject({ result: [value, 7] });
+    expect(await tally("many")).toMatchObject({ result: [true, true] });
     expect(await tally("rest")).toMatchObject({
       result: [
         null,
