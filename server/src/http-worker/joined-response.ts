@@ -1,5 +1,7 @@
 import { type IncomingMessage, OutgoingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { type GivenHeaders, groupHeaders } from "./header-list.ts";
+import { canOwe, letOwe, SEND, setHolder } from "./socket-debt.ts";
 
 type Callback = (error?: Error | null) => void;
 
@@ -12,7 +14,7 @@ const needsDrain = nodeGetter("writableNeedDrain");
  * A response that joins the strings written in one turn of the event loop into one chunk and one system
  * call. A stream of small tokens costs mostly its writes; joined, tokens that arrive together leave
  * together. The first write of a response is never held back, and order is kept: whatever is no plain string
- * sends what was held first.
+ * sends what was held first, and so does all that is done with the response's socket.
  *
  * To an app it is Node's own response. Nothing here has a public name that Node's has not: middleware puts methods
  * of its own onto responses, and would replace ours. Each method can stand on a response of another class, too
@@ -55,13 +57,17 @@ export class JoinedResponse<
         typeof chunk === "string" &&
         encoding === undefined &&
         callback === undefined &&
+        // One that waits for its turn on the connection has no socket, and Node holds what it writes.
+        canOwe(this.socket) &&
         this.headersSent &&
         // Elsewhere there is little to join, and Node may refuse a text that is longer than its Content-Length says.
         this.chunkedEncoding &&
         !this.writableEnded
       ) {
-        if (this.#held === "" && JoinedResponse.#waiting.push(this) === 1)
-          process.nextTick(JoinedResponse.#sendAll);
+        if (this.#held === "") {
+          setHolder(this.socket, this);
+          if (JoinedResponse.#waiting.push(this) === 1) process.nextTick(JoinedResponse.#sendAll);
+        }
         this.#held += chunk;
         const room = lengthOf.call(this) + this.#held.length < this.writableHighWaterMark;
         if (!room) this.#drainOwed = true;
@@ -100,6 +106,21 @@ export class JoinedResponse<
     return super.writeHead(status, given);
   }
 
+  override assignSocket(socket: Socket): void {
+    letOwe(socket);
+    super.assignSocket(socket);
+  }
+
+  override detachSocket(socket: Socket): void {
+    if (#held in this) this.#sendHeld();
+    super.detachSocket(socket);
+  }
+
+  /** Sends what is held back. */
+  [SEND](): void {
+    this.#sendHeld();
+  }
+
   static #sendAll(this: void): void {
     const responses = JoinedResponse.#waiting;
     JoinedResponse.#waiting = [];
@@ -110,6 +131,7 @@ export class JoinedResponse<
     const held = this.#held;
     if (held === "") return;
     this.#held = "";
+    if (canOwe(this.socket)) setHolder(this.socket, undefined);
     const room = this.#canFrame() ? this.#sendFramed(held) : super.write(held, "utf8");
     this.#begun = true;
     // The writer was told to wait for "drain". When the socket took all of it there will be none. After the end

@@ -3,7 +3,7 @@
  * app itself must see the same. Only the number of chunks and of system calls may differ.
  */
 import { createServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
-import { connect, type Socket } from "node:net";
+import { connect, Socket } from "node:net";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setImmediate as nextTurn } from "node:timers/promises";
@@ -419,6 +419,125 @@ describe("as Node's own ServerResponse", () => {
     expect(bodies).toEqual(
       [1, 2, 3].map((n) => `${n}.0 ${euro} ${n}.1 ${euro} ${n}.2 ${euro} ${n === 3 ? "last" : ""}`),
     );
+  });
+});
+
+/** What an app does in the turn of its second write, and what the client then has behind the first. */
+const WITH_THE_SOCKET: Record<string, [script: Handler, expected: string]> = {
+  "ends the socket": [({ socket }) => void socket?.end(), "b"],
+  "ends the request's socket": [(_response, _log, { socket }) => void socket.end(), "b"],
+  "has the socket closed once all is written": [({ socket }) => socket?.destroySoon(), "b"],
+  "ends the socket with bytes of its own": [({ socket }) => void socket?.end("0\r\n\r\n"), "b\r\n"],
+  "ends the socket in a microtask": [
+    async ({ socket }) => {
+      await null;
+      socket?.end();
+    },
+    "b",
+  ],
+  "ends the socket between cork and uncork": [
+    (response) => {
+      response.cork();
+      response.write("c");
+      response.uncork();
+      response.socket?.end();
+    },
+    "bc",
+  ],
+  "writes a chunk to the socket": [
+    (response) => {
+      response.socket?.write("1\r\nc\r\n");
+      response.write("d");
+      response.end("e");
+    },
+    "bcde\r\n",
+  ],
+  "pipes to the socket": [
+    async ({ socket }) => {
+      if (socket !== null) await pipeline(Readable.from(["1\r\nc\r\n", "0\r\n\r\n"]), socket);
+    },
+    "bc\r\n",
+  ],
+  "takes the socket away and ends it": [
+    (response) => {
+      const { socket } = response;
+      if (socket === null) return;
+      response.detachSocket(socket);
+      socket.end();
+    },
+    "b",
+  ],
+  "sends an interim response": [
+    (response) => {
+      response.writeContinue();
+      response.end();
+    },
+    "bcut: HTTP/1.1 100 Continue\r\n\r\n0\r\n\r\n",
+  ],
+  "flushes the headers once more": [
+    (response) => {
+      response.flushHeaders();
+      response.socket?.end();
+    },
+    "b",
+  ],
+};
+
+describe("an app that writes to its response, and in the same turn", () => {
+  test.each(Object.entries(WITH_THE_SOCKET))("%s", async (_name, [script, expected]) => {
+    const whole: Handler = async (response, log, request) => {
+      response.write("a");
+      await nextTurn();
+      response.write("b");
+      await script(response, log, request);
+    };
+    const { seen } = await run(JoinedResponse, whole);
+    expect(seen.body + seen.trailers.replace(/^cut: $/, "")).toBe(`a${expected}`);
+    // From 24 on Node itself loses what an app has written, or sends it behind what it wrote later.
+    if (!NODE_JOINS) expect(seen).toEqual((await run(ServerResponse, whole)).seen);
+  });
+
+  test.each<[string, Handler]>([
+    ["destroys the response", (response) => void response.destroy()],
+    ["destroys the socket", ({ socket }) => void socket?.destroy()],
+    ["resets the connection", ({ socket }) => void socket?.resetAndDestroy()],
+    [
+      "pipes a stream that fails",
+      (response) => {
+        const source = new Readable({
+          read() {
+            this.push("c");
+            this.destroy(new Error("it failed"));
+          },
+        });
+        return pipeline(source, response);
+      },
+    ],
+    ["fails", () => Promise.reject(new Error("it failed"))],
+  ])("%s: its client has no less than from Node", async (_name, script) => {
+    const whole: Handler = async (response, log, request) => {
+      response.write("a");
+      await nextTurn();
+      response.write("b");
+      await script(response, log, request);
+    };
+    const joined = await run(JoinedResponse, whole);
+    const node = await run(ServerResponse, whole);
+    expect(joined.seen.body.startsWith(node.seen.body), joined.seen.body).toBe(true);
+    expect(joined.log).toEqual(node.log);
+  });
+
+  test("looks at the socket: it is Node's to the app", async () => {
+    const { log } = await run(JoinedResponse, (response, log) => {
+      const { socket } = response;
+      log.push(socket instanceof Socket, socket?.constructor === Socket, Object.keys(socket ?? {}).length);
+      response.end();
+    });
+    const { log: node } = await run(ServerResponse, ({ socket }, log) => {
+      log.push(true, true, Object.keys(socket ?? {}).length);
+      socket?.destroy();
+    });
+    expect(log).toEqual(node);
   });
 });
 
