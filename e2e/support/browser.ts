@@ -2,9 +2,11 @@ import { existsSync } from "node:fs";
 import { type Browser, chromium } from "playwright-core";
 
 /** The browser of the page's tests: `npm test` sets CHROMIUM; undefined where there is none. */
-export const chromiumPath: string | undefined = [process.env.CHROMIUM, "/usr/bin/chromium"].find(
-  (path) => path !== undefined && existsSync(path),
-);
+export const chromiumPath: string | undefined = [
+  process.env.CHROMIUM,
+  "/usr/bin/chromium-headless-shell",
+  "/usr/bin/chromium",
+].find((path) => path !== undefined && existsSync(path));
 
 /** Why the tests of the page are skipped where there is no browser. */
 export const NO_CHROMIUM = "there is no Chromium: CHROMIUM can name its path";

@@ -55,7 +55,7 @@ export class ExampleServer {
   }
 
   /** Waits until the log says something. @param deadline milliseconds. */
-  async says(pattern: RegExp, deadline = 20_000): Promise<RegExpExecArray> {
+  async says(pattern: RegExp, deadline = 40_000): Promise<RegExpExecArray> {
     return await waitFor(
       `${pattern} in the log`,
       () => {

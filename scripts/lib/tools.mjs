@@ -16,11 +16,16 @@ const TOOLS = [
   {
     name: "Chromium",
     variable: "CHROMIUM",
-    package: "chromium",
+    // The same engine without windows: its tests take a third less processor time.
+    package: "chromium-headless-shell",
     find: () =>
-      [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
-        (path) => path && existsSync(path),
-      ),
+      [
+        process.env.CHROMIUM,
+        "/usr/bin/chromium-headless-shell",
+        "/usr/bin/chromium",
+        "/usr/bin/chromium-browser",
+        "/usr/bin/google-chrome",
+      ].find((path) => path && existsSync(path)),
   },
   {
     name: "Python 3.9 or later",
