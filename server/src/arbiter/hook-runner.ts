@@ -1,5 +1,6 @@
 import { SHARE_ENV, Worker } from "node:worker_threads";
 import type { Logger } from "pino";
+import { OWN_OUTPUT, passOutputOn } from "../process/thread-output.ts";
 import type { FromHookThread, HookCall, HookThreadData } from "./hook-messages.ts";
 
 /** ms that a hook may take. */
@@ -114,10 +115,12 @@ export class HookRunner {
   private open(): Worker {
     const thread = new Worker(new URL("./hook-thread-main.js", import.meta.url), {
       workerData: this.data,
+      ...OWN_OUTPUT,
       // What a hook writes into process.env is meant for the server and its children.
       env: SHARE_ENV,
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
     });
+    passOutputOn(thread);
     thread.unref();
     let reason = "it exited, which ended its thread";
     thread.on("message", (message: FromHookThread) => {

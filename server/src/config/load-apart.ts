@@ -1,4 +1,5 @@
 import { SHARE_ENV, Worker } from "node:worker_threads";
+import { OWN_OUTPUT, passOutputOn } from "../process/thread-output.ts";
 import { ConfigError } from "./errors.ts";
 import type { LoadedConfig } from "./load.ts";
 
@@ -31,9 +32,11 @@ export async function loadConfigApart(
   const request: LoadRequest = { argv: [...argv], env: { ...env }, cwd };
   const thread = new Worker(new URL("./load-thread.js", import.meta.url), {
     workerData: request,
+    ...OWN_OUTPUT,
     // What a config file writes into process.env is meant for the server and its children.
     env: SHARE_ENV,
   });
+  passOutputOn(thread);
   let timer: NodeJS.Timeout | undefined;
   try {
     const answer = await new Promise<LoadAnswer>((resolve, reject) => {

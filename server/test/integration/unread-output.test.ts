@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { closeSync, constants, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync, readFileSync, readSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -132,6 +132,34 @@ test("what an app prints into a pipe that nobody reads holds up nothing and fill
   await askOften("/print", REQUESTS);
   expect(residentMb() - before).toBeLessThan(30);
   expect(await stopped(server)).toBe(0);
+});
+
+test("what a config file and its hooks print into a pipe that nobody reads holds up neither a reload nor a stop", async () => {
+  const noise = (what: string) => `for (let n = 0; n < 50; n++) console.log("${what}".repeat(10_000));`;
+  writeFileSync(
+    join(folder, "config.mjs"),
+    `import { existsSync, writeFileSync } from "node:fs";
+    const again = existsSync("again");
+    if (again) { ${noise("c")} }
+    export default { ${["onReload", "onExit"].map((hook) => `${hook}() { ${noise("h")} writeFileSync("${hook}", ""); }`)} };`,
+  );
+  writeFileSync(
+    join(folder, "main.mjs"),
+    `import { existsSync } from "node:fs";
+    const text = existsSync("again") ? "new" : "old";
+    export default (request, response) => response.end(text);`,
+  );
+  server = spawn(process.execPath, [...args, "-c", "config.mjs"], {
+    cwd: folder,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await answered();
+  writeFileSync(join(folder, "again"), "");
+  server.kill("SIGHUP");
+  await eventually("the new generation serves", async () => (await (await fetch(url)).text()) === "new");
+  await eventually("its hook has run", () => existsSync(join(folder, "onReload")));
+  expect(await stopped(server)).toBe(0);
+  expect(existsSync(join(folder, "onExit"))).toBe(true);
 });
 
 test("a terminal that was stopped with Ctrl-S holds up nothing", async ({ skip }) => {

@@ -1,0 +1,15 @@
+import type { Worker } from "node:worker_threads";
+
+/**
+ * Passes on what a thread prints, and never has the thread wait for it: where nothing takes what this process writes, it
+ * is dropped as what the process itself prints. By itself Node would let the thread stand until somebody reads, and with it
+ * all that waits for the thread.
+ * @param thread one that was made with `OWN_OUTPUT`.
+ */
+export function passOutputOn(thread: Worker): void {
+  thread.stdout.on("data", (data: Buffer) => process.stdout.write(data));
+  thread.stderr.on("data", (data: Buffer) => process.stderr.write(data));
+}
+
+/** Options of a thread whose output is passed on by `passOutputOn`, and not by Node. */
+export const OWN_OUTPUT = { stdout: true, stderr: true } as const;
