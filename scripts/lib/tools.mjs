@@ -43,6 +43,12 @@ const TOOLS = [
     package: "systemd",
     find: () => ["systemd-notify"].find((path) => answers(path, ["--version"])),
   },
+  {
+    name: "nginx",
+    variable: "NGINX",
+    package: "nginx",
+    find: () => [process.env.NGINX, "nginx", "/usr/sbin/nginx"].find((path) => path && answers(path, ["-v"])),
+  },
 ];
 
 function mayInstall() {
@@ -63,8 +69,8 @@ async function aptInstall(names) {
 }
 
 /**
- * Finds the programs that tests need. The tests learn of Chromium and Python by the variables CHROMIUM and
- * PYTHON, find systemd's commands themselves, and skip with a reason where one is missing.
+ * Finds the programs that tests need. The tests learn of Chromium, Python and nginx by the variables CHROMIUM,
+ * PYTHON and NGINX, find systemd's commands themselves, and skip with a reason where one is missing.
  * @param {{ install: boolean }} options install: try Debian's packages for what is missing
  * @returns {Promise<Record<string, string>>} the variables of what was found
  */
