@@ -17,7 +17,7 @@ import { onParentGone } from "../process/parent-watch.ts";
 import { WorkerHooks } from "../process/worker-hooks.ts";
 import { AcceptGate } from "./accept-gate.ts";
 import { AddressInUseError, HttpWorker } from "./http-worker.ts";
-import { explainListenError } from "./own-listening.ts";
+import { explainListenError, survivesListenError } from "./own-listening.ts";
 import { LoadTimeoutError, loadWebApp } from "./web-app.ts";
 
 process.title = "tsunicorn: http worker";
@@ -48,9 +48,13 @@ process.on("unhandledRejection", (error) => {
   getLogger().error({ err: error }, "a promise was rejected and nobody handled it");
 });
 process.on("uncaughtException", (error) => {
-  const listening = explainListenError(boot?.settings.app ?? "", error);
-  if (!serving) return bootFailed(listening === undefined ? error : new Error(listening));
-  getLogger().fatal({ err: error }, listening ?? "an exception was not caught; the worker is replaced");
+  const app = boot?.settings.app ?? "";
+  if (!serving) {
+    const listening = explainListenError(app, error);
+    return bootFailed(listening === undefined ? error : new Error(listening));
+  }
+  if (survivesListenError(app, error)) return;
+  getLogger().fatal({ err: error }, "an exception was not caught; the worker is replaced");
   process.exit(1);
 });
 

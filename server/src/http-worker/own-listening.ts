@@ -36,8 +36,29 @@ export function refuseOwnListening(
 
 /** Tells the log of an app that listens itself once it was loaded: as soon as its database is there, for example. */
 export function reportLateListening(path: string, server: OwnServer, own: readonly unknown[]): void {
-  if (!servesThe(own, server)) return;
-  getLogger().error(`the app ${path} calls listen() itself, ${placeOf(server)}. ${REMEDY}`);
+  if (servesThe(own, server))
+    tellOnce(`the app ${path} calls listen() itself, ${placeOf(server)}. ${REMEDY}`);
+}
+
+/**
+ * Tells the log of a server that the app has told to listen once it was loaded, and that could not. Nothing else
+ * depends on it, so the worker serves on: in its place the next one would come to the same.
+ * @returns whether that is what the error is.
+ */
+export function survivesListenError(path: string, error: unknown): boolean {
+  const reason = explainListenError(path, error);
+  if (reason !== undefined) tellOnce(`${reason} ${ELSEWHERE} The worker goes on without it.`);
+  return reason !== undefined;
+}
+
+/** What was told, at most so many messages: an app may call listen() at each request. */
+const told = new Set<string>();
+const MOST_TOLD = 100;
+
+function tellOnce(message: string): void {
+  if (told.has(message) || told.size >= MOST_TOLD) return;
+  told.add(message);
+  getLogger().error(message);
 }
 
 /** Says why a server of the app's could not listen; undefined: the error is another. */
@@ -48,6 +69,7 @@ export function explainListenError(path: string, error: unknown): string | undef
 
 const REMEDY =
   "Remove that call and export the app: Tsunicorn has the sockets (the setting bind), and each of its HTTP workers serves what the module exports.";
+const ELSEWHERE = "A server for something else belongs into a process of its own, or on port 0.";
 
 function placeOf({ address, place }: OwnServer): string {
   return `on ${address}${place === "" ? "" : ` (${place})`}`;

@@ -71,18 +71,22 @@ export async function loadWebApp(
 
 async function loadInTime(path: string, limitMs: number, watch: ListenWatch): Promise<AppExports> {
   const stuck = `its module, or a promise that it exports, has not settled`;
-  const slow = setTimeout(() => {
+  const listens = () => {
     const [own] = watch.servers;
-    const listens = own === undefined ? "" : `; it listens on ${own.address} itself, which it must not`;
-    getLogger().warn(`the app ${path} still loads after ${SLOW_LOAD_MS / 1000} s: ${stuck}${listens}`);
+    return own === undefined ? "" : `; it listens on ${own.address} itself, which it must not`;
+  };
+  const slow = setTimeout(() => {
+    getLogger().warn(`the app ${path} still loads after ${SLOW_LOAD_MS / 1000} s: ${stuck}${listens()}`);
   }, SLOW_LOAD_MS);
   let limit: NodeJS.Timeout | undefined;
   try {
     return await Promise.race([
       load(path),
       new Promise<never>((_, reject) => {
-        const reason = `The app ${path} has not loaded within ${limitMs / 1000} s: ${stuck}. Export the app itself, and let nothing that it awaits take for ever.`;
-        limit = setTimeout(() => reject(new LoadTimeoutError(reason)), limitMs);
+        limit = setTimeout(() => {
+          const reason = `The app ${path} has not loaded within ${limitMs / 1000} s: ${stuck}${listens()}. Export the app itself, and let nothing that it awaits take for ever.`;
+          reject(new LoadTimeoutError(reason));
+        }, limitMs);
       }),
     ]);
   } finally {

@@ -194,4 +194,11 @@ describe("an app that listens itself is found out", () => {
   test("it may where it takes the failure itself", async () => {
     expect(await answerOf(OTHER(39_473, '.on("error", () => {})'), { workers: 2 })).toBe("200 answered");
   });
+
+  test("also one that never finishes loading", async () => {
+    const source = `${HTTP} createServer(${ANSWERS}).listen(0); await new Promise(() => {}); export default ${ANSWERS};`;
+    expect(await answerOf(source, { limitMs: 500 })).toBe(
+      "The app main.mjs has not loaded within 0.5 s: its module, or a promise that it exports, has not settled; it listens on port 0 itself, which it must not. Export the app itself, and let nothing that it awaits take for ever.",
+    );
+  });
 });

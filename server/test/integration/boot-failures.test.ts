@@ -13,8 +13,8 @@ import { ask } from "./http-tools.ts";
 const start = echoServers();
 
 /** Starts a server that cannot start, and waits for its end. */
-async function failToStart(files: Record<string, string>, args: string[]) {
-  const server = await start([], { args, files, until: "" });
+async function failToStart(files: Record<string, string>, args: string[], env: NodeJS.ProcessEnv = {}) {
+  const server = await start([], { args, files, env, until: "" });
   const { code } = await server.exited();
   await eventually("it says why", () => server.errors() !== "");
   return { server, code, reason: server.errors() };
@@ -55,6 +55,45 @@ describe("a web app that cannot be loaded ends the start with the reason and exi
     expect(reason).toMatch(/^tsunicorn: The http worker cannot start: [^\n]+\n$/);
     expect(reason).toMatch(expected);
   });
+});
+
+test("a web app that never finishes loading is not tried again", async () => {
+  const soon =
+    "const { setTimeout: later } = globalThis; globalThis.setTimeout = (run, ms, ...args) => later(run, ms === 55_000 ? 100 : ms, ...args);";
+  const { server, code, reason } = await failToStart(
+    {
+      "main.mjs": `import { createServer } from "node:http"; createServer().listen(0); await new Promise(() => {});`,
+    },
+    ["main.mjs"],
+    { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(soon)}` },
+  );
+  expect(code).toBe(3);
+  expect(reason).toMatch(
+    /^tsunicorn: The http worker cannot start: The app .*main\.mjs has not loaded within 55 s: .*; it listens on port 0 itself/,
+  );
+  expect(server.log().match(/http worker \d+ failed/g)).toHaveLength(1);
+});
+
+test("a web app that calls listen() later is told so once, and serves on where that fails", async () => {
+  const main = `import { createServer } from "node:http";
+    const other = createServer().listen(0, "127.0.0.1");
+    export default function app(request, response) {
+      const port = request.url === "/free" ? 0 : other.address().port;
+      createServer(app).listen(port, "127.0.0.1").once("listening", () => console.log("listening"));
+      setImmediate(() => response.end("pid " + process.pid));
+    }`;
+  const server = await start([], { args: ["main.mjs"], files: { "main.mjs": main } });
+  const answers = [];
+  for (const path of ["/free", "/taken", "/free", "/taken", "/taken"])
+    answers.push((await ask(server.target, path)).body);
+  expect(answers).toEqual(Array(5).fill(`pid ${server.pids("http worker")[0]}`));
+  const told = () => server.log().match(/"msg":"[^"]*listen\(\) itself[^"]*"/g) ?? [];
+  await eventually("the log says it all", () => told().length >= 3);
+  expect(told()).toEqual([
+    expect.stringMatching(/on port 0 \(main\.mjs:5\)\. Remove that call/),
+    expect.stringMatching(/on port \d+ \(main\.mjs:5\)\. Remove that call/),
+    expect.stringMatching(/which failed: listen EADDRINUSE.* The worker goes on without it\./),
+  ]);
 });
 
 describe("a dirty app that cannot be loaded ends the start with the reason and exit code 3", () => {
