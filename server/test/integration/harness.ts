@@ -44,6 +44,8 @@ export interface RunningServer {
   errors(): string;
   /** Waits for a line in its log. */
   logged(pattern: string | RegExp, ms?: number): Promise<void>;
+  /** What it prints from now on, for tests that share it. */
+  fromNow(): Pick<RunningServer, "log" | "logged">;
   /** Ids of its processes whose title begins with `tsunicorn: ` and this text. */
   pids(title: string): number[];
   signal(signal: NodeJS.Signals): void;
@@ -136,14 +138,16 @@ export async function startServer({
   });
   // What it said last is read behind its end. One that was killed may leave children, which hold its output open.
   const isOver = (): boolean => end !== undefined && (isRead || end.signal !== null);
-  const logged = async (pattern: string | RegExp, ms = START_MS): Promise<void> => {
+  const loggedFrom = async (start: number, pattern: string | RegExp, ms = START_MS): Promise<void> => {
+    const isThere = (): boolean => output.slice(start).match(pattern) !== null;
     try {
-      await eventually(`the log says ${pattern}`, () => output.match(pattern) !== null || isOver(), ms);
+      await eventually(`the log says ${pattern}`, () => isThere() || isOver(), ms);
     } finally {
-      if (output.match(pattern) === null) process.stderr.write(output);
+      if (!isThere()) process.stderr.write(output);
     }
-    if (output.match(pattern) === null) throw new Error(`the server ended before its log said ${pattern}`);
+    if (!isThere()) throw new Error(`the server ended before its log said ${pattern}`);
   };
+  const logged: RunningServer["logged"] = (pattern, ms) => loggedFrom(0, pattern, ms);
   const exited: RunningServer["exited"] = async (ms = STOP_MS) => {
     await eventually("the server has ended", isOver, ms);
     return end ?? { code: null, signal: null };
@@ -157,6 +161,13 @@ export async function startServer({
     log: () => output,
     errors: () => errors,
     logged,
+    fromNow: () => {
+      const start = output.length;
+      return {
+        log: () => output.slice(start),
+        logged: (pattern, ms) => loggedFrom(start, pattern, ms),
+      };
+    },
     pids: (title) => members().filter((pid) => titleOf(pid).startsWith(`tsunicorn: ${title}`)),
     signal: (signal) => child.kill(signal),
     exited,
