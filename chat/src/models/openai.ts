@@ -60,6 +60,7 @@ export class OpenAiModel implements Model {
             const rest = skip.rest(piece);
             if (rest !== undefined) yield rest;
           }
+          skip.end();
           return finish;
         } catch (error) {
           // Once it has begun, another try could say something else.

@@ -1,8 +1,11 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { eventually } from "../../../server/test/integration/harness.ts";
+import { open, type Stream } from "../../../server/test/integration/http-tools.ts";
+import { mergeToolCalls } from "../../src/v1/tool-calls.ts";
 import { jsonOf } from "../event-parts.ts";
-import { post } from "./http-client.ts";
+import { post, textOf } from "./http-client.ts";
 import { type Chat, startChat } from "./start-chat.ts";
 
 /** What the upstream does when a question has this name. */
@@ -15,6 +18,8 @@ interface Case {
   readonly breaks?: boolean;
   /** A field that is refused by name. */
   readonly refuses?: string;
+  /** The first so many that ask hear no more than so many of them. */
+  readonly holds?: { readonly asks: number; readonly parts: number };
 }
 
 const chunk = (delta: object, finish_reason: string | null = null) => ({
@@ -54,6 +59,21 @@ const CASES: Record<string, Case> = {
   },
   "breaks behind its end": { says: [chunk({ content: "ok" }), END], breaks: true },
   refusal: { says: [chunk({ refusal: "I cannot" }), END, DONE] },
+  "calls in parts": {
+    holds: { asks: 2, parts: 3 },
+    says: [
+      chunk({ tool_calls: [{ index: 0, id: "a", function: { name: "f", arguments: "" } }] }),
+      chunk({ tool_calls: [{ index: 0, function: { arguments: '{"a"' } }] }),
+      chunk({ tool_calls: [{ index: 1, id: "b", function: F }] }),
+      chunk({ tool_calls: [{ index: 0, function: { arguments: ":1}" } }] }),
+      chunk({}, "tool_calls"),
+      DONE,
+    ],
+  },
+  "refusal in parts": {
+    holds: { asks: 4, parts: 2 },
+    says: [chunk({ refusal: "I " }), chunk({ refusal: "can" }), chunk({ refusal: "not" }), END, DONE],
+  },
   "error at once": { says: [{ object: "error", message: "no memory", code: 500 }, DONE] },
   "nothing but its end": { says: [DONE] },
   page: { says: ["<html>Sign in</html>"] },
@@ -80,6 +100,10 @@ let server: Server;
 let chat: Chat;
 const asked: Record<string, unknown>[] = [];
 
+/** How often a question was asked. */
+const times = (content: unknown) =>
+  asked.filter(({ messages }) => JSON.stringify(messages).includes(JSON.stringify(content))).length;
+
 beforeAll(async () => {
   server = createServer(async (request, response) => {
     let body = "";
@@ -93,6 +117,7 @@ beforeAll(async () => {
       says,
       breaks,
       refuses,
+      holds,
     } = CASES[String(content)] ?? CASES.plain ?? { says: [] };
     if (refuses !== undefined && refuses in sent) {
       response.writeHead(400, { "content-type": "application/json" });
@@ -100,11 +125,13 @@ beforeAll(async () => {
       return;
     }
     response.writeHead(status, { "content-type": "text/event-stream", ...headers?.() });
-    for (const each of says) {
+    const isHeld = holds !== undefined && times(content) <= holds.asks;
+    for (const each of isHeld ? says.slice(0, holds.parts) : says) {
       response.write(typeof each === "string" ? each : `data: ${JSON.stringify(each)}\n\n`);
       // Each in a chunk of its own.
       await new Promise((resolve) => setImmediate(resolve));
     }
+    if (isHeld) return;
     if (breaks) response.write(": \n\n", () => response.destroy());
     else response.end();
   });
@@ -121,8 +148,15 @@ afterAll(async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 
+const asUser = (content: unknown) => [{ role: "user", content }];
+
 const v1 = (content: unknown, more: object = {}) =>
-  post(`${chat.url}/v1/chat/completions`, { messages: [{ role: "user", content }], ...more });
+  post(`${chat.url}/v1/chat/completions`, { messages: asUser(content), ...more });
+
+function openStream(path: string, body: object): Promise<Stream> {
+  const headers = { "content-type": "application/json" };
+  return open(chat, path, { method: "POST", headers, body: JSON.stringify(body) });
+}
 
 type Delta = Record<string, unknown> & { tool_calls?: Record<string, unknown>[] };
 
@@ -260,4 +294,43 @@ describe("an upstream is asked", () => {
     expect((await v1("plain", { logit_bias: Array(30_000).fill(0) })).status).toBe(400);
     expect(asked).toHaveLength(before);
   });
+});
+
+// The last: what the worker had learned of the upstream is gone with it.
+it("an answer has its tool calls and its refusal once each where its worker dies in the middle", async () => {
+  const streams = await Promise.all([
+    openStream("/v1/chat/completions", { messages: asUser("calls in parts"), stream: true }),
+    openStream("/v1/chat/completions", { messages: asUser("refusal in parts"), stream: true }),
+    openStream("/chat", { prompt: "refusal in parts" }),
+  ]);
+  const whole = [
+    v1("calls in parts"),
+    v1("refusal in parts"),
+    post(`${chat.url}/chat/sync`, { prompt: "refusal in parts" }),
+  ];
+  await eventually("all have asked", () => times("calls in parts") + times("refusal in parts") === 6);
+  await streams[0].has('"b"');
+  for (const stream of streams.slice(1)) await stream.has("can");
+  process.kill(chat.pids("dirty worker")[0] ?? 0, "SIGKILL");
+  await Promise.all(streams.map((stream) => stream.ended()));
+
+  const [calls, refusal, plain] = streams.map(({ text }) => text);
+  const made = streamed(calls ?? "");
+  expect(made).toMatchObject({ reason: "tool_calls", error: undefined, done: true });
+  const merged = [
+    { id: "a", function: F },
+    { id: "b", function: F },
+  ];
+  expect(mergeToolCalls([{ toolCalls: made.calls }])).toMatchObject(merged);
+  expect(made.calls.flatMap(({ id }) => id ?? [])).toEqual(["a", "b"]);
+  const refused = streamed(refusal ?? "");
+  expect(refused).toMatchObject({ reason: "stop", error: undefined, done: true });
+  expect([refused.joined("refusal"), refused.joined("content")]).toEqual(["I cannot", ""]);
+  expect(textOf(plain ?? "")).toBe("I cannot");
+  const [first, second, sync] = (await Promise.all(whole)).map(({ text }) => JSON.parse(text));
+  expect(first.choices).toMatchObject([{ finish_reason: "tool_calls", message: { tool_calls: merged } }]);
+  expect(second.choices).toMatchObject([
+    { finish_reason: "stop", message: { content: null, refusal: "I cannot" } },
+  ]);
+  expect(sync).toEqual({ response: "I cannot" });
 });

@@ -6,9 +6,14 @@ import { objectOf, textOf } from "./json.ts";
 interface KnownCall {
   name: string;
   args: string;
+  /** Whether the answer had it again. */
+  again: boolean;
 }
 
-/** Takes from the beginning of an answer what its reader has already, as far as the answer says the same again. */
+/**
+ * Takes from the beginning of an answer what its reader has already. Where the answer does not say all of that again, it
+ * is another one, and both together would be none.
+ */
 export class EmittedSkip {
   #text = "";
   #thought = "";
@@ -33,7 +38,9 @@ export class EmittedSkip {
     if (typeof piece === "string") {
       const text = cut(piece, this.#text);
       this.#text = this.#text.slice(piece.length);
-      return text === "" ? undefined : text;
+      if (text === "") return undefined;
+      if (this.#thought !== "" || this.#refusal !== "") throw another();
+      return text;
     }
     if ("reasoning" in piece) {
       const reasoning = cut(piece.reasoning, this.#thought);
@@ -46,7 +53,18 @@ export class EmittedSkip {
     return toolCalls.length === 0 ? undefined : { toolCalls };
   }
 
-  // Whoever reads text alone was told a refusal as such.
+  /**
+   * The answer is over.
+   *
+   * @throws ModelError where its reader has more of it.
+   */
+  end(): void {
+    const isShorter = this.#text !== "" || this.#thought !== "" || this.#refusal !== "";
+    if (isShorter || [...this.#calls.values()].some(({ args, again }) => args !== "" || !again))
+      throw another();
+  }
+
+  // A reader of text alone was told a refusal as text.
   #restOfRefusal(said: string): Piece | undefined {
     const asText = this.#refusal === "" && this.#text !== "";
     const refusal = cut(said, asText ? this.#text : this.#refusal);
@@ -58,7 +76,7 @@ export class EmittedSkip {
   #know(call: ToolCall): void {
     const { name = "", args } = partOf(call);
     const known = this.#calls.get(call["index"]);
-    if (known === undefined) this.#calls.set(call["index"], { name, args });
+    if (known === undefined) this.#calls.set(call["index"], { name, args, again: false });
     else known.args += args;
   }
 
@@ -68,6 +86,7 @@ export class EmittedSkip {
     const { kind, name, args } = partOf(call);
     // Its id is another one this time, and its reader has the first.
     if (name !== undefined && name !== known.name) throw another();
+    known.again = true;
     const rest = cut(args, known.args);
     known.args = known.args.slice(args.length);
     const field = kind === "custom" ? "input" : "arguments";
