@@ -32,10 +32,15 @@ export function findTsx(file: string): string | undefined {
  *
  * @param file absolute path; the first one decides, for all that follow.
  * @returns whether tsx is installed where the file is, or was found for an earlier one.
- * @throws Error where tsx is there and cannot be loaded.
+ * @throws Error where tsx is there and cannot be loaded, or cannot load that file.
  */
 export async function registerTsx(file: string): Promise<boolean> {
-  if (registered) return true;
+  if (!registered && !(await register(file))) return false;
+  refuseQuestionMark(realPath(file));
+  return true;
+}
+
+async function register(file: string): Promise<boolean> {
   const api = findTsx(file);
   if (api === undefined) return false;
   disableTsxCache();
@@ -57,6 +62,16 @@ export async function registerTsx(file: string): Promise<boolean> {
     if (given === undefined) delete process.env["TSX_TSCONFIG_PATH"];
   }
   return true;
+}
+
+// tsx itself would speak of a syntax error where there is none, or of a file that is not there.
+function refuseQuestionMark(file: string): void {
+  const mark = file.indexOf("?");
+  if (mark === -1) return;
+  const named = file.slice(0, `${file}/`.indexOf("/", mark));
+  throw new Error(
+    `tsx, which loads it, takes a question mark in a path for the end of the path: rename ${named}`,
+  );
 }
 
 /** Whether tsx loads what this thread loads. */

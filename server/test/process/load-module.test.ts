@@ -141,6 +141,14 @@ describe("with tsx in the app's folder", () => {
     expect(await load(folder, "current/main.ts")).toMatch(/,42$/);
   });
 
+  test("a folder with a question mark in its name, in which it finds nothing, is told", async () => {
+    const folder = folderWith({ "app?1/src/main.ts": "enum N { A = 42 } export const result = N.A;" });
+    install(join(folder, "app?1"), "tsx");
+    expect(await load(folder, "app?1/src/main.ts")).toBe(
+      "refused: tsx, which loads it, takes a question mark in a path for the end of the path: rename @/app?1",
+    );
+  });
+
   test("it may have been given to Node already", async () => {
     const folder = folderWith({ "main.ts": "enum N { A = 42 } export const result = N.A;" });
     install(folder, "tsx");
