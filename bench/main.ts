@@ -16,6 +16,7 @@ import { page } from "./measures/page.ts";
 import { python } from "./measures/python.ts";
 import { recovery } from "./measures/recovery.ts";
 import { reload } from "./measures/reload.ts";
+import { requests } from "./measures/requests.ts";
 import { spinning } from "./measures/spinning.ts";
 import { start } from "./measures/start.ts";
 import { throughput } from "./measures/throughput.ts";
@@ -29,6 +30,7 @@ const MEASURES: readonly Measure[] = [
   firstToken,
   openStreams,
   spinning,
+  requests,
   start,
   llama,
   python,

@@ -6,6 +6,8 @@ import { schemaExcess } from "./schema-limits.ts";
 /** The most messages, and parts of one, that a request may have. */
 const MAX_MESSAGES = 2048;
 const MAX_PARTS = 1024;
+/** The most parts and tool calls that all messages may have together: one costs a microsecond. */
+const MAX_PIECES = 20_000;
 /** The most texts that one request may have embedded, as in OpenAI's API. */
 const MAX_INPUTS = 2048;
 /** As in OpenAI's API. */
@@ -56,6 +58,17 @@ export const ChatMessage = z.looseObject({
 
 /** A message of a chat completion as it was sent. */
 export type ChatMessageInput = z.output<typeof ChatMessage>;
+
+function tooManyPieces(messages: readonly unknown[]): string | undefined {
+  let pieces = 0;
+  for (const message of messages) {
+    if (typeof message !== "object" || message === null) continue;
+    if ("content" in message && Array.isArray(message.content)) pieces += message.content.length;
+    if ("tool_calls" in message && Array.isArray(message.tool_calls)) pieces += message.tool_calls.length;
+  }
+  if (pieces <= MAX_PIECES) return undefined;
+  return `the messages have more than ${MAX_PIECES} parts and tool calls together`;
+}
 
 const Model = z
   .string()
@@ -126,7 +139,7 @@ const ResponseFormat = z.discriminatedUnion(
 
 /** The body of `POST /v1/chat/completions`. Fields that it does not name reach an upstream, and no other model. */
 export const ChatCompletionRequest = Sampling.extend({
-  messages: list(ChatMessage, { min: 1, max: MAX_MESSAGES }),
+  messages: list(ChatMessage, { min: 1, max: MAX_MESSAGES, excess: tooManyPieces }),
   max_completion_tokens: tokens(),
   max_tokens: tokens().meta({ description: "The older name of `max_completion_tokens`." }),
   logprobs: z.literal(false, "log probabilities are not supported").nullish(),

@@ -101,3 +101,32 @@ function unboundedIn(schema: core.$ZodType, at = ""): string[] {
       return [];
   }
 }
+
+describe("a chat completion's messages may have together", () => {
+  const part = { type: "text", text: "a" };
+  const messages = (count: number, parts: number, calls: number) =>
+    Array(count).fill({
+      role: "assistant",
+      content: Array(parts).fill(part),
+      tool_calls: Array(calls).fill({}),
+    });
+
+  it("20,000 parts and tool calls", () => {
+    expect(ChatCompletionRequest.safeParse({ messages: messages(100, 120, 80) }).success).toBe(true);
+  });
+
+  it.each([
+    ["parts", messages(100, 201, 0)],
+    ["tool calls", messages(200, 0, 101)],
+    ["both, one of them wrong", [...messages(100, 120, 80), { role: "user", content: [1] }]],
+  ])("no more of %s, none of which is read then", (_name, many) => {
+    const { error } = ChatCompletionRequest.safeParse({ messages: many });
+    expect(error?.issues).toMatchObject([
+      {
+        code: "custom",
+        path: ["messages"],
+        message: "the messages have more than 20000 parts and tool calls together",
+      },
+    ]);
+  });
+});

@@ -1,5 +1,5 @@
 import Fastify, { type FastifyInstance } from "fastify";
-import { DirtyAppError, DirtyQueueFullError, DirtyTimeoutError } from "tsunicorn";
+import { DirtyAppError, DirtyQueueFullError, DirtyTimeoutError, getLogger } from "tsunicorn";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { KEEP_ALIVE_MS } from "../../src/keep-alive.ts";
 import { errorReplies } from "../../src/plugins/error-replies.ts";
