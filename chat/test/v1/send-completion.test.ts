@@ -42,13 +42,18 @@ function said(body: string): unknown[] {
   });
 }
 
+// What fails here fails on purpose.
+const { level } = getLogger();
+
 beforeEach(() => {
+  getLogger().level = "silent";
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "setTimeout", "clearTimeout"] });
 });
 
 afterEach(async () => {
   expect(vi.getTimerCount(), "timers that are left").toBe(0);
   vi.useRealTimers();
+  getLogger().level = level;
   await app.close();
 });
 

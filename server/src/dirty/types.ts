@@ -1,3 +1,4 @@
+import type { TypedArray } from "../protocol/typed-arrays.ts";
 import type { DirtyApp } from "./app.ts";
 import type { CallOptions } from "./call-options.ts";
 
@@ -40,20 +41,7 @@ type ActionName<K> = K extends string ? (K extends Reserved | `_${string}` ? nev
 type Scalar = string | number | bigint | boolean | null | undefined | void;
 
 /** Arrays of bytes and of numbers, which arrive as what they are. */
-type Memory =
-  | ArrayBuffer
-  | Int8Array
-  | Uint8Array
-  | Uint8ClampedArray
-  | Int16Array
-  | Uint16Array
-  | Int32Array
-  | Uint32Array
-  | Float32Array
-  | Float64Array
-  | BigInt64Array
-  | BigUint64Array
-  | HalfArray;
+type Memory = ArrayBuffer | TypedArray | HalfArray;
 
 /** Float16Array, by what it has: a library for older Nodes does not know it. */
 interface HalfArray {

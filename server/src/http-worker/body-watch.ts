@@ -1,11 +1,9 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import { LookTimer } from "./look-timer.ts";
 
 /** Bytes of a body that buy its client another second, as Apache's MinRate has it. */
 const BYTES_A_SECOND = 500;
-/** Between two looks lies a second at most, and never more than a quarter of the limit. */
-const LONGEST_STEP_S = 1;
-const FEWEST_STEPS = 4;
 
 /** What the watch looks at of a connection. */
 export interface Receiving {
@@ -25,16 +23,14 @@ interface Waiting {
  * Finds the clients that are too slow to send a body. Each has the time limit, and a second more for every 500
  * bytes that it sends: an upload that progresses is never cut, and one that drips in (slow-loris) is.
  *
- * Time is counted in looks, not by the clock: time in which this process stood still, or the app did not read what
- * had come, does not count.
+ * Time is counted in looks ({@link LookTimer}); that in which the app did not read what had come does not count either.
  */
 export class BodyWatch {
   private readonly connections: ReadonlyMap<Socket, Receiving>;
   private readonly seconds: number;
-  private readonly stepS: number;
+  private readonly timer: LookTimer;
   private readonly late: (socket: Socket) => void;
   private waiting = new Map<Socket, Waiting>();
-  private timer: NodeJS.Timeout | undefined;
 
   /**
    * @param connections those that are open.
@@ -44,19 +40,18 @@ export class BodyWatch {
   constructor(connections: ReadonlyMap<Socket, Receiving>, seconds: number, late: (socket: Socket) => void) {
     this.connections = connections;
     this.seconds = seconds;
-    this.stepS = seconds / Math.max(FEWEST_STEPS, Math.ceil(seconds / LONGEST_STEP_S));
+    this.timer = new LookTimer(seconds, () => this.look());
     this.late = late;
   }
 
   /** Begins to watch. */
   start(): void {
-    this.timer ??= setInterval(() => this.look(), this.stepS * 1000).unref();
+    this.timer.start();
   }
 
   /** Watches no more. */
   stop(): void {
-    clearInterval(this.timer);
-    this.timer = undefined;
+    this.timer.stop();
     this.waiting.clear();
   }
 
@@ -71,7 +66,7 @@ export class BodyWatch {
       // Past this Node reads no more: the client could not send if it would.
       if (request.readableLength < request.readableHighWaterMark) seen.looks++;
       const earned = (socket.bytesRead - seen.received) / BYTES_A_SECOND;
-      if (seen.looks * this.stepS < this.seconds + earned) waiting.set(socket, seen);
+      if (seen.looks * this.timer.stepS < this.seconds + earned) waiting.set(socket, seen);
       else this.late(socket);
     }
     this.waiting = waiting;

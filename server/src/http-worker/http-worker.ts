@@ -7,9 +7,12 @@ import { getLogger } from "../process/logger.ts";
 import { type HttpWorkerReport, ProcessMeter } from "../process/reports.ts";
 import { RequestLimit } from "../process/request-limit.ts";
 import type { AcceptGate } from "./accept-gate.ts";
+import { logAccess, logUpgrade } from "./access-log.ts";
+import { closeWithin } from "./app-close.ts";
 import { BodyWatch } from "./body-watch.ts";
 import { ClientConnection } from "./client-connection.ts";
 import { GuardedServer } from "./guarded-server.ts";
+import { endByHand, statusOfParserError } from "./hand-written-answer.ts";
 import { HostCheck } from "./host-check.ts";
 import { JoinedResponse } from "./joined-response.ts";
 import { loggedUrl } from "./logged-url.ts";
@@ -24,17 +27,6 @@ const DRAIN_POLL_MS = 50;
 const LAST_REQUEST_MS = 500;
 /** ms that the app gets to close itself and its WebSockets where the requests took all of the time there was. */
 const CLOSE_MS = 500;
-/** What a client gets to read why its bytes were refused, before its connection is reset. */
-const LINGER_MS = 1000;
-
-/** Characters of a client's `User-Agent` that the access log keeps. */
-const LONGEST_AGENT = 300;
-
-const STATUS_OF_PARSER_ERROR: Record<string, string> = {
-  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
-  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: "413 Payload Too Large",
-};
 
 /**
  * Another server listens on an address that was free when the arbiter bound it: two that are started at once may
@@ -265,7 +257,7 @@ export class HttpWorker {
     if (refusal === undefined) return false;
     // Node listens no more: a reset must not cost all others their worker.
     socket.on("error", () => {});
-    endWith(socket, `${refusal.status} ${STATUS_CODES[refusal.status]}`, refusal.detail);
+    endByHand(socket, `${refusal.status} ${STATUS_CODES[refusal.status]}`, refusal.detail);
     return true;
   }
 
@@ -281,78 +273,7 @@ export class HttpWorker {
       socket.destroy();
       return;
     }
-    const status = STATUS_OF_PARSER_ERROR[error.code ?? ""] ?? "400 Bad Request";
-    endWith(socket, status, status.slice(4));
-  }
-}
-
-// Writes a whole answer by hand, where Node has no response for it.
-function endWith(socket: Duplex, status: string, detail: string): void {
-  const body = JSON.stringify({ detail });
-  socket.end(
-    `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  );
-  // A client that holds on to the connection must not hold this side of it, nor a handler that waits for the body.
-  setTimeout(() => socket.destroy(), LINGER_MS);
-}
-
-function logUpgrade(requestId: string, request: IncomingMessage, socket: Duplex): void {
-  const began = performance.now();
-  const { method } = request;
-  const url = loggedUrl(request.url ?? "");
-  const remote = request.socket.remoteAddress;
-  const { upgrade } = request.headers;
-  const agent = request.headers["user-agent"]?.slice(0, LONGEST_AGENT);
-  socket.once("close", () => {
-    const ms = Math.round(performance.now() - began);
-    getLogger().info(
-      { requestId, method, url, upgrade, ms, remote, agent },
-      `${method} ${url} upgraded to ${upgrade} for ${ms} ms`,
-    );
-  });
-}
-
-function logAccess(requestId: string, request: IncomingMessage, response: ServerResponse): void {
-  const began = performance.now();
-  const { method } = request;
-  const url = loggedUrl(request.url ?? "");
-  const remote = request.socket.remoteAddress;
-  response.once("close", () => {
-    const ms = Math.round(performance.now() - began);
-    const complete = response.writableFinished;
-    getLogger().info(
-      {
-        requestId,
-        method,
-        url,
-        status: response.statusCode,
-        ms,
-        remote,
-        agent: request.headers["user-agent"]?.slice(0, LONGEST_AGENT),
-        complete,
-      },
-      `${method} ${url} ${response.statusCode} in ${ms} ms${complete ? "" : ", cut short"}`,
-    );
-  });
-}
-
-// Says what became of the app's close(): it is the last that is heard of it.
-async function closeWithin(until: number, closing: Promise<void>): Promise<void> {
-  const began = performance.now();
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<"late">((resolve) => {
-    timer = setTimeout(() => resolve("late"), until - began);
-  });
-  try {
-    if ((await Promise.race([closing, limit])) === "late") {
-      const seconds = ((performance.now() - began) / 1000).toFixed(1);
-      getLogger().error(
-        `close() of the web app has not ended after ${seconds} s; give what it waits for a time limit, or raise gracefulTimeout`,
-      );
-    }
-  } catch (error) {
-    getLogger().error({ err: error }, "close() of the web app failed");
-  } finally {
-    clearTimeout(timer);
+    const status = statusOfParserError(error.code);
+    endByHand(socket, status, status.slice(4));
   }
 }

@@ -1,9 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-
-/** Between two looks at the connections lies a second at most, and never more than a quarter of the limit. */
-const LONGEST_STEP_S = 1;
-const FEWEST_STEPS = 4;
+import { LookTimer } from "./look-timer.ts";
 
 /** What Node's socket handles have and its documentation does not name; its own `socket.setTimeout` reads it. */
 interface Handle {
@@ -35,17 +32,13 @@ interface Waiting {
  * costs this process nothing, and ends with its run and its keep-alive. The kernel asks for more when about a
  * third of its own buffer is free again: a client that reads is safe when it takes that much within the limit.
  *
- * Time is counted in looks, not by the clock: time in which this process stood still (stopped, suspended, busy) is
- * nobody's fault and does not count. One timer serves all connections, and one that does not wait costs a look at
- * a number.
+ * Time is counted in looks ({@link LookTimer}). A connection that does not wait costs a look at a number.
  */
 export class StallWatch {
   private readonly connections: ReadonlyMap<Socket, Answering>;
-  private readonly steps: number;
-  private readonly stepMs: number;
+  private readonly timer: LookTimer;
   private readonly stalled: (socket: Socket, response: ServerResponse) => void;
   private waiting = new Map<Socket, Waiting>();
-  private timer: NodeJS.Timeout | undefined;
 
   /**
    * @param connections those that are open, with their responses in progress; one without any is left alone, so
@@ -59,22 +52,18 @@ export class StallWatch {
     stalled: (socket: Socket, response: ServerResponse) => void,
   ) {
     this.connections = connections;
-    this.steps = Math.max(FEWEST_STEPS, Math.ceil(seconds / LONGEST_STEP_S));
-    this.stepMs = (seconds * 1000) / this.steps;
+    this.timer = new LookTimer(seconds, () => this.look());
     this.stalled = stalled;
   }
 
   /** Begins to watch. */
   start(): void {
-    if (this.stepMs === 0 || this.timer !== undefined) return;
-    this.timer = setInterval(() => this.look(), this.stepMs);
-    this.timer.unref();
+    this.timer.start();
   }
 
   /** Watches no more. */
   stop(): void {
-    clearInterval(this.timer);
-    this.timer = undefined;
+    this.timer.stop();
     this.waiting.clear();
   }
 
@@ -90,7 +79,7 @@ export class StallWatch {
       const taken = (handle.bytesWritten ?? 0) - (handle.writeQueueSize ?? socket.writableLength);
       const last = before.get(socket);
       if (last === undefined || last.taken !== taken) waiting.set(socket, { taken, steps: 0 });
-      else if (++last.steps < this.steps) waiting.set(socket, last);
+      else if (++last.steps < this.timer.steps) waiting.set(socket, last);
       else this.stalled(socket, response);
     }
     this.waiting = waiting;
