@@ -15,6 +15,8 @@ const FOREIGN_FLAGS = [
   "--write",
   "--model",
   "--openai-base-url",
+  // Of Node.
+  "--max-old-space-size",
   ...CTL_FLAGS.flatMap(({ form }) => form.match(/--\w+/) ?? []),
 ];
 const FLAGS = ["--help", "--version", "--check-config", "--print-config"].concat(
