@@ -7,6 +7,7 @@ import json
 import logging
 import math
 import os
+import re
 import stat
 import sys
 import threading
@@ -25,6 +26,8 @@ _ROLE = "dirty worker"
 _USUAL = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {"message", "asctime", "taskName", "requestId"}
 _OWN_FIELDS = frozenset(("level", "time", "pid", "role", "requestId", "logger", "err", "msg"))
 _DEEPEST = 6
+#: The whole part before the last @ of an address: a user alone may be an access token.
+_CREDENTIALS = re.compile(r'//[^/?#\s"]*@')
 
 
 class ServerLogger(logging.Logger):
@@ -142,7 +145,7 @@ class Lines(logging.Handler):
                     "msg": f"{record.msg!r:.1000} (the line cannot be formatted: {text_of(error)})",
                 }
             )
-        self._writer.write(self._encoded(line))
+        self._writer.write(self._encoded(hide_credentials(line)))
 
     def _encoded(self, line: str) -> bytes:
         encoded = line.encode("utf-8", "backslashreplace")
@@ -180,6 +183,11 @@ class Lines(logging.Handler):
             fields["err"] = {"type": type(error).__name__, "message": text_of(error), "stack": stack}
         fields["msg"] = message
         return json.dumps(fields, ensure_ascii=False, separators=(",", ":"), default=text_of_value)
+
+
+def hide_credentials(text: str) -> str:
+    """A text without the credentials of the addresses in it, as the log of every other process has them hidden."""
+    return _CREDENTIALS.sub("//(hidden)@", text) if "@" in text else text
 
 
 def _level(number: int) -> str:

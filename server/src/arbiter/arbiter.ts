@@ -5,6 +5,7 @@ import type { Settings } from "../config/settings.ts";
 import type { AppStatics, FromChild, Kind } from "../process/channel.ts";
 import { monotonicMs } from "../process/clock.ts";
 import { explain } from "../process/explain.ts";
+import { hideCredentials } from "../process/hide-credentials.ts";
 import { reopenLogs } from "../process/logger.ts";
 import type { ArbiterEnd, ArbiterEvents, ArbiterOptions } from "./arbiter-options.ts";
 import { Assignments } from "./assignments.ts";
@@ -356,7 +357,8 @@ export class Arbiter {
         }
         return;
       case "bootFailed":
-        child.failure = message.reason;
+        // It goes to the log, to the terminal and to `tsunicorn ctl`, and an app may name its database in it.
+        child.failure = hideCredentials(message.reason);
         child.final = message.final === true;
         child.addressInUse = message.addressInUse === true;
         return;

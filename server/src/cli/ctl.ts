@@ -3,6 +3,7 @@ import { COMMANDS, UsageError } from "../arbiter/control-commands.ts";
 import { ConfigError } from "../config/errors.ts";
 import { loadConfigApart } from "../config/load-apart.ts";
 import { explain } from "../process/explain.ts";
+import { hideCredentials } from "../process/hide-credentials.ts";
 import { chooseServer } from "./ctl-choose.ts";
 import { askServer, NoServerError } from "./ctl-client.ts";
 import { CTL_FLAGS, readCtlTask } from "./ctl-options.ts";
@@ -42,7 +43,8 @@ export async function runCtl(argv: readonly string[], surroundings: Surroundings
     );
     return 0;
   } catch (error) {
-    writeError(`tsunicorn ctl: ${error instanceof NoServerError ? error.message : explain(error)}\n`);
+    const reason = error instanceof NoServerError ? error.message : explain(error);
+    writeError(hideCredentials(`tsunicorn ctl: ${reason}\n`));
     if (error instanceof UsageError) writeError("Try tsunicorn ctl --help\n");
     return error instanceof UsageError || error instanceof NoServerError || error instanceof ConfigError
       ? 2

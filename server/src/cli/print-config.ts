@@ -1,7 +1,7 @@
+import { hideSecrets } from "../config/hide-secrets.ts";
 import { describeSource } from "../config/layer.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { SETTING_NAMES } from "../config/settings.ts";
-import { hideCredentials } from "../process/hide-credentials.ts";
 
 /** A setting as people read it. */
 export interface ConfigRow {
@@ -13,7 +13,7 @@ export interface ConfigRow {
 }
 
 /**
- * Renders `--print-config`: each setting, its value as JSON, and where it came from, in three columns; then the
+ * Renders `--print-config`: each setting, its value as JSON without secrets, and where it came from, in three columns; then the
  * hooks that the config file defines.
  */
 export function renderConfig({ settings, sources, hooks, configFile = "" }: LoadedConfig): string {
@@ -21,7 +21,7 @@ export function renderConfig({ settings, sources, hooks, configFile = "" }: Load
     ...SETTING_NAMES.map((name) => ({
       name,
       // A setting without a value is none; undefined is no word for users.
-      value: settings[name] === undefined ? "none" : hideCredentials(JSON.stringify(settings[name])),
+      value: settings[name] === undefined ? "none" : JSON.stringify(hideSecrets(name, settings[name])),
       source: describeSource(sources[name]),
     })),
     ...hooks.map((name) => ({ name, value: "hook", source: `file ${configFile}` })),

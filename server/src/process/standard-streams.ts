@@ -1,5 +1,6 @@
 import { constants, fstatSync, openSync } from "node:fs";
 import { describeFileProblem } from "./file-problem.ts";
+import { hideCredentials } from "./hide-credentials.ts";
 import { type LineTarget, LineWriter } from "./line-writer.ts";
 
 const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
@@ -29,7 +30,7 @@ export function complain(text: string): void {
   errors ??= new LineWriter(standardTarget(2), {
     dropped: (lines) => `tsunicorn: ${lines} lines could not be written here\n`,
   });
-  errors.write(`tsunicorn: ${text}\n`);
+  errors.write(hideCredentials(`tsunicorn: ${text}\n`));
 }
 
 /**

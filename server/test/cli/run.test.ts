@@ -5,12 +5,16 @@ import { SETTING_NAMES } from "../../src/config/settings.ts";
 import { folderWith } from "../config/folder.ts";
 
 /** Runs the command in a folder with these files. In what it printed, `@` stands for the folder. */
-async function tsunicorn(argv: readonly string[], files: Readonly<Record<string, string>> = {}) {
+async function tsunicorn(
+  argv: readonly string[],
+  files: Readonly<Record<string, string>> = {},
+  env: Readonly<Record<string, string>> = {},
+) {
   const cwd = folderWith(files);
   let out = "";
   let error = "";
   const code = await run(argv, {
-    env: {},
+    env,
     cwd,
     writeOut: (text) => {
       out += text;
@@ -104,6 +108,16 @@ test("--print-config shows every setting, its value and where it came from", asy
       ["accessLog", "false", "default"],
     ]),
   );
+});
+
+test("--print-config shows no secret", async () => {
+  const { out } = await tsunicorn(
+    ["--print-config", "main.ts", "--name", "redis://me:hush@db"],
+    { "tsunicorn.config.mjs": "export default { resources: { api_key: ['hush'] } }" },
+    { TSUNICORN_DIRTY_APPS: "./app.ts?api_key=hush:App" },
+  );
+  expect(out.match(/\(hidden\)/g)).toHaveLength(3);
+  expect(out).not.toContain("hush");
 });
 
 test("a command line without anything points to --help", async () => {

@@ -26,8 +26,8 @@ describe("a web app that cannot be loaded ends the start with the reason and exi
   test.each([
     [
       "throws",
-      "throw new Error('no database here');",
-      /The app .*main\.mjs cannot be loaded: no database here/,
+      "throw new Error('no database at pg://me:hush@db');",
+      /The app .*main\.mjs cannot be loaded: no database at pg:\/\/\(hidden\)@db/,
     ],
     ["ends the process", "process.exit(0);", /it ended with exit code 0 before it was ready/],
     [

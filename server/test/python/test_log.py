@@ -53,6 +53,26 @@ class Log(unittest.TestCase):
         texts = self.read_all(writer.detach(), 50_000)
         self.assertEqual(sum(text == "y" * 50_000 for text in texts), 45)
 
+    def test_no_line_has_the_credentials_of_an_address(self):
+        script = """
+import logging
+from tsunicorn import log as logs
+logs.set_up("info", FORMAT, None)
+address = "http://user:PASSWORD@host/v1?a=b@c"
+logs.log.error("cannot reach %s", address, extra={"deep": [{"url": address}]})
+logging.getLogger("app").warning(address)
+try:
+    raise RuntimeError("no answer of " + address)
+except RuntimeError:
+    logging.exception("failed")
+"""
+        for form in ("json", "pretty"):
+            with self.subTest(form):
+                command = [sys.executable, "-B", "-c", script.replace("FORMAT", repr(form))]
+                written = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+                self.assertNotIn("PASSWORD", written)
+                self.assertGreaterEqual(written.count("http://(hidden)@host/v1?a=b@c"), 4)
+
     def test_a_line_that_is_too_long_is_shortened_and_json_stays_json(self):
         def short(line):
             shorter = shorten_line(line, 4096)
