@@ -52,6 +52,12 @@ export function writeU32(buffer: Buffer, at: number, value: number): void {
   buffer[at + 3] = value;
 }
 
+/** Reads an unsigned 32-bit number, big-endian. Half of what decoding takes would go into Node's own, which checks its offset. */
+export function readU32(buffer: Buffer, at: number): number {
+  const high = ((buffer[at] ?? 0) << 24) | ((buffer[at + 1] ?? 0) << 16);
+  return (high | ((buffer[at + 2] ?? 0) << 8) | (buffer[at + 3] ?? 0)) >>> 0;
+}
+
 /** Reads the request id of the header at `at`. */
 export function readRequestId(buffer: Buffer, at: number): RequestId {
   const high = buffer.readUInt32BE(at + 8);

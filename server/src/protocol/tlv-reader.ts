@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { DirtyProtocolError } from "./errors.ts";
+import { readU32 } from "./header.ts";
 import { MAX_BYTES, MAX_DEPTH, MAX_ITEMS, TLV, tooMany } from "./tlv.ts";
 import { readElements } from "./typed-arrays.ts";
 
@@ -197,7 +198,7 @@ class TlvReader {
   }
 
   private length(what: string, limit: number, unit: string): number {
-    const length = this.buffer.readUInt32BE(this.take(4));
+    const length = readU32(this.buffer, this.take(4));
     if (length > limit) throw tooMany(what, length, limit, unit);
     return length;
   }
@@ -210,8 +211,9 @@ class TlvReader {
 
   private integer(): number | bigint {
     const at = this.take(8);
-    const value = this.buffer.readInt32BE(at) * TWO_32 + this.buffer.readUInt32BE(at + 4);
-    return Number.isSafeInteger(value) ? value : this.buffer.readBigInt64BE(at);
+    const { buffer } = this;
+    const value = (readU32(buffer, at) | 0) * TWO_32 + readU32(buffer, at + 4);
+    return Number.isSafeInteger(value) ? value : buffer.readBigInt64BE(at);
   }
 
   private count(what: string, depth: number, least: number): number {

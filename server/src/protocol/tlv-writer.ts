@@ -188,15 +188,22 @@ export class TlvWriter {
         "send an array",
       );
     }
-    const entries = Object.entries(value).filter((entry) => entry[1] !== undefined);
-    this.head(TLV.DICT, entries.length, "dict");
+    const keys = Object.keys(value);
+    // From the mark, which stays where it is when the bytes move into a new slab.
+    const begin = this.position - this.mark;
+    this.head(TLV.DICT, keys.length, "dict");
+    let count = 0;
     let at = "";
     try {
-      for (const [key, item] of entries) {
+      for (const key of keys) {
+        const item: unknown = (value as Readonly<Record<string, unknown>>)[key];
+        if (item === undefined) continue;
+        count++;
         at = key;
         this.string(key);
         this.value(item, depth + 1);
       }
+      if (count < keys.length) writeU32(this.slab, this.mark + begin + 1, count);
     } catch (error) {
       throw error instanceof UnsendableError ? error.within(value, at) : error;
     }

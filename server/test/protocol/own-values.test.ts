@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { EncodedValue } from "../../src/protocol/encoded-value.ts";
 import { DirtyProtocolError } from "../../src/protocol/errors.ts";
 import { FrameWriter } from "../../src/protocol/frame-writer.ts";
+import { HEADER_SIZE } from "../../src/protocol/header.ts";
 import { MSG, readChunk, readDict } from "../../src/protocol/messages.ts";
 import { decodeTlv } from "../../src/protocol/tlv-reader.ts";
 import { encodeTlv, encodeValue } from "../../src/protocol/tlv-writer.ts";
@@ -146,3 +147,21 @@ test("a BigUint64Array that Gunicorn's integers do not hold is refused for it, w
   expect(() => encodeTlv(value)).toThrow(/64 bits.*\(ids\[1\]\)/);
   expect(() => encodeValue(value)).not.toThrow();
 });
+
+test.each([
+  ["in front", { a: undefined, long: "x".repeat(100_000), b: 1 }],
+  ["behind", { long: "x".repeat(100_000), a: undefined, b: { c: undefined } }],
+  ["alone", { a: undefined }],
+])(
+  "a property that is undefined is left out, also where the object fills more than one slab: %s",
+  (_where, value) => {
+    // Behind another message, so that its beginning moves into the next slab.
+    const writer = new FrameWriter();
+    writer.frame(MSG.RESPONSE, 1, { result: "first" });
+    const before = writer.size;
+    writer.frame(MSG.RESPONSE, 2, { result: [1, value, 2] });
+    const bytes = Buffer.concat(writer.take()).subarray(before + HEADER_SIZE);
+    const { result } = readDict(bytes, 0, bytes.length);
+    expect(result).toStrictEqual([1, JSON.parse(JSON.stringify(value)), 2]);
+  },
+);
