@@ -12,10 +12,12 @@ const COMMANDS = ["bench/test/bench.test.ts", "chaos/test/chaos.test.ts"];
 
 const NOT_UNIT = [...NEVER, "**/integration/**", ...COMMANDS];
 
-/** Units without sockets, threads, children and native code: they leave nothing behind in their process. */
+/** Units without threads, children and native code: they leave nothing behind in their process. */
 const PURE = [
   "server/test/{config,docs,protocol}/**/*.test.ts",
   "chat/test/{plugins,schemas,v1}/**/*.test.ts",
+  "web/test/**/*.test.ts",
+  "server/test/{dirty,dirty-arbiter}/**/*.test.ts",
 ];
 
 const UNIT = {
@@ -23,8 +25,9 @@ const UNIT = {
   pool: "forks",
   maxWorkers: 3,
   sequence: { groupOrder: 0 },
-  testTimeout: 20_000,
-  hookTimeout: 20_000,
+  // Deadlines, not measures: on a busy machine all takes ten times longer.
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
 } as const;
 
 /** The files that take longest begin, so that no processor waits for the last of them. */
