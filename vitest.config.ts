@@ -17,7 +17,7 @@ const PURE = [
   "server/test/{config,docs,protocol}/**/*.test.ts",
   "chat/test/{plugins,schemas,v1}/**/*.test.ts",
   "web/test/**/*.test.ts",
-  "server/test/{dirty,dirty-arbiter}/**/*.test.ts",
+  "server/test/dirty-arbiter/**/*.test.ts",
 ];
 
 const UNIT = {

@@ -9,10 +9,11 @@ import { pages, read } from "./pages.ts";
 
 const { settings: defaults } = resolveSettings([], { cwd: "/", configFile: undefined });
 
-/** Flags of other commands that the docs name too; the last two are the chat's own. */
+/** Flags of other commands and of Node that the docs name too; the last two are the chat's own. */
 const FOREIGN_FLAGS = [
   "--build",
   "--write",
+  "--max-old-space-size",
   "--model",
   "--openai-base-url",
   // Of Node.
