@@ -59,7 +59,7 @@ export function replyToError(
   if (error.code === "FST_ERR_CTP_BODY_TOO_LARGE") {
     return sendDetail(reply, 413, `Request body is larger than ${bodyLimitOf(request)}`);
   }
-  const refusal = toRequestError(error);
+  const refusal = toRequestError(error, request.url);
   // What the model refuses, such as a conversation that it has no room for.
   if (error instanceof DirtyError && refusal !== undefined) {
     return sendDetail(reply, 422, [

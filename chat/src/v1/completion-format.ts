@@ -127,6 +127,11 @@ export class ChatFormat implements CompletionFormat {
   }
 }
 
+/** Where there is only text, no tool can have been called. */
+function textReasonOf({ reason }: Finish): Finish["reason"] {
+  return reason === "tool_calls" ? "stop" : reason;
+}
+
 /** The answers of `POST /v1/completions`: text alone, a refusal too. */
 export class TextFormat implements CompletionFormat {
   readonly #envelope: Envelope;
@@ -147,7 +152,7 @@ export class TextFormat implements CompletionFormat {
   }
 
   end(finish: Finish): string {
-    const end = this.#text('""', JSON.stringify(finish.reason));
+    const end = this.#text('""', JSON.stringify(textReasonOf(finish)));
     return this.#includeUsage ? end + this.#envelope.usageEvent(finish) : end;
   }
 
@@ -159,7 +164,7 @@ export class TextFormat implements CompletionFormat {
           text: pieces.map((piece) => plainTextOf(piece) ?? "").join(""),
           index: 0,
           logprobs: null,
-          finish_reason: finish.reason,
+          finish_reason: textReasonOf(finish),
         },
       ],
       usage: usageOf(finish),

@@ -93,7 +93,7 @@ export function replyToV1Error(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  const refusal = error.statusCode === 413 ? tooLarge(request) : toRequestError(error);
+  const refusal = error.statusCode === 413 ? tooLarge(request) : toRequestError(error, request.url);
   if (refusal !== undefined) {
     return refuse(reply, refusal.status, refusal.message, refusal.param, refusal.code);
   }
@@ -103,15 +103,20 @@ export function replyToV1Error(
   return send(reply, failure.status, failureBody(failure));
 }
 
-/** What is wrong with a request, where it is the request. */
-export function toRequestError(error: FastifyError | Error): RequestError | undefined {
+/**
+ * What is wrong with a request, where it is the request.
+ * @param url what was asked for.
+ */
+export function toRequestError(error: FastifyError | Error, url: string): RequestError | undefined {
   if (error instanceof RequestError) return error;
   if (error instanceof BadInputError) return fromFault(error.detail[0]);
   if (error instanceof UnsupportedBodyError) return new RequestError(415, error.message, null, error.code);
   if (error instanceof DirtyAppError) {
     const { error_class, param, code } = error.details;
     if (error_class !== UNSUPPORTED && error.name !== UNSUPPORTED) return undefined;
-    return new RequestError(400, error.message, text(param), text(code));
+    // A model knows conversations, of which a text to continue is one.
+    const isText = param === "messages" && url.startsWith("/v1/completions");
+    return new RequestError(400, error.message, isText ? "prompt" : text(param), text(code));
   }
   // The failures of dirty calls are no fault of the request.
   if (error instanceof DirtyError) return undefined;

@@ -75,7 +75,7 @@ export async function streamCompletion(
       return;
     }
     if (!started) throw error;
-    raw.end(`${count > 0 ? events : ""}data: ${JSON.stringify(bodyOf(error, request.id))}\n\n`);
+    raw.end(`${count > 0 ? events : ""}data: ${JSON.stringify(bodyOf(error, request))}\n\n`);
   } finally {
     clearTimeout(timer);
     endKeepAlive?.();
@@ -106,12 +106,12 @@ export async function wholeCompletion(
   return format.whole(pieces, finish ?? estimate(asked, pieces.length));
 }
 
-function bodyOf(error: unknown, requestId: string): object {
-  const refusal = error instanceof Error ? toRequestError(error) : undefined;
+function bodyOf(error: unknown, { id, url }: FastifyRequest): object {
+  const refusal = error instanceof Error ? toRequestError(error, url) : undefined;
   if (refusal !== undefined) {
     const { message, param, code } = refusal;
     return { error: { message, type: "invalid_request_error", param, code } };
   }
-  logFailure(error, requestId);
+  logFailure(error, id);
   return failureBody(describeFailure(error));
 }

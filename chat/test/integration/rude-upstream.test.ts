@@ -153,6 +153,14 @@ const asUser = (content: unknown) => [{ role: "user", content }];
 const v1 = (content: unknown, more: object = {}) =>
   post(`${chat.url}/v1/chat/completions`, { messages: asUser(content), ...more });
 
+/** The same question where answers are text alone. */
+const asText = (prompt: string) => [
+  post(`${chat.url}/chat/sync`, { prompt }),
+  post(`${chat.url}/chat`, { prompt }),
+  post(`${chat.url}/v1/completions`, { prompt }),
+  post(`${chat.url}/v1/completions`, { prompt, stream: true }),
+];
+
 function openStream(path: string, body: object): Promise<Stream> {
   const headers = { "content-type": "application/json" };
   return open(chat, path, { method: "POST", headers, body: JSON.stringify(body) });
@@ -164,12 +172,13 @@ type Delta = Record<string, unknown> & { tool_calls?: Record<string, unknown>[] 
 function streamed(text: string) {
   const chunks = jsonOf(text);
   const choices = chunks.flatMap((each) => each.choices ?? []);
-  const deltas: Delta[] = choices.map(({ delta }) => delta);
+  const deltas: Delta[] = choices.map(({ delta }) => delta ?? {});
   const joined = (name: string) => deltas.map((delta) => delta[name] ?? "").join("");
   return {
     joined,
     calls: deltas.flatMap(({ tool_calls = [] }) => tool_calls),
     reason: choices.map(({ finish_reason }) => finish_reason).findLast((reason) => reason !== null),
+    text: choices.map(({ text }) => text ?? "").join(""),
     error: chunks.find(({ error }) => error !== undefined)?.error,
     done: text.endsWith("data: [DONE]\n\n"),
   };
@@ -194,10 +203,15 @@ describe("an upstream's answer", () => {
     const { joined, reason, error, done } = streamed((await v1(name, { stream: true })).text);
     for (const [field, text] of Object.entries(message)) expect(joined(field)).toBe(text ?? "");
     expect([reason, error, done]).toEqual(["stop", undefined, true]);
-    const sync = await post(`${chat.url}/chat/sync`, { prompt: name });
-    expect(JSON.parse(sync.text)).toEqual({
-      response: "refusal" in message ? message.refusal : message.content,
-    });
+    // Where there is only text, a refusal is that.
+    const text = "refusal" in message ? message.refusal : message.content;
+    const [sync, plain, completion, parts] = await Promise.all(asText(name));
+    expect(JSON.parse(sync?.text ?? "")).toEqual({ response: text });
+    expect(textOf(plain?.text ?? "")).toBe(text);
+    const { choices: texts, usage: took } = JSON.parse(completion?.text ?? "");
+    expect(texts).toMatchObject([{ text, finish_reason: "stop" }]);
+    expect(took.total_tokens).toBe(took.prompt_tokens + took.completion_tokens);
+    expect(streamed(parts?.text ?? "")).toMatchObject({ text, reason: "stop", error: undefined, done: true });
   });
 
   it("has its tool calls once each, whole and streamed", async () => {
@@ -213,6 +227,11 @@ describe("an upstream's answer", () => {
       [1, "b"],
     ]);
     expect(reason).toBe("tool_calls");
+    // They have no place in a text, where none can have been asked for.
+    const [sync, plain, completion, parts] = await Promise.all(asText("two calls without an index"));
+    expect([JSON.parse(sync?.text ?? ""), textOf(plain?.text ?? "")]).toEqual([{ response: "" }, ""]);
+    expect(JSON.parse(completion?.text ?? "").choices).toMatchObject([{ text: "", finish_reason: "stop" }]);
+    expect(streamed(parts?.text ?? "")).toMatchObject({ text: "", reason: "stop", done: true });
   });
 
   it.each([
@@ -235,14 +254,25 @@ describe("an upstream's answer", () => {
     expect(whole.text).not.toMatch(/secret|memory/);
     if (status === 429) expect(whole.headers.get("retry-after")).toMatch(/^(59|60)$/);
     const stream = await v1(name, { stream: true });
-    const plain = await post(`${chat.url}/chat`, { prompt: name });
+    const [sync, plain, completion, parts] = await Promise.all(asText(name));
+    expect([sync?.status, completion?.status]).toEqual([status === 400 ? 422 : status, status]);
+    expect(JSON.parse(completion?.text ?? "").error).toMatchObject({
+      code,
+      param: name === "temperature" ? name : code === "context_length_exceeded" ? "prompt" : null,
+    });
+    for (const each of [sync, completion]) {
+      expect(each?.text).not.toMatch(/secret|memory/);
+      if (status === 429) expect(each?.headers.get("retry-after")).toMatch(/^(59|60)$/);
+    }
     if (name.endsWith("in the middle")) {
+      expect(streamed(parts?.text ?? "")).toMatchObject({ text: "half", error: { code }, done: false });
       const { joined, error, done } = streamed(stream.text);
       expect([joined("content"), error.code, done]).toEqual(["half", code, false]);
-      expect(plain.text).toMatch(/^data: {"token": "half"}\n\ndata: {"error":{"type":"upstream_failed"/);
+      expect(plain?.text).toMatch(/^data: {"token": "half"}\n\ndata: {"error":{"type":"upstream_failed"/);
     } else {
       expect(stream.status).toBe(status);
-      expect(plain.status).toBe(status === 400 ? 422 : status);
+      expect(parts?.status).toBe(status);
+      expect(plain?.status).toBe(status === 400 ? 422 : status);
     }
   });
 });
