@@ -214,8 +214,8 @@ describe.each(["the dirty arbiter", "a dirty worker"])("%s", (where) => {
       peer.sendBytes(Buffer.alloc(16));
       await peer.end();
     }
-    // It has told of those before them; what comes within ten seconds is one more line.
-    expect(before).toBeGreaterThan(1);
+    // What comes within ten seconds is one more line.
+    expect(told().length).toBeGreaterThan(1);
     expect(told().length - before).toBeLessThan(10);
   });
 
