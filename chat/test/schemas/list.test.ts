@@ -42,6 +42,14 @@ it("a fault says its whole way, and what was sent there", () => {
   expect(error?.issues).toMatchObject([{ code: "invalid_type", path: ["rows", 1, 1], input: 1 }]);
 });
 
+it("a fault in a branch of a union says what was sent there", () => {
+  const either = list(z.object({ content: z.union([z.string(), list(z.string(), { max: 9 })]) }), { max: 9 });
+  const { error } = either.safeParse([{ content: 5 }], { reportInput: true });
+  expect(error?.issues).toMatchObject([
+    { code: "invalid_union", path: [0, "content"], errors: [[{ input: 5 }], [{ input: 5 }]] },
+  ]);
+});
+
 it("a list is described with its items and its bounds", () => {
   const described = z.toJSONSchema(list(z.string(), { min: 1, max: 3 }), { io: "input" });
   expect(described).toMatchObject({

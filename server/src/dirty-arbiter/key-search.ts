@@ -26,6 +26,11 @@ export class KeySearch {
     this.now = now;
   }
 
+  /** Whether `take` would give any. */
+  get hasFound(): boolean {
+    return this.found.length > 0;
+  }
+
   /** The keys that were found since this was asked last. */
   take(): string[] {
     const { found } = this;

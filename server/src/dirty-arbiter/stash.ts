@@ -147,7 +147,7 @@ async function searchOn(
 ): Promise<void> {
   try {
     do {
-      if (inParts) connection.send(MSG.CHUNK, id, { data: search.take() });
+      if (inParts && search.hasFound) connection.send(MSG.CHUNK, id, { data: search.take() });
       await nextTurn();
       if (!connection.open) return;
     } while (!search.turn());

@@ -23,8 +23,8 @@ export const NO_ENTRY: unique symbol = Symbol("no entry");
 interface Waiting {
   readonly payload: EncodedValue;
   readonly until: number;
-  /** The parts of a long list that have come. */
-  parts: unknown[][];
+  /** What has come of a list that is sent in parts. */
+  begun: unknown[];
   resolve(result: unknown): void;
   reject(error: Error): void;
 }
@@ -67,7 +67,7 @@ export class StashLink {
     const payload = encodeValue({ ...fields, answered: this.answered() });
     const id = ++this.lastId;
     return new Promise((resolve, reject) => {
-      this.waiting.set(id, { payload, until: monotonicMs() + STASH_TIMEOUT_MS, parts: [], resolve, reject });
+      this.waiting.set(id, { payload, until: monotonicMs() + STASH_TIMEOUT_MS, begun: [], resolve, reject });
       this.waitingBytes += payload.size;
       this.timer ??= this.alarm(STASH_TIMEOUT_MS);
       if (this.connection === undefined) this.open();
@@ -101,7 +101,7 @@ export class StashLink {
     connection.speakOurs();
     connection.send(MSG.HELLO, 0, this.hello);
     for (const [id, waiting] of this.waiting) {
-      waiting.parts = [];
+      waiting.begun = [];
       connection.send(MSG.STASH, id, waiting.payload);
     }
   }
@@ -113,15 +113,15 @@ export class StashLink {
     }
     if (type === MSG.CHUNK) {
       const part = readChunk(buffer, start, end);
-      if (typeof id === "number" && Array.isArray(part)) this.waiting.get(id)?.parts.push(part);
+      if (typeof id === "number") append(this.waiting.get(id)?.begun, part);
       return;
     }
     const dict = readDict(buffer, start, end);
     const waiting = typeof id === "number" ? this.take(id) : undefined;
     if (type === MSG.RESPONSE) {
       const { result } = dict;
-      const whole = waiting === undefined || waiting.parts.length === 0;
-      waiting?.resolve(whole ? result : [...waiting.parts, result].flat());
+      if (waiting === undefined || waiting.begun.length === 0) waiting?.resolve(result);
+      else waiting.resolve(append(waiting.begun, result));
     } else if (type === MSG.ERROR) {
       const error = readError(dict);
       if (error.error_type === KEY_NOT_FOUND) waiting?.resolve(NO_ENTRY);
@@ -176,4 +176,10 @@ function unreachable(): DirtyConnectionError {
   return new DirtyConnectionError(
     "The dirty arbiter cannot be reached for a stash operation. Whether it was carried out is not known.",
   );
+}
+
+// One part at a time, as they come: to join millions of keys at the end would hold this process.
+function append(list: unknown[] | undefined, part: unknown): unknown[] | undefined {
+  if (Array.isArray(part)) for (const item of part) list?.push(item);
+  return list;
 }
