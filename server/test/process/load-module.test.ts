@@ -10,22 +10,26 @@ import { install } from "../install.ts";
 const dist = (name: string): string =>
   JSON.stringify(new URL(`../../dist/process/${name}.js`, import.meta.url).href);
 
-/** Loads a module in a process of its own, as a worker does. @returns what `expression` about it printed, or why not. */
-async function load(
+/** Loads modules of a folder in one process of their own, as a worker does. @returns what each gave, or why not. */
+async function loadAll(
   folder: string,
-  name: string,
+  names: readonly string[],
   expression = "[module.default, module.result].join()",
   { query = "", env = {} } = {},
-): Promise<string> {
+): Promise<string[]> {
   const script = `
     const { loadModule } = await import(${dist("load-module")});
     const { explain } = await import(${dist("explain")});
-    try {
-      const module = await loadModule(${JSON.stringify(join(folder, name))}, ${JSON.stringify(query)});
-      console.log(String(${expression}));
-    } catch (error) {
-      console.log("refused: " + explain(error));
+    const given = [];
+    for (const file of ${JSON.stringify(names.map((name) => join(folder, name)))}) {
+      try {
+        const module = await loadModule(file, ${JSON.stringify(query)});
+        given.push(String(${expression}));
+      } catch (error) {
+        given.push("refused: " + explain(error));
+      }
     }
+    console.log(JSON.stringify(given));
     process.exit();`;
   const args = ["--input-type=module", "-e", script];
   // tsx must not depend on where the process works.
@@ -33,67 +37,90 @@ async function load(
     cwd: "/",
     env: { ...process.env, ...env },
   });
-  return stdout.trim().replaceAll(folder, "@");
+  const given: string[] = JSON.parse(stdout.replaceAll(folder, "@"));
+  return given;
 }
 
-/** What each kind of package.json says. */
+/** Loads a module in a process of its own. */
+async function load(
+  folder: string,
+  name: string,
+  expression?: string,
+  options?: Parameters<typeof loadAll>[3],
+): Promise<string> {
+  const [given = ""] = await loadAll(folder, [name], expression, options);
+  return given;
+}
+
+/** What each kind of package.json says, and the file that is loaded first: it is what has tsx registered. */
 const PACKAGES = [
-  ["after npm init -y, which writes type commonjs", { "package.json": '{"type":"commonjs"}' }],
-  ["in a package of modules", { "package.json": '{"type":"module"}' }],
-  ["without a type", { "package.json": "{}" }],
+  ["after npm init -y, which writes type commonjs", { "package.json": '{"type":"commonjs"}' }, "enum.ts"],
+  ["in a package of modules", { "package.json": '{"type":"module"}' }, "main.tsx"],
+  ["without a type", { "package.json": "{}" }, "main.jsx"],
 ] as const;
 
 const LIB = { "lib.ts": "export const twice = (n: number): number => n * 2;" };
 /** What Node cannot load by itself, whatever its version; each gives 42. */
-const BEYOND_NODE: Record<string, [main: string, text: string, more?: Record<string, string>]> = {
-  "an enum": ["main.ts", "enum N { Answer = 42 } export const result = N.Answer;"],
-  "a namespace": ["main.ts", "namespace N { export const n = 42; } export const result = N.n;"],
+const BEYOND_NODE: Record<string, [name: string, text: string]> = {
+  "an enum": ["enum.ts", "enum N { Answer = 42 } export const result = N.Answer;"],
+  "a namespace": ["namespace.ts", "namespace N { export const n = 42; } export const result = N.n;"],
   "parameter properties": [
-    "main.ts",
+    "parameters.ts",
     "class A { constructor(public n: number) {} } export const result = new A(42).n;",
   ],
   decorators: [
-    "main.ts",
+    "decorators.ts",
     "function answer(type: { n?: number }): void { type.n = 42; }\n@answer class A { static n: number; } export const result = A.n;",
-    { "tsconfig.json": '{"compilerOptions":{"experimentalDecorators":true}}' },
   ],
-  "paths of tsconfig.json": [
-    "main.ts",
-    'import { twice } from "@/lib"; export const result = twice(21);',
-    { ...LIB, "tsconfig.json": '{"compilerOptions":{"paths":{"@/*":["./*"]}}}' },
-  ],
+  "paths of tsconfig.json": ["paths.ts", 'import { twice } from "@/lib"; export const result = twice(21);'],
   "an import without an ending": [
-    "main.ts",
+    "no-ending.ts",
     'import { twice } from "./lib"; export const result = twice(21);',
-    LIB,
   ],
   "an import of .js that is .ts": [
-    "main.ts",
+    "other-ending.ts",
     'import { twice } from "./lib.js"; export const result = twice(21);',
-    LIB,
   ],
   "an import of a folder": [
-    "main.ts",
-    'import { twice } from "./lib"; export const result = twice(21);',
-    { "lib/index.ts": LIB["lib.ts"] },
+    "folder.ts",
+    'import { twice } from "./library"; export const result = twice(21);',
   ],
   "a .tsx file": [
     "main.tsx",
     "const h = (_tag: string, props: { n: number }) => props.n; export const result: number = <a n={42} />;",
-    { "tsconfig.json": '{"compilerOptions":{"jsx":"react","jsxFactory":"h"}}' },
   ],
   "a .jsx file": [
     "main.jsx",
     "/** @jsx h */ const h = (_tag, props) => props.n; export const result = <a n={42} />;",
   ],
 };
+const ALL_BEYOND_NODE: Record<string, string> = {
+  ...LIB,
+  "library/index.ts": LIB["lib.ts"],
+  "tsconfig.json":
+    '{"compilerOptions":{"experimentalDecorators":true,"jsx":"react","jsxFactory":"h","paths":{"@/*":["./*"]}}}',
+  ...Object.fromEntries(Object.values(BEYOND_NODE)),
+};
+
+/** What became of each of them, by its name: all are loaded in one process. */
+async function loadBeyondNode(
+  manifest: Record<string, string>,
+  first: string,
+  ...installed: Parameters<typeof install>[1][]
+): Promise<Map<string, string>> {
+  const folder = folderWith({ ...manifest, ...ALL_BEYOND_NODE });
+  install(folder, ...installed);
+  const names = [...new Set([first, ...Object.values(BEYOND_NODE).map(([name]) => name)])];
+  const given = await loadAll(folder, names);
+  return new Map(names.map((name, at) => [name, given[at] ?? ""]));
+}
 
 describe("with tsx in the app's folder", () => {
-  describe.each(PACKAGES)("%s", (_kind, manifest) => {
-    test.each(Object.entries(BEYOND_NODE))("%s is loaded", async (_what, [main, text, more]) => {
-      const folder = folderWith({ ...manifest, ...more, [main]: text });
-      install(folder, "tsx");
-      expect(await load(folder, main)).toMatch(/^42$|,42$/);
+  describe.each(PACKAGES)("%s", (_kind, manifest, first) => {
+    test("what Node itself cannot load is loaded", async () => {
+      const given = await loadBeyondNode(manifest, first, "tsx");
+      for (const [what, [name]] of Object.entries(BEYOND_NODE))
+        expect.soft(given.get(name), what).toMatch(/^42$|,42$/);
     });
   });
 
@@ -104,8 +131,10 @@ describe("with tsx in the app's folder", () => {
       "n.cts": "const n: number = 41; export = { n };",
     });
     install(folder, "tsx");
-    expect(await load(folder, "main.mts")).toBe(",42");
-    expect(await load(folder, "n.cts", "module.default.n")).toBe("41");
+    expect(await loadAll(folder, ["main.mts", "n.cts"], "module.result ?? module.default.n")).toEqual([
+      "42",
+      "41",
+    ]);
   });
 
   test("one file makes a module of its own for each query", async () => {
@@ -174,7 +203,7 @@ describe("with tsx in the app's folder", () => {
 const INSTALL = "run `npm install tsx` in @";
 
 describe("without tsx", () => {
-  describe.each(PACKAGES)("%s", (_kind, manifest) => {
+  describe.each(PACKAGES)("%s", (_kind, manifest, first) => {
     test("types are no hindrance to a Node that erases them, and another says what to do", async () => {
       const folder = folderWith({
         ...manifest,
@@ -190,15 +219,13 @@ describe("without tsx", () => {
       );
     });
 
-    test.each(Object.entries(BEYOND_NODE))(
-      "%s is refused with what to do",
-      async (_what, [main, text, more]) => {
-        const folder = folderWith({ ...manifest, ...more, [main]: text });
-        const said = await load(folder, main);
-        expect(said).toMatch(/^refused: /);
-        expect(said).toContain(INSTALL);
-      },
-    );
+    test("what Node itself cannot load is refused with what to do", async () => {
+      const given = await loadBeyondNode(manifest, first);
+      for (const [what, [name]] of Object.entries(BEYOND_NODE)) {
+        expect.soft(given.get(name), what).toMatch(/^refused: /);
+        expect.soft(given.get(name), what).toContain(INSTALL);
+      }
+    });
   });
 
   test("JavaScript that is written as a module in a package of CommonJS", async () => {
