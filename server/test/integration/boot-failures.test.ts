@@ -1,14 +1,17 @@
 /** What cannot start: at the start it ends with a reason, in a running server it is tried again. */
+import { once } from "node:events";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { createServer as createHttpServer } from "node:http";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { DirtyStatus } from "../../src/dirty/dirty-host.ts";
 import { NO_PYTHON, PYTHON } from "../python/python.ts";
 import { call, ECHO_FILES, type EchoServer, echoServers, events, failureIn } from "./echo-app.ts";
 import { freePort } from "./free-port.ts";
-import { eventually } from "./harness.ts";
+import { eventually, removeFolder, temporaryFolder } from "./harness.ts";
 import { ask } from "./http-tools.ts";
+import { whyItCannotStart } from "./lone-worker.ts";
 
 const start = echoServers();
 
@@ -30,31 +33,42 @@ describe("a web app that cannot be loaded ends the start with the reason and exi
       /The app .*main\.mjs cannot be loaded: no database at pg:\/\/\(hidden\)@db/,
     ],
     ["ends the process", "process.exit(0);", /it ended with exit code 0 before it was ready/],
-    [
-      "listens itself",
-      "import { createServer } from 'node:http'; export default createServer(() => {}).listen(0);",
-      /The app .*main\.mjs calls listen\(\) itself, on port 0 \(main\.mjs:1\)\. Remove that call and export the app/,
-    ],
-    [
-      "listens where somebody else does",
-      `import { createServer } from 'node:net';
-      const other = createServer();
-      await new Promise((resolve) => other.listen(0, resolve));
-      createServer().listen(other.address().port);
-      export default () => {};`,
-      /The app .*main\.mjs calls listen\(\) itself, which failed: listen EADDRINUSE/,
-    ],
-    [
-      "listens and exports nothing",
-      "import { createServer } from 'node:http'; createServer(() => {}).listen(0);",
-      /exports nothing that can serve.* An app that calls listen\(\) itself must export what it listens with/,
-    ],
   ])("one that %s", async (_what, main, expected) => {
     const { code, reason } = await failToStart({ "main.mjs": main }, ["main.mjs"]);
     expect(code).toBe(3);
     expect(reason).toMatch(/^tsunicorn: The http worker cannot start: [^\n]+\n$/);
     expect(reason).toMatch(expected);
   });
+});
+
+test.each([
+  [
+    "listens itself",
+    "import { createServer } from 'node:http'; export default createServer(() => {}).listen(0);",
+    /The app .*main\.mjs calls listen\(\) itself, on port 0 \(main\.mjs:1\)\. Remove that call and export the app/,
+  ],
+  [
+    "listens where somebody else does",
+    `import { createServer } from 'node:net';
+      const other = createServer();
+      await new Promise((resolve) => other.listen(0, resolve));
+      createServer().listen(other.address().port);
+      export default () => {};`,
+    /The app .*main\.mjs calls listen\(\) itself, which failed: listen EADDRINUSE/,
+  ],
+  [
+    "listens and exports nothing",
+    "import { createServer } from 'node:http'; createServer(() => {}).listen(0);",
+    /exports nothing that can serve.* An app that calls listen\(\) itself must export what it listens with/,
+  ],
+])("the same is told of one that %s", async (_what, main, expected) => {
+  const reason = await whyItCannotStart({
+    kind: "http-worker",
+    files: { "main.mjs": main },
+    args: ["main.mjs"],
+  });
+  expect(reason).toMatch(expected);
+  expect(reason).not.toContain("\n");
 });
 
 test("a web app that never finishes loading is not tried again", async () => {
@@ -98,14 +112,8 @@ test("a web app that calls listen() later is told so once, and serves on where t
 
 describe("a dirty app that cannot be loaded ends the start with the reason and exit code 3", () => {
   const app = (body: string) => `import { DirtyApp } from "tsunicorn"; ${body}`;
-  test.each([
-    [
-      "whose init() throws",
-      app("export class Chat extends DirtyApp { init() { throw new Error('no model file'); } }"),
-      /init\(\) of the dirty app app:Chat failed: no model file/,
-    ],
-    ["whose class is not there", app("export class Chad extends DirtyApp {}"), /The module exports no Chat/],
-  ])("one %s: it is tried three times, not hundreds of times", async (_what, source, expected) => {
+  test("one whose init() throws: it is tried three times, not hundreds of times", async () => {
+    const source = app("export class Chat extends DirtyApp { init() { throw new Error('no model file'); } }");
     const { server, code, reason } = await failToStart({ "main.mjs": GOOD_MAIN, "app.mjs": source }, [
       "main.mjs",
       "--dirty-app",
@@ -113,8 +121,17 @@ describe("a dirty app that cannot be loaded ends the start with the reason and e
     ]);
     expect(code).toBe(3);
     expect(reason).toMatch(/^tsunicorn: The dirty worker cannot start: [^\n]+\n$/);
-    expect(reason).toMatch(expected);
+    expect(reason).toMatch(/init\(\) of the dirty app app:Chat failed: no model file/);
     expect(server.log().match(/dirty worker \d+ failed/g)).toHaveLength(3);
+  });
+
+  test("one whose class is not there", async () => {
+    const reason = await whyItCannotStart({
+      kind: "dirty-worker",
+      files: { "main.mjs": GOOD_MAIN, "app.mjs": app("export class Chad extends DirtyApp {}") },
+      args: ["main.mjs", "--dirty-app", "./app.mjs:Chat"],
+    });
+    expect(reason).toMatch(/The module exports no Chat/);
   });
 
   test.for([
@@ -167,29 +184,23 @@ class Chat:
   });
 });
 
-test.each([
-  ["the web app", ["nowhere.mjs"], "tsunicorn: app: no such file: "],
-  ["a dirty app", ["main.mjs", "--dirty-app", "./nowhere.mjs:Chat"], "dirtyApps: ./nowhere.mjs:Chat"],
-])(
-  "a file of %s that does not exist ends the start before anything runs, with exit code 1",
-  async (_what, args, expected) => {
-    const { server, code, reason } = await failToStart({ "main.mjs": GOOD_MAIN }, args);
-    expect(code).toBe(1);
-    expect(reason).toContain(expected);
-    expect(server.log()).toBe(reason);
-  },
-);
+test("files that do not exist end the start before anything runs, with exit code 1", async () => {
+  const { server, code, reason } = await failToStart({}, [
+    ...["nowhere.mjs", "--dirty-app", "./neither.mjs:Chat"],
+  ]);
+  expect(code).toBe(1);
+  expect(reason).toContain("app: no such file: ");
+  expect(reason).toContain("dirtyApps: ./neither.mjs:Chat");
+  expect(server.log()).toBe(reason);
+});
 
 describe("an address that cannot be bound ends the start with exit code 1 and one clear line", () => {
-  test("a TCP port in use", async () => {
+  test("a TCP port in use; the socket file of another address does not stay", async () => {
     const taken = createServer().listen(0, "127.0.0.1");
-    await new Promise((resolve) => taken.once("listening", resolve));
-    const address = taken.address();
-    const port = typeof address === "object" ? address?.port : 0;
+    await once(taken, "listening");
+    const { port } = taken.address() as AddressInfo;
     const { server, code, reason } = await failToStart({ "main.mjs": GOOD_MAIN }, [
-      "main.mjs",
-      "--bind",
-      `127.0.0.1:${port}`,
+      ...["main.mjs", "--bind", "unix:web.sock", "--bind", `127.0.0.1:${port}`],
     ]);
     taken.close();
     expect(code).toBe(1);
@@ -197,38 +208,24 @@ describe("an address that cannot be bound ends the start with exit code 1 and on
       `tsunicorn: Cannot listen on 127.0.0.1:${port}: the address is in use by another process.\n`,
     );
     expect(server.log()).toBe(reason);
-  });
-
-  test("the second of two addresses: the first one's socket file does not stay", async () => {
-    const taken = createServer().listen(0, "127.0.0.1");
-    await new Promise((resolve) => taken.once("listening", resolve));
-    const address = taken.address();
-    const port = typeof address === "object" ? address?.port : 0;
-    const { server, code } = await failToStart({ "main.mjs": GOOD_MAIN }, [
-      "main.mjs",
-      "--bind",
-      "unix:web.sock",
-      "--bind",
-      `127.0.0.1:${port}`,
-    ]);
-    taken.close();
-    expect(code).toBe(1);
     expect(existsSync(join(server.folder, "web.sock"))).toBe(false);
   });
 
-  test("a unix socket that another server listens on", async () => {
-    const first = await start(["--bind", "unix:web.sock"]);
-    const web = join(first.folder, "web.sock");
+  test("a unix socket that another program listens on", async () => {
+    const folder = temporaryFolder();
+    const web = join(folder, "web.sock");
+    const taken = createHttpServer((_request, response) => response.end("mine")).listen(web);
+    await once(taken, "listening");
     const { code, reason } = await failToStart({ "main.mjs": GOOD_MAIN }, [
-      "main.mjs",
-      "--bind",
-      `unix:${web}`,
+      ...["main.mjs", "--bind", `unix:${web}`],
     ]);
     expect(code).toBe(1);
     expect(reason).toBe(
       `tsunicorn: Cannot listen on unix:${web}: the address is in use by another process.\n`,
     );
-    expect((await ask({ socketPath: web }, "/pid")).status).toBe(200);
+    expect((await ask({ socketPath: web }, "/")).body).toBe("mine");
+    taken.close();
+    removeFolder(folder);
   });
 
   test("an address that this machine does not have", async () => {
@@ -260,7 +257,7 @@ describe("a dirty app that begins to fail in a running server", () => {
 
   const fails = (server: EchoServer) => server.log().match(/dirty worker \d+ failed/g)?.length ?? 0;
 
-  test("is tried again with growing pauses; meanwhile the server is not ready and calls fail at once", async () => {
+  test("is tried again with growing pauses; meanwhile the server is not ready and calls fail at once; mended, it works again", async () => {
     const server = await broken();
     const early = ask(server.target, "/call/Echo/count");
     await eventually("it has failed four times", () => fails(server) >= 4);
@@ -298,11 +295,7 @@ describe("a dirty app that begins to fail in a running server", () => {
     );
     const { body: later } = await ask(server.target, "/call/Echo/count");
     expect(failureIn(later).code).toBe("DIRTY_NO_WORKERS");
-  });
 
-  test("works again once it is mended", async () => {
-    const server = await broken();
-    await eventually("it has failed three times", () => fails(server) >= 3);
     rmSync(join(server.folder, "broken"));
     await eventually("the server is ready", async () => (await status(server)).ready);
     expect(await call(server.target, "Echo.count")).toBe(1);

@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ListeningSocket } from "../../src/arbiter/listening-socket.ts";
+import { pythonCommand } from "../../src/arbiter/python-command.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Settings } from "../../src/config/settings.ts";
 import { ClientHost, DirtyClient } from "../../src/dirty/client.ts";
@@ -43,7 +44,11 @@ export class FleetProcess {
   constructor(kind: Kind, boot: Boot, fds: number[], { cwd, env }: { cwd: string; env: NodeJS.ProcessEnv }) {
     this.id = boot.id;
     const entry = fileURLToPath(new URL(`../../dist/${kind}/main.js`, import.meta.url));
-    this.process = spawn(process.execPath, [entry], {
+    const [command, ...args] =
+      boot.ownApp?.language === "python"
+        ? pythonCommand(boot.settings, boot.ownApp)
+        : [process.execPath, entry];
+    this.process = spawn(command, args, {
       cwd,
       env: { ...process.env, ...env },
       stdio: ["ignore", "ignore", "inherit", "ipc", ...fds],

@@ -10,6 +10,7 @@ import { install } from "../install.ts";
 import { call, ECHO_FILES, type EchoServer, echoServers, WITH_DIRTY } from "./echo-app.ts";
 import { eventually, isAlive } from "./harness.ts";
 import { ask } from "./http-tools.ts";
+import { whyItCannotStart } from "./lone-worker.ts";
 
 const start = echoServers();
 
@@ -226,21 +227,28 @@ test("workerExit tells how a worker ended, also of one that was killed or failed
 });
 
 describe("a hook of a worker that throws ends its start with the reason", () => {
+  const config = (hook: string): string =>
+    `export default { ${hook}() { throw new Error("no tracing", { cause: new Error("no port") }); } };`;
+
   test.each([
-    ["postFork", "http worker"],
-    ["dirtyPostFork", "dirty worker"],
-    ["dirtyWorkerInit", "dirty worker"],
-  ])("%s", async (hook, kind) => {
-    const server = await withHooks(
-      `${hook}() { throw new Error("no tracing", { cause: new Error("no port") }); }`,
-      {
-        until: "",
-      },
-    );
+    ["postFork", "http-worker"],
+    ["dirtyPostFork", "dirty-worker"],
+  ] as const)("%s", async (hook, kind) => {
+    const files = { ...ECHO_FILES, "tsunicorn.config.mjs": config(hook) };
+    const reason = await whyItCannotStart({ kind, files, args: WITH_DIRTY });
+    expect(reason).toBe(`The hook ${hook} failed: no tracing: no port`);
+  });
+
+  test("dirtyWorkerInit, and with it the server's", async () => {
+    const server = await start([], {
+      args: WITH_DIRTY,
+      files: { ...ECHO_FILES, "tsunicorn.config.mjs": config("dirtyWorkerInit") },
+      until: "",
+    });
     expect((await server.exited()).code).toBe(3);
     await eventually("it says why", () => server.errors() !== "");
     expect(server.errors()).toBe(
-      `tsunicorn: The ${kind} cannot start: The hook ${hook} failed: no tracing: no port\n`,
+      "tsunicorn: The dirty worker cannot start: The hook dirtyWorkerInit failed: no tracing: no port\n",
     );
   });
 });

@@ -7,6 +7,7 @@ import { NO_PYTHON, PYTHON } from "../python/python.ts";
 import { eventually, isAlive, removeFolder, startServer, temporaryFolder } from "./harness.ts";
 import { ask } from "./http-tools.ts";
 import type { JobServer } from "./jobs-app.ts";
+import { whyItCannotStart } from "./lone-worker.ts";
 import { inPython, startPythonJobs } from "./python-server.ts";
 
 const MAIN = "export default (request, response) => response.end('yes');";
@@ -61,31 +62,20 @@ describe("a start ends with the reason, and what to do,", () => {
     expect(code).toBe(3);
   });
 
-  test("where the module is missing", async () => {
-    const { said, code } = await failing({}, "--dirty-app", "python:nowhere:One");
-    expect(said).toMatch(
-      /python:nowhere:One cannot be loaded: No module named 'nowhere'; modules are looked for in \//,
-    );
-    expect(code).toBe(3);
-  });
-
-  test("where the module needs one that is not installed", async () => {
-    const files = { "chat_app.py": "import transformers_of_nobody\n" };
-    const { said } = await failing(files, "--dirty-app", "python:chat_app:ChatApp");
-    expect(said).toMatch(
-      /No module named 'transformers_of_nobody'; install it with \/.*python.* -m pip install/,
-    );
-  });
-
   test.each([
+    [
+      "is missing",
+      undefined,
+      /python:chat_app:ChatApp cannot be loaded: No module named 'chat_app'; modules are looked for in \//,
+    ],
+    [
+      "needs one that is not installed",
+      "import transformers_of_nobody\n",
+      /No module named 'transformers_of_nobody'; install it with \/.*python.* -m pip install/,
+    ],
     ["has no such class", "x = 1\n", /has no class ChatApp/],
     ["has something else by that name", "ChatApp = 1\n", /has something else as its class ChatApp/],
     ["cannot be read", "class ChatApp(:\n", /python:chat_app:ChatApp cannot be loaded: SyntaxError/],
-    [
-      "fails in init()",
-      "class ChatApp:\n  def init(self): raise OSError('no weights')\n",
-      /init\(\) of the dirty app python:chat_app:ChatApp failed: OSError: no weights/,
-    ],
     [
       "ends its process in an async init()",
       "import sys\nclass ChatApp:\n  async def init(self): sys.exit('no weights')\n",
@@ -112,8 +102,19 @@ describe("a start ends with the reason, and what to do,", () => {
       /continues of the dirty app .* but the app has no action "sing"/,
     ],
   ])("where the module %s", async (_what, source, reason) => {
-    const { said, code } = await failing({ "chat_app.py": source }, "--dirty-app", "python:chat_app:ChatApp");
+    const said = await whyItCannotStart({
+      kind: "dirty-worker",
+      files: { "main.mjs": MAIN, ...(source === undefined ? {} : { "chat_app.py": source }) },
+      args: ["main.mjs", "--python", PYTHON, "--dirty-app", "python:chat_app:ChatApp"],
+    });
     expect(said).toMatch(reason);
+    expect(said).not.toContain("Traceback");
+  });
+
+  test("where init() fails", async () => {
+    const source = "class ChatApp:\n  def init(self): raise OSError('no weights')\n";
+    const { said, code } = await failing({ "chat_app.py": source }, "--dirty-app", "python:chat_app:ChatApp");
+    expect(said).toMatch(/init\(\) of the dirty app python:chat_app:ChatApp failed: OSError: no weights/);
     expect(said).not.toContain("Traceback");
     expect(code).toBe(3);
   });

@@ -1,15 +1,14 @@
 /** --reload: whoever saves a file sees what it does, and only the workers that loaded it are replaced. */
 import { readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { install } from "../install.ts";
-import { type EchoServer, echoServers } from "./echo-app.ts";
+import { ECHO_FILES, type EchoServer, echoServers } from "./echo-app.ts";
 import { eventually } from "./harness.ts";
 import { ask } from "./http-tools.ts";
 
-const start = echoServers();
+const start = echoServers(afterAll);
 
 const app = (answer: string): string => `
 import { existsSync } from "node:fs";
@@ -45,214 +44,238 @@ const FILES = {
   "name.mjs": "export const name = 'one';",
 };
 
-/** A server in development. */
-async function developing(args = ["--reload"]) {
-  const server = await start([], {
-    args: ["main.ts", ...args],
+const INDEX = new URL("../../dist/index.js", import.meta.url).href;
+
+/** The server, which every test goes on with as the last one left it. */
+let server: EchoServer;
+/** What its files say now. */
+const says = { main: "main", app: "app", shared: "shared", word: "word" };
+let edits = 0;
+
+beforeAll(async () => {
+  server = await start([], {
+    args: ["main.ts", "--reload"],
     files: FILES,
     prepare: (folder) => install(folder, "tsx"),
   });
-  const index = fileURLToPath(new URL("../../dist/index.js", import.meta.url));
-  return {
-    server,
-    /** Saves a file as an editor does: a new one takes its place. */
-    save(name: string, text: string): void {
-      const file = join(server.folder, name);
-      writeFileSync(`${file}~`, text.replaceAll('"tsunicorn"', JSON.stringify(`file://${index}`)));
-      renameSync(`${file}~`, file);
-    },
-    /** Waits until the server answers with this text, and its old workers are gone. */
-    async answers(text: string): Promise<void> {
-      await eventually(`the answer is ${text}`, async () => {
-        const answer = await ask(server.target, "/").catch(() => undefined);
-        return answer?.body === text;
-      });
-    },
-    pids: (): [number[], number[]] => [server.pids("http worker"), server.pids("dirty worker")],
-    /** Waits until a kind of worker was replaced. */
-    async replaced(kind: string, old: number[]): Promise<number[]> {
-      return eventually(`another ${kind}`, () => {
-        const now = server.pids(kind);
-        return now.length === 1 && !old.includes(now[0] ?? 0) ? now : undefined;
-      });
-    },
-  };
+});
+
+/** Saves a file as an editor does: a new one takes its place. */
+function save(name: string, text: string): void {
+  const file = join(server.folder, name);
+  writeFileSync(`${file}~`, text.replaceAll('"tsunicorn"', JSON.stringify(INDEX)));
+  renameSync(`${file}~`, file);
 }
 
+/** Saves one of the files with another word in it. @param before stands before what it says. */
+function edit(what: keyof typeof says, before = ""): void {
+  says[what] = `${what}${++edits}`;
+  const files = {
+    main: ["main.ts", main(says.main)],
+    app: ["app.ts", app(says.app)],
+    shared: ["shared.ts", shared(says.shared)],
+    word: ["word.json", JSON.stringify({ word: says.word })],
+  } as const;
+  const [name, text] = files[what];
+  save(name, before + text);
+}
+
+/** Waits until the server answers with what the files say. @param answer what the dirty app does. */
+async function answers(answer = `${says.app} ${says.shared}`): Promise<void> {
+  const text = [says.main, says.shared, says.word, answer].join(" ");
+  await eventually(`the answer is ${text}`, async () => {
+    const answer = await ask(server.target, "/").catch(() => undefined);
+    return answer?.body === text;
+  });
+}
+
+const pids = (): [number[], number[]] => [server.pids("http worker"), server.pids("dirty worker")];
+
+/** Waits until a kind of worker was replaced. */
+async function replaced(kind: string, old: number[]): Promise<number[]> {
+  return eventually(`another ${kind}`, () => {
+    const now = server.pids(kind);
+    return now.length === old.length && !now.some((pid) => old.includes(pid)) ? now : undefined;
+  });
+}
+
+/** Waits until the workers are these many. */
+async function settled(http = 1, dirty = 1): Promise<void> {
+  await eventually(`${http} and ${dirty} are left`, () =>
+    isDeepStrictEqual(
+      pids().map(({ length }) => length),
+      [http, dirty],
+    ),
+  );
+}
+
+const GIVEN_UP = /the reload is given up/g;
+
 test("a file that is saved replaces the workers that loaded it, and no others", async () => {
-  const { server, save, answers, pids, replaced } = await developing();
   const arbiter = server.pids("dirty arbiter");
   const [http, dirty] = pids();
-  await answers("main shared word app shared");
+  await answers();
 
-  save("main.ts", main("MAIN"));
-  await answers("MAIN shared word app shared");
+  edit("main");
+  await answers();
   const http2 = await replaced("http worker", http);
   expect(server.pids("dirty worker")).toEqual(dirty);
 
-  save("app.ts", app("APP"));
-  await answers("MAIN shared word APP shared");
+  edit("app");
+  await answers();
   const dirty2 = await replaced("dirty worker", dirty);
   expect(server.pids("http worker")).toEqual(http2);
 
-  save("word.json", '{"word":"WORD"}');
-  await answers("MAIN shared WORD APP shared");
+  edit("word");
+  await answers();
   const http3 = await replaced("http worker", http2);
   expect(server.pids("dirty worker")).toEqual(dirty2);
 
-  save("shared.ts", shared("SHARED"));
-  await answers("MAIN SHARED WORD APP SHARED");
+  edit("shared");
+  await answers();
   await replaced("http worker", http3);
   await replaced("dirty worker", dirty2);
   expect(server.pids("dirty arbiter")).toEqual(arbiter);
 });
 
+test("a file that was only touched, and one that nobody loaded, change nothing", async () => {
+  const said = server.fromNow();
+  const [http, dirty] = pids();
+  utimesSync(join(server.folder, "shared.ts"), new Date(), new Date());
+  save("app.ts", app(says.app));
+  save("unused.ts", "export {};");
+  edit("main");
+  await answers();
+  await replaced("http worker", http);
+  expect(server.pids("dirty worker")).toEqual(dirty);
+  expect(said.log().match(/changed: [^"]*/g)).toEqual(["changed: main.ts"]);
+});
+
 test("broken code leaves the old workers serving, and mending it is enough", async () => {
-  const { server, save, answers, pids } = await developing();
+  const said = server.fromNow();
+  const givenUp = (times: number) =>
+    eventually("it was tried", () => said.log().match(GIVEN_UP)?.length === times);
   const [http, dirty] = pids();
   save("main.ts", 'import "./new.ts";\nimport "./gone.ts";');
-  await server.logged(
+  await said.logged(
     "the reload is given up, and the old workers go on serving: the http worker cannot start",
   );
-  await answers("main shared word app shared");
+  await answers();
   await eventually("the old ones alone are left", () => isDeepStrictEqual(pids(), [http, dirty]));
   // A file that only the failed worker asked for.
   save("new.ts", "export const ( = 1;");
   save("gone.ts", "");
-  await eventually("it was tried again", () => server.log().match(/the reload is given up/g)?.length === 2);
-  await answers("main shared word app shared");
-  save("main.ts", `import "./new.ts";${main("mended")}`);
-  await eventually("it was tried again", () => server.log().match(/the reload is given up/g)?.length === 3);
+  await givenUp(2);
+  await answers();
+  edit("main", 'import "./new.ts";');
+  await givenUp(3);
   save("new.ts", "export const one = 1;");
-  await answers("mended shared word app shared");
+  await answers();
+  await settled();
   expect(server.pids("dirty worker")).toEqual(dirty);
 });
 
 test("a page shows what is saved also while a dirty app is broken, which is loaded once it is mended", async () => {
-  const { server, save, answers, pids, replaced } = await developing();
+  const said = server.fromNow();
   const [http, dirty] = pids();
   save("app.ts", "export const ( = 1;");
-  await server.logged("the dirty worker cannot start");
-  save("main.ts", main("MAIN"));
-  await answers("MAIN shared word app shared");
+  await said.logged("the dirty worker cannot start");
+  edit("main");
+  await answers();
   const http2 = await replaced("http worker", http);
   expect(server.pids("dirty worker")).toEqual(dirty);
-  expect(server.log().match(/the reload is given up/g)).toHaveLength(1);
-  save("app.ts", app("APP"));
-  await answers("MAIN shared word APP shared");
+  expect(said.log().match(GIVEN_UP)).toHaveLength(1);
+  edit("app");
+  await answers();
   await replaced("dirty worker", dirty);
   expect(server.pids("http worker")).toEqual(http2);
 });
 
-test("settings that were given up with a broken new app hold once the app is mended", async () => {
-  const { server, save, answers } = await developing();
-  save("other.ts", "export const ( = 1;");
-  save(
-    "tsunicorn.config.mjs",
-    "export default { workers: 2, dirtyApps: ['./app.ts:App', './other.ts:Other'] };",
-  );
-  await server.logged("the dirty worker cannot start");
-  save("main.ts", main("MAIN").replaceAll("./app.ts:App", "./other.ts:Other"));
-  await answers("MAIN shared word failed");
-  await eventually(
-    "one worker serves, and the old one has ended",
-    () => server.pids("http worker").length === 1,
-  );
-  save("other.ts", app("other").replace("class App", "class Other"));
-  await answers("MAIN shared word other shared");
-  await eventually("two workers serve", () => server.pids("http worker").length === 2);
-});
-
 describe("files of both kinds of workers are saved one after the other", () => {
-  const SLOW = 'import { setTimeout as sleep } from "node:timers/promises"; await sleep(1500);\n';
+  /** A module that begins with this has loaded once the file `slow` is gone. */
+  const SLOW = `import { existsSync as isThere } from "node:fs";
+while (isThere("slow")) await new Promise((resolve) => setTimeout(resolve, 10));
+`;
 
-  test("the web app while dirty workers load the new app: both end on new code", async () => {
-    const { server, save, answers } = await developing();
-    await answers("main shared word app shared");
-    save("app.ts", SLOW + app("APP"));
-    await eventually("the new app is being loaded", () => server.pids("dirty worker").length === 2);
-    save("main.ts", main("MAIN"));
-    await answers("MAIN shared word APP shared");
-    await settled(server);
-  });
-
-  test("a dirty app while HTTP workers load the new web app: both end on new code", async () => {
-    const { server, save, answers } = await developing();
-    await answers("main shared word app shared");
-    save("main.ts", SLOW + main("MAIN"));
-    await eventually("the new web app is being loaded", () => server.pids("http worker").length === 2);
-    save("app.ts", app("APP"));
-    await answers("MAIN shared word APP shared");
-    await settled(server);
+  test.each([
+    ["the web app while dirty workers load the new app", "app", "main", "dirty worker"],
+    ["a dirty app while HTTP workers load the new web app", "main", "app", "http worker"],
+  ] as const)("%s: both end on new code", async (_what, first, second, kind) => {
+    writeFileSync(join(server.folder, "slow"), "");
+    edit(first, SLOW);
+    await eventually("the new one is being loaded", () => server.pids(kind).length === 2);
+    edit(second);
+    await server.fromNow().logged(/changed: (main|app)\.ts/);
+    rmSync(join(server.folder, "slow"));
+    await answers();
+    await settled();
   });
 
   test("the web app while its dirty workers are gone and fail to come back: nobody waits for them", async () => {
-    const { server, save, answers, pids, replaced } = await developing();
+    const said = server.fromNow();
     const [http, [doomed = 0]] = pids();
     writeFileSync(join(server.folder, "broken"), "");
     process.kill(doomed, "SIGKILL");
-    await server.logged(/dirty worker \d+ failed: init\(\)/);
-    save("main.ts", main("MAIN"));
+    await said.logged(/dirty worker \d+ failed: init\(\)/);
+    edit("main");
     await replaced("http worker", http);
-    await answers("MAIN shared word failed");
+    await answers("failed");
     rmSync(join(server.folder, "broken"));
-    await answers("MAIN shared word app shared");
+    await answers();
+    await settled();
   });
 
   test("a dirty app while its web app cannot be started any more: nobody waits for that", async () => {
-    const { server, save, answers, pids, replaced } = await developing();
+    const said = server.fromNow();
     const [[doomed = 0], dirty] = pids();
     writeFileSync(join(server.folder, "broken page"), "");
     process.kill(doomed, "SIGKILL");
-    await server.logged(/http worker \d+ failed: The app/);
-    save("app.ts", app("APP"));
+    await said.logged(/http worker \d+ failed: The app/);
+    edit("app");
     await replaced("dirty worker", dirty);
     rmSync(join(server.folder, "broken page"));
-    await answers("main shared word APP shared");
+    await answers();
+    await settled();
   });
 });
 
-/** Waits until the last of several reloads is over, and one worker of each kind is left. */
-async function settled(server: EchoServer): Promise<void> {
-  await server.logged("reloaded in ");
-  await eventually("one of each is left", () =>
-    ["http worker", "dirty worker"].every((kind) => server.pids(kind).length === 1),
-  );
-}
-
 test("a changed config file, or what it imports, is a reload with the new settings", async () => {
-  const { server, save, pids, replaced } = await developing();
+  const said = server.fromNow();
   const [http, dirty] = pids();
   save("name.mjs", "export const name = 'two'; export const workers = 1;");
-  await server.logged("reloaded in ");
+  await said.logged("reloaded in ");
   await replaced("http worker", http);
   const dirty2 = await replaced("dirty worker", dirty);
   save("tsunicorn.config.mjs", "export default { workers: 0, dirtyApps: './app.ts:App' };");
-  await server.logged("workers: 0 is not a whole number");
+  await said.logged("workers: 0 is not a whole number");
   expect(server.pids("dirty worker")).toEqual(dirty2);
   save("tsunicorn.config.mjs", "export default { workers: 2, dirtyApps: './app.ts:App' };");
-  await eventually("two workers serve", () => server.pids("http worker").length === 2);
+  await settled(2, 1);
 });
 
-test("a file that was only touched, and one that nobody loaded, change nothing", async () => {
-  const { server, save, answers, pids, replaced } = await developing();
-  const [http, dirty] = pids();
-  utimesSync(join(server.folder, "shared.ts"), new Date(), new Date());
-  save("app.ts", app("app"));
-  save("other.ts", "export {};");
-  save("main.ts", main("MAIN"));
-  await answers("MAIN shared word app shared");
+test("settings that were given up with a broken new app hold once the app is mended", async () => {
+  const said = server.fromNow();
+  save("other.ts", "export const ( = 1;");
+  save(
+    "tsunicorn.config.mjs",
+    "export default { workers: 1, dirtyApps: ['./app.ts:App', './other.ts:Other'] };",
+  );
+  await said.logged("the dirty worker cannot start");
+  const [http] = pids();
+  says.main = "other page";
+  save("main.ts", main(says.main).replaceAll("./app.ts:App", "./other.ts:Other"));
+  await answers("failed");
   await replaced("http worker", http);
-  expect(server.pids("dirty worker")).toEqual(dirty);
-  expect(server.log().match(/changed: [^"]*/g)).toEqual(["changed: main.ts"]);
+  save("other.ts", app("other").replace("class App", "class Other"));
+  await answers(`other ${says.shared}`);
+  await settled();
 });
 
 test("without --reload nothing is watched", async () => {
-  const { server } = await developing([]);
-  const { server: watching } = await developing();
+  const plain = await start([], { args: ["main.mjs"], files: ECHO_FILES });
   const watches = ({ pid }: EchoServer): number =>
     readdirSync(`/proc/${pid}/fdinfo`).filter((fd) =>
       readFileSync(`/proc/${pid}/fdinfo/${fd}`, "utf8").includes("inotify wd:"),
     ).length;
-  expect([watches(server), watches(watching)]).toEqual([0, 1]);
+  expect([watches(plain), watches(server)]).toEqual([0, 1]);
 });
