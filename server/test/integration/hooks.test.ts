@@ -1,5 +1,5 @@
 /** The hooks of a config file: when they run, in which process, and what their failures do. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
 import { describe, expect, test } from "vitest";
@@ -101,7 +101,12 @@ describe("in a server that is started, reloaded and stopped, every hook runs in 
     writeFileSync(join(server.folder, `version.${extension}`), version);
     server.signal("SIGHUP");
     await server.logged("reloaded in ");
-    await eventually("the old workers have gone", () => [http, dirty].every((pid) => !isAlive(pid ?? 0)));
+    // Not that they are gone: the arbiter hears of it later.
+    await eventually(
+      "the arbiter knows that the old workers have gone",
+      () => told(server.folder).filter(({ hook }) => hook === "workerExit").length === 2,
+    );
+    expect([http, dirty].some((pid) => isAlive(pid ?? 0))).toBe(false);
     const [http2, dirty2] = [pids("http worker"), pids("dirty worker")];
     server.signal("SIGTERM");
     expect(await server.exited()).toEqual({ code: 0, signal: null });
@@ -185,16 +190,40 @@ describe("onStarting", () => {
 });
 
 describe("a hook of the server that goes wrong leaves the server as it is", () => {
-  test.each([
-    ["throws", "throw new Error('cannot');", "The hook whenReady failed: cannot"],
-    ["ends the process", "process.exit(7);", "The hook whenReady failed: it exited"],
-  ])("one that %s", async (_what, body, message) => {
-    const server = await withHooks(`whenReady() { ${body} }, onExit() { note("onExit"); }`);
-    await server.logged(message);
+  test("one that ends the process", async () => {
+    const server = await withHooks("whenReady() { process.exit(7); }, onExit() { note('onExit'); }");
+    await server.logged("The hook whenReady failed: it exited");
     expect(await call(server.target, "Echo.pid")).toEqual(server.pids("dirty worker")[0]);
     server.signal("SIGTERM");
     expect(await server.exited()).toEqual({ code: 0, signal: null });
     expect(told(server.folder).map(({ hook }) => hook)).toEqual(["onExit"]);
+  });
+
+  test("one that throws; workerExit then tells how a worker ended, also of one that was killed or failed to start, and dirtyWorkerExit that throws is a line in the log", async () => {
+    const server = await withHooks(
+      `whenReady() { throw new Error("cannot"); },
+      workerExit(server, { kind, pid, reason }) { appendFileSync("hooks.log", JSON.stringify({ kind, worker: pid, reason }) + "\\n"); },
+      dirtyWorkerExit() { throw new Error("no farewell"); },
+      onExit() { note("onExit"); }`,
+    );
+    await server.logged("The hook whenReady failed: cannot");
+    const [killed] = server.pids("dirty worker");
+    expect(await call(server.target, "Echo.pid")).toEqual(killed);
+    writeFileSync(join(server.folder, "broken"), "");
+    process.kill(killed ?? 0, "SIGKILL");
+    const both = await eventually("two workers have ended", () => {
+      const all = existsSync(join(server.folder, "hooks.log")) ? told(server.folder) : [];
+      return all.length >= 2 ? all : undefined;
+    });
+    expect(both[0]).toEqual({ kind: "dirty-worker", worker: killed, reason: "signal SIGKILL" });
+    expect(both[1]?.reason).toContain("the model is broken");
+    rmSync(join(server.folder, "broken"));
+    await eventually("a worker serves again", () => call(server.target, "Echo.pid").catch(() => undefined));
+    server.signal("SIGTERM");
+    expect(await server.exited()).toEqual({ code: 0, signal: null });
+    expect(server.log()).toContain("the hook dirtyWorkerExit failed");
+    expect(server.log()).toContain("no farewell");
+    expect(told(server.folder).at(-1)?.hook).toBe("onExit");
   });
 
   test("one that never ends", async () => {
@@ -209,21 +238,6 @@ describe("a hook of the server that goes wrong leaves the server as it is", () =
     server.signal("SIGTERM");
     expect(await server.exited()).toEqual({ code: 0, signal: null });
   });
-});
-
-test("workerExit tells how a worker ended, also of one that was killed or failed to start", async () => {
-  const server = await withHooks(
-    "workerExit(server, { kind, pid, reason }) { appendFileSync('hooks.log', JSON.stringify({ kind, worker: pid, reason }) + '\\n'); }",
-  );
-  const [killed] = server.pids("dirty worker");
-  writeFileSync(join(server.folder, "broken"), "");
-  process.kill(killed ?? 0, "SIGKILL");
-  const both = await eventually("two workers have ended", () => {
-    const all = existsSync(join(server.folder, "hooks.log")) ? told(server.folder) : [];
-    return all.length >= 2 ? all : undefined;
-  });
-  expect(both[0]).toEqual({ kind: "dirty-worker", worker: killed, reason: "signal SIGKILL" });
-  expect(both[1]?.reason).toContain("the model is broken");
 });
 
 describe("a hook of a worker that throws ends its start with the reason", () => {
@@ -253,21 +267,13 @@ describe("a hook of a worker that throws ends its start with the reason", () => 
   });
 });
 
-test("dirtyWorkerExit that throws is a line in the log", async () => {
-  const server = await withHooks("dirtyWorkerExit() { throw new Error('no farewell'); }");
-  server.signal("SIGTERM");
-  expect(await server.exited()).toEqual({ code: 0, signal: null });
-  expect(server.log()).toContain("the hook dirtyWorkerExit failed");
-  expect(server.log()).toContain("no farewell");
-});
-
 test("a config file without hooks of the server costs the arbiter no thread", async () => {
   const threads = (server: EchoServer): number =>
     Number(/^Threads:\s+(\d+)$/m.exec(readFileSync(`/proc/${server.pid}/status`, "utf8"))?.[1]);
   const [none, ofWorkers, ofServer] = [
-    await withHooks("workers: 1"),
-    await withHooks("postFork() {}, dirtyWorkerInit() {}"),
-    await withHooks("onExit() {}"),
+    await withHooks("workers: 1", { args: ["main.mjs"] }),
+    await withHooks("postFork() {}, dirtyWorkerInit() {}", { args: ["main.mjs"] }),
+    await withHooks("onExit() {}", { args: ["main.mjs"] }),
   ];
   expect(threads(ofWorkers)).toBe(threads(none));
   expect(threads(ofServer)).toBeGreaterThan(threads(none));

@@ -4,8 +4,9 @@ import { Agent } from "node:http";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { call, type EchoServer, echoServers, enqueue, events, stream } from "./echo-app.ts";
+import { freePort } from "./free-port.ts";
 import { eventually, isAlive } from "./harness.ts";
-import { ask, open, RawConnection } from "./http-tools.ts";
+import { ask, open, RawConnection, type Target } from "./http-tools.ts";
 
 const start = echoServers();
 
@@ -17,29 +18,26 @@ function troubles(server: EchoServer): string[] {
     .filter((line) => /"level":"(warn|error|fatal)"/.test(line) || (line !== "" && !line.startsWith("{")));
 }
 
-async function refusesConnections(server: EchoServer): Promise<void> {
+async function refusesConnections(target: Target): Promise<void> {
   await eventually("new connections are refused", async () => {
-    const connection = await RawConnection.to(server.target).catch(() => undefined);
+    const connection = await RawConnection.to(target).catch(() => undefined);
     connection?.leave();
     return connection === undefined;
   });
 }
 
-test("every process says in its title who it is", async () => {
+function fullTitle(pid: number): string {
+  return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", "").trim();
+}
+
+test("an idle server: titles, private sockets, and a stop at once that closes the apps, whatever connections ask for nothing", async () => {
   const server = await start(["--workers", "2", "--name", "shop"]);
   const titles = (title: string) => server.pids(title).map((pid) => fullTitle(pid));
   expect(titles("arbiter")).toEqual(["tsunicorn: arbiter [shop]"]);
   expect(titles("http worker")).toEqual(["tsunicorn: http worker", "tsunicorn: http worker"]);
   expect(titles("dirty arbiter")).toEqual(["tsunicorn: dirty arbiter"]);
   expect(titles("dirty worker")).toEqual(["tsunicorn: dirty worker [Echo Single]"]);
-});
 
-function fullTitle(pid: number): string {
-  return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", "").trim();
-}
-
-test("the dirty sockets are private, and every child finds the dirty arbiter's path in its environment", async () => {
-  const server = await start();
   const { body: path } = await ask(server.target, "/socket");
   expect(statSync(path).mode & 0o777).toBe(0o600);
   expect(statSync(dirname(path)).mode & 0o777).toBe(0o700);
@@ -48,70 +46,69 @@ test("the dirty sockets are private, and every child finds the dirty arbiter's p
       expect(readFileSync(`/proc/${pid}/environ`, "utf8")).toContain(`TSUNICORN_DIRTY_SOCKET=${path}\0`);
     }
   }
+
+  const agent = new Agent({ keepAlive: true });
+  await ask(server.target, "/pid", { agent });
+  const silent = await RawConnection.to(server.target);
+  server.signal("SIGTERM");
+  expect(await server.exited()).toEqual({ code: 0, signal: null });
+  await silent.closed();
+  agent.destroy();
+  const closed = events(server.folder).filter(({ what }) => what === "close");
+  expect(closed.map(({ label }) => label).sort()).toEqual(["Echo", "Single"]);
+  expect(troubles(server)).toEqual([]);
 });
 
+/** Starts a server with socket files of its user's choice, which its address is one of. */
+async function withSockets(): Promise<{ server: EchoServer; target: Target; socketsLeft(): string[] }> {
+  const port = await freePort();
+  const binds = ["unix:web.sock", `127.0.0.1:${port}`].flatMap((bind) => ["--bind", bind]);
+  const server = await start([...binds, "--dirty-bind", "dirty.sock"]);
+  const files = ["web.sock", "dirty.sock"].map((name) => join(server.folder, name));
+  const socketsLeft = (): string[] => files.filter((file) => existsSync(file));
+  expect(socketsLeft()).toEqual(files);
+  expect((await ask({ socketPath: files[0] ?? "" }, "/pid")).status).toBe(200);
+  return { server, target: { port }, socketsLeft };
+}
+
 describe("SIGTERM", () => {
-  test("a running stream finishes, a queued request is served, new connections are refused", async () => {
-    const server = await start();
-    const running = await stream(server.target, "Single.ticks", [100_000, 20, "running"]);
-    const queued = await enqueue(server.target, "Single.ticks", [3, 10, "queued"]);
+  test("what is in progress finishes, and can still call a dirty app; new connections are refused; a second one changes nothing", async () => {
+    const { server, target, socketsLeft } = await withSockets();
+    const agent = new Agent({ keepAlive: true });
+    const running = await stream(target, "Single.ticks", [100_000, 20, "running"]);
+    const queued = await enqueue(target, "Single.ticks", [3, 10, "queued"]);
+    // HTTP workers drain before the dirty side stops.
+    const late = await open(target, "/late/Echo/pid");
+    const kept = ask(target, "/held/kept", { agent });
+    // Behind it: then it has arrived.
+    await call(target, "Echo.count");
+    const [worker] = server.pids("dirty worker");
     server.signal("SIGTERM");
-    await refusesConnections(server);
+    await refusesConnections(target);
+    server.signal("SIGTERM");
     expect(running.endedAt).toBeUndefined();
-    writeFileSync(join(server.folder, "enough running"), "");
+    for (const label of ["running", "late", "kept"])
+      writeFileSync(join(server.folder, `enough ${label}`), "");
     await running.ended();
     expect(running.text).toMatch(/^0 (\d+ )*done$/);
     await queued.ended();
     expect(queued.text).toBe("0 1 2 done");
-    expect(await server.exited()).toEqual({ code: 0, signal: null });
-    expect(troubles(server)).toEqual([]);
-  });
-
-  test("a request in progress can still call a dirty app: HTTP workers drain before the dirty side stops", async () => {
-    const server = await start();
-    const late = await open(server.target, `/late/Echo/pid?ms=800`);
-    const [worker] = server.pids("dirty worker");
-    server.signal("SIGTERM");
     await late.ended();
     expect(late.text).toBe(JSON.stringify({ result: worker }));
+    // It is told to close with its last answer.
+    const { body, complete, headers } = await kept;
+    expect({ body, complete, connection: headers.connection }).toEqual({
+      ...{ body: "held", complete: true, connection: "close" },
+    });
+    agent.destroy();
     expect(await server.exited()).toEqual({ code: 0, signal: null });
     const ends = ["http worker", "dirty worker", "dirty arbiter"].map((kind) =>
       server.log().search(new RegExp(`${kind} \\d+ has stopped`)),
     );
     expect(ends).toEqual([...ends].sort((a, b) => a - b));
     expect(ends).not.toContain(-1);
-  });
-
-  test("apps are closed, and an idle server stops at once", async () => {
-    const server = await start();
-    server.signal("SIGTERM");
-    expect(await server.exited()).toEqual({ code: 0, signal: null });
-    const closed = events(server.folder).filter(({ what }) => what === "close");
-    expect(closed.map(({ label }) => label).sort()).toEqual(["Echo", "Single"]);
-  });
-
-  test("connections that ask for nothing do not delay the stop", async () => {
-    const server = await start();
-    const agent = new Agent({ keepAlive: true });
-    await ask(server.target, "/pid", { agent });
-    const silent = await RawConnection.to(server.target);
-    server.signal("SIGTERM");
-    expect(await server.exited()).toEqual({ code: 0, signal: null });
-    await silent.closed();
-    agent.destroy();
-  });
-
-  test("a kept-alive connection is told to close with its last answer", async () => {
-    const server = await start();
-    const agent = new Agent({ keepAlive: true });
-    const pending = ask(server.target, "/wait/600", { agent });
-    await call(server.target, "Echo.count");
-    server.signal("SIGTERM");
-    const { body, complete, headers } = await pending;
-    expect({ body, complete }).toEqual({ body: "waited", complete: true });
-    expect(headers.connection).toBe("close");
-    expect((await server.exited()).code).toBe(0);
-    agent.destroy();
+    expect(troubles(server)).toEqual([]);
+    expect(socketsLeft()).toEqual([]);
   });
 
   test("a stream without end is cut once the graceful timeout has run out", async () => {
@@ -120,22 +117,10 @@ describe("SIGTERM", () => {
     const began = Date.now();
     server.signal("SIGTERM");
     await endless.ended();
+    // However slow the machine is, it is not cut before.
     expect(endless.endedAt).toBeGreaterThanOrEqual(began + 900);
     expect(endless.complete).toBe(false);
     expect(await server.exited()).toEqual({ code: 0, signal: null });
-  });
-
-  test("a second SIGTERM changes nothing", async () => {
-    const server = await start();
-    const running = await stream(server.target, "Echo.ticks", [100_000, 20, "running"]);
-    server.signal("SIGTERM");
-    await refusesConnections(server);
-    server.signal("SIGTERM");
-    expect(running.endedAt).toBeUndefined();
-    writeFileSync(join(server.folder, "enough running"), "");
-    await running.ended();
-    expect(running.text).toMatch(/^0 (\d+ )*done$/);
-    expect((await server.exited()).code).toBe(0);
   });
 
   test("while the workers still load, it ends the start", async () => {
@@ -154,10 +139,10 @@ describe("SIGTERM", () => {
 });
 
 describe.each(["SIGINT", "SIGQUIT"] as const)("%s", (signal) => {
-  test("ends the server quickly, streams and waiting requests with it", async () => {
-    const server = await start();
-    const endless = await stream(server.target, "Single.ticks", [100_000, 50, "endless"]);
-    const queued = await enqueue(server.target, "Single.ticks", [1, 10, "queued"]);
+  test("ends the server quickly, streams and waiting requests with it, and removes the socket files", async () => {
+    const { server, target, socketsLeft } = await withSockets();
+    const endless = await stream(target, "Single.ticks", [100_000, 50, "endless"]);
+    const queued = await enqueue(target, "Single.ticks", [1, 10, "queued"]);
     server.signal(signal);
     expect(await server.exited()).toEqual({ code: 0, signal: null });
     await endless.ended();
@@ -165,12 +150,13 @@ describe.each(["SIGINT", "SIGQUIT"] as const)("%s", (signal) => {
     await queued.ended();
     expect(queued.complete).toBe(false);
     expect(events(server.folder).map(({ what, label }) => `${what} ${label}`)).toContain("cancelled endless");
+    expect(socketsLeft()).toEqual([]);
   });
 });
 
-test("a second SIGINT, more than half a second later, ends at once what the first could not", async () => {
-  const server = await start();
-  const spinning = call(server.target, "Echo.spin", 30_000).catch(() => {});
+test("a second SIGINT, more than half a second later, ends at once what the first could not; the socket files go", async () => {
+  const { server, target, socketsLeft } = await withSockets();
+  const spinning = call(target, "Echo.spin", 30_000).catch(() => {});
   await eventually("the app spins", () => events(server.folder).some(({ what }) => what === "spins"));
   server.signal("SIGINT");
   await server.logged("stopping at once");
@@ -182,13 +168,14 @@ test("a second SIGINT, more than half a second later, ends at once what the firs
   expect(server.log()).toContain("stopping by force");
   expect(server.log()).not.toContain(" is killed: ");
   await spinning;
+  expect(socketsLeft()).toEqual([]);
 });
 
 test("SIGINT after SIGTERM ends what was draining", async () => {
   const server = await start();
   const endless = await stream(server.target, "Echo.ticks", [100_000, 50]);
   server.signal("SIGTERM");
-  await refusesConnections(server);
+  await refusesConnections(server.target);
   server.signal("SIGINT");
   expect(await server.exited()).toEqual({ code: 0, signal: null });
   await endless.ended();
@@ -235,25 +222,6 @@ test("SIGTTIN adds an HTTP worker and SIGTTOU takes one away, which finishes its
   expect((await ask(server.target, "/pid")).status).toBe(200);
   expect(server.pids("http worker")).toHaveLength(1);
   expect(troubles(server)).toEqual([]);
-});
-
-test.each([
-  ["SIGTERM", ["SIGTERM"]],
-  ["SIGQUIT", ["SIGQUIT"]],
-  ["SIGINT twice", ["SIGINT", "SIGINT"]],
-] as const)("%s removes the socket files, also those of the user's choice", async (_name, signals) => {
-  const server = await start(
-    ["--bind", "unix:web.sock", "--bind", "127.0.0.1:0", "--dirty-bind", "dirty.sock"],
-    {},
-  );
-  const web = join(server.folder, "web.sock");
-  const dirty = join(server.folder, "dirty.sock");
-  expect((await ask({ socketPath: web }, "/pid")).status).toBe(200);
-  expect(existsSync(dirty)).toBe(true);
-  for (const signal of signals) server.signal(signal);
-  expect((await server.exited()).code).toBe(0);
-  expect(existsSync(web)).toBe(false);
-  expect(existsSync(dirty)).toBe(false);
 });
 
 test("a server that was suspended and goes on, as with a laptop's lid, keeps its HTTP workers", async () => {

@@ -1,30 +1,39 @@
 /** How dirty workers in Python start, are replaced and stop. */
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { NO_PYTHON, PYTHON } from "../python/python.ts";
 import { eventually, isAlive, removeFolder, startServer, temporaryFolder } from "./harness.ts";
 import { ask } from "./http-tools.ts";
-import type { JobServer } from "./jobs-app.ts";
+import type { JobServer, Outcome } from "./jobs-app.ts";
 import { whyItCannotStart } from "./lone-worker.ts";
 import { inPython, startPythonJobs } from "./python-server.ts";
 
 const MAIN = "export default (request, response) => response.end('yes');";
 
-let server: JobServer | undefined;
 const folders: string[] = [];
 
 beforeEach(({ skip }) => {
   if (NO_PYTHON !== undefined) skip(NO_PYTHON);
 });
 
-afterEach(async () => {
-  const stopping = server;
-  server = undefined;
-  await stopping?.stop();
+afterAll(() => {
   for (const folder of folders.splice(0)) removeFolder(folder);
 });
+
+/** Gives the tests of a group one server, which ends with them. */
+function oneServer(begin: () => Promise<JobServer>): () => JobServer {
+  let server: JobServer | undefined;
+  beforeAll(async () => {
+    if (NO_PYTHON === undefined) server = await begin();
+  });
+  afterAll(() => server?.stop());
+  return () => {
+    if (server === undefined) throw new Error("the server was not started");
+    return server;
+  };
+}
 
 /** Starts a server that cannot start. @returns what it printed on standard error, and its exit code. */
 async function failing(
@@ -120,214 +129,93 @@ describe("a start ends with the reason, and what to do,", () => {
   });
 });
 
-test("dirtyWorkers may be left out, given or 0 where every app is in Python", async () => {
-  for (const given of [[], ["--dirty-workers", "2"], ["--dirty-workers", "0"]]) {
-    server = await startPythonJobs(["One"], given);
-    expect(server.running.pids("dirty worker")).toEqual([]);
-    expect(await server.call(inPython("One", { action: "add", args: [1, 2] }))).toMatchObject({ result: 3 });
-    await server.stop();
-    server = undefined;
-  }
-});
-
-test("apps in TypeScript and in Python are served side by side, each in workers of its own", async () => {
-  server = await startPythonJobs(["One:2"], ["--dirty-app", "./app.mjs:One"]);
-  const inNode = await server.call({ app: "One", action: "pid" });
-  expect(server.running.pids("dirty worker")).toEqual([inNode.result]);
-  const jobs = await Promise.all(
-    [1, 2].map(() => server?.call(inPython("One", { action: "job", args: [1000] }))),
-  );
-  expect(jobs.every((job) => (job?.ms ?? 2000) < 2000)).toBe(true);
-});
-
 test("--python takes a virtualenv's folder", async () => {
   const folder = temporaryFolder();
   folders.push(folder);
   const made = spawnSync(PYTHON, ["-m", "venv", "--without-pip", "venv"], { cwd: folder, encoding: "utf8" });
   expect(made.stderr).toBe("");
   const source = "import sys\nclass Where:\n  def prefix(self): return sys.prefix\n";
-  server = await startPythonJobs(
+  const server = await startPythonJobs(
     [],
     ["--dirty-app", "python:where:Where", "--python", join(folder, "venv")],
     {
       "where.py": source,
     },
   );
-  const { result } = await server.call({ app: "python:where:Where", action: "prefix" });
-  expect(result).toBe(join(folder, "venv"));
-});
-
-test("a reload replaces the workers: new code serves, and a stream of the old ones ends as it should", async () => {
-  server = await startPythonJobs(["One"]);
-  const before = Number((await server.call(inPython("One", { action: "pid" }))).result);
-  const stream = await server.stream(inPython("One", { action: "ticks", args: [30, 100] }));
-  await stream.has(1);
-  server.running.signal("SIGHUP");
-  const after = await eventually("another worker serves", async () => {
-    const { result } = (await server?.call(inPython("One", { action: "pid" }))) ?? {};
-    return result !== before && Number(result);
-  });
-  expect(after).not.toBe(before);
-  expect(await stream.over()).toMatchObject({ ended: true });
-  expect(stream.chunks).toHaveLength(30);
-  await eventually("the old worker has gone", () => !isAlive(before));
-});
-
-test("a graceful stop lets a stream end, and close() is called", async () => {
-  const files = {
-    "closing.py": [
-      "import time",
-      "class App:",
-      "  def pid(self):",
-      "    import os; return os.getpid()",
-      "  def ticks(self):",
-      "    for i in range(10):",
-      "      yield i",
-      "      time.sleep(0.1)",
-      "  def close(self):",
-      "    open('closed', 'w').write('yes')",
-      "",
-    ].join("\n"),
-  };
-  server = await startPythonJobs([], ["--dirty-app", "python:closing:App"], files);
-  const stream = await server.stream({ app: "python:closing:App", action: "ticks" });
-  await stream.has(1);
-  server.running.signal("SIGTERM");
-  expect(await stream.over()).toMatchObject({ ended: true });
-  expect(stream.chunks).toHaveLength(10);
-  expect(await server.running.exited()).toMatchObject({ code: 0 });
-  expect(readFileSync(join(server.folder, "closed"), "utf8")).toBe("yes");
-});
-
-test("a quick stop ends streams and threads that hang", async () => {
-  server = await startPythonJobs(["Many"]);
-  const id = server.newId();
-  void server.call(inPython("Many", { action: "deaf", id })).catch(() => {});
-  await server.noted(id, "began");
-  server.running.signal("SIGQUIT");
-  expect(await server.running.exited()).toMatchObject({ code: 0 });
-});
-
-describe("an app that forks processes", () => {
-  const source = [
-    "import multiprocessing, os, time",
-    "forked = multiprocessing.get_context('fork')",
-    "class App:",
-    "  def start(self):",
-    "    child = forked.Process(target=self.sleep, daemon=True)",
-    "    child.start()",
-    "    return child",
-    "  def sleep(self):",
-    // In a session of its own it is not in its worker's process group, and outlives the worker.
-    "    os.setsid()",
-    "    time.sleep(300)",
-    "  def ticks(self):",
-    "    child = self.start()",
-    "    while os.getsid(child.pid) != child.pid: time.sleep(0.01)",
-    "    yield [os.getpid(), child.pid]",
-    "    while True:",
-    "      time.sleep(0.02)",
-    "      yield 0",
-    "  def terminates(self):",
-    "    child = self.start()",
-    "    child.terminate()",
-    "    child.join(30)",
-    "    return child.exitcode",
-    "",
-  ].join("\n");
-  const app = "python:forking:App";
-
-  test("can end them, and one that lives keeps no stream open when the worker is killed", async () => {
-    server = await startPythonJobs([], ["--dirty-app", app], { "forking.py": source });
-    expect(await server.call({ app, action: "terminates" })).toMatchObject({ result: -15 });
-
-    const stream = await server.stream({ app, action: "ticks" });
-    await stream.has(1);
-    const [worker, child] = stream.chunks[0] as [number, number];
-    try {
-      process.kill(worker, "SIGKILL");
-      expect(await stream.over()).toMatchObject({ error: { name: "DirtyWorkerError" } });
-      expect(isAlive(child)).toBe(true);
-    } finally {
-      process.kill(child, "SIGKILL");
-    }
-  });
-});
-
-test("when the arbiter is killed, its Python workers go as well", async () => {
-  server = await startPythonJobs(["One"]);
-  const pid = Number((await server.call(inPython("One", { action: "pid" }))).result);
-  server.running.signal("SIGKILL");
-  await eventually("the worker has ended", () => !isAlive(pid));
-});
-
-test("a new dirty arbiter gets the workers that live, their apps loaded", async () => {
-  server = await startPythonJobs(["One"]);
-  const before = await server.call(inPython("One", { action: "pid" }));
-  const [arbiter = 0] = server.running.pids("dirty arbiter");
-  process.kill(arbiter, "SIGKILL");
-  const after = await server.call(inPython("One", { action: "pid" }));
-  expect(after.result).toBe(before.result);
-});
-
-test("dirtyMaxRequests replaces a worker, and no call is lost", async () => {
-  server = await startPythonJobs(["One"], ["--dirty-max-requests", "5"]);
-  const pids = new Set<unknown>();
-  for (let count = 0; count < 25; count++) {
-    const outcome = await server.call(inPython("One", { action: "pid" }));
-    expect(outcome.error).toBeUndefined();
-    pids.add(outcome.result);
-    await new Promise((resolve) => setTimeout(resolve, 40));
+  try {
+    const { result } = await server.call({ app: "python:where:Where", action: "prefix" });
+    expect(result).toBe(join(folder, "venv"));
+  } finally {
+    await server.stop();
   }
-  expect(pids.size).toBeGreaterThan(1);
 });
 
-test("what an app prints and logs is in the log, with the request's id", async () => {
-  const source = [
+/** Apps that each show one thing. */
+const APPS = {
+  "closing.py": [
+    "import os, time",
+    "class App:",
+    "  def ticks(self):",
+    "    at = 0",
+    "    while not os.path.exists('enough'):",
+    "      yield at",
+    "      at += 1",
+    "      time.sleep(0.02)",
+    "  def close(self):",
+    "    open('closed', 'w').write('yes')",
+    "",
+  ].join("\n"),
+  "talk.py": [
     "import logging",
     "class App:",
     "  def speak(self):",
     "    print('printed by the app')",
     "    logging.getLogger('my.model').warning('logged by the app')",
     "",
-  ].join("\n");
-  server = await startPythonJobs([], ["--dirty-app", "python:talk:App"], { "talk.py": source });
-  await server.call({ app: "python:talk:App", action: "speak", id: "spoken-1" });
-  await server.running.logged("printed by the app");
-  await server.running.logged(
-    /"level":"warn".*"requestId":"spoken-1","logger":"my.model","msg":"logged by the app"/,
-  );
-});
-
-test("the traceback of an error that has no text is in the log too", async () => {
-  const source = [
+  ].join("\n"),
+  "mute.py": [
     "class Mute(Exception):",
     "  def __str__(self): return self.text",
     "class App:",
     "  def fails(self): raise Mute()",
     "",
-  ].join("\n");
-  server = await startPythonJobs([], ["--dirty-app", "python:mute:App"], { "mute.py": source });
-  const { error } = await server.call({ app: "python:mute:App", action: "fails" });
-  expect(error).toMatchObject({ name: "DirtyAppError", message: "The error has no text." });
-  await server.running.logged(/"type":"Mute","message":"The error has no text.","stack":".*in fails/);
-});
-
-test("resources of the class are in the worker's environment before init", async () => {
-  const source = [
+  ].join("\n"),
+  "gpus.py": [
     "import os",
     "class App:",
     "  resources = {'gpu': 1}",
     "  def init(self): self.seen = os.environ['CUDA_VISIBLE_DEVICES']",
     "  def devices(self): return self.seen",
     "",
-  ].join("\n");
-  server = await startPythonJobs([], ["--dirty-app", "python:gpus:App", "--resource", "gpu=7"], {
-    "gpus.py": source,
-  });
-  expect(await server.call({ app: "python:gpus:App", action: "devices" })).toMatchObject({ result: "7" });
-});
+  ].join("\n"),
+};
 
+const FORKING = [
+  "import multiprocessing, os, time",
+  "forked = multiprocessing.get_context('fork')",
+  "class App:",
+  "  def start(self):",
+  "    child = forked.Process(target=self.sleep, daemon=True)",
+  "    child.start()",
+  "    return child",
+  "  def sleep(self):",
+  // In a session of its own it is not in its worker's process group, and outlives the worker.
+  "    os.setsid()",
+  "    time.sleep(300)",
+  "  def ticks(self):",
+  "    child = self.start()",
+  "    while os.getsid(child.pid) != child.pid: time.sleep(0.01)",
+  "    yield [os.getpid(), child.pid]",
+  "    while True:",
+  "      time.sleep(0.02)",
+  "      yield 0",
+  "  def terminates(self):",
+  "    child = self.start()",
+  "    child.terminate()",
+  "    child.join(30)",
+  "    return child.exitcode",
+  "",
+].join("\n");
 const TALLY = `
 import asyncio
 from tsunicorn import DirtyApp, MISSING, StashTableNotFoundError, stash
@@ -384,13 +272,67 @@ class Tally(DirtyApp):
             stash.put("bounded", key, 1)
 `;
 
-describe("the stash", () => {
-  const APP = "python:tally:Tally";
-  const tally = async (action: string, ...args: unknown[]) =>
-    (await server?.call({ app: APP, action, args })) ?? { result: undefined };
+describe("a server with many apps", () => {
+  const FORKS = "python:forking:App";
+  const server = oneServer(() =>
+    startPythonJobs(
+      ["One:2", "Many"],
+      [
+        ...["./app.mjs:One", "python:closing:App", "python:talk:App", "python:mute:App", "python:gpus:App"],
+        ...[FORKS, "python:tally:Tally"],
+      ]
+        .flatMap((spec) => ["--dirty-app", spec])
+        .concat("--resource", "gpu=7"),
+      { ...APPS, "forking.py": FORKING, "tally.py": TALLY },
+    ),
+  );
+  const tally = (action: string, ...args: unknown[]) =>
+    server().call({ app: "python:tally:Tally", action, args });
 
-  test("is shared by all workers, from plain and from async code", async () => {
-    server = await startPythonJobs([], ["--dirty-app", APP], { "tally.py": TALLY });
+  test("serves those in TypeScript and in Python side by side, each in workers of its own", async () => {
+    const inNode = await server().call({ app: "One", action: "pid" });
+    expect(server().running.pids("dirty worker")).toEqual([inNode.result]);
+    const both = await Promise.all(
+      [1, 2].map(() => server().stream(inPython("One", { action: "ticks", args: [100_000, 20] }))),
+    );
+    await Promise.all(both.map((stream) => stream.has(2)));
+    for (const stream of both) stream.leave();
+  });
+
+  test("lets an app end processes that it forks, and one that lives keeps no stream open when the worker is killed", async () => {
+    expect(await server().call({ app: FORKS, action: "terminates" })).toMatchObject({ result: -15 });
+
+    const stream = await server().stream({ app: FORKS, action: "ticks" });
+    await stream.has(1);
+    const [worker, child] = stream.chunks[0] as [number, number];
+    try {
+      process.kill(worker, "SIGKILL");
+      expect(await stream.over()).toMatchObject({ error: { name: "DirtyWorkerError" } });
+      expect(isAlive(child)).toBe(true);
+    } finally {
+      process.kill(child, "SIGKILL");
+    }
+  });
+
+  test("logs what an app prints and logs, with the request's id", async () => {
+    await server().call({ app: "python:talk:App", action: "speak", id: "spoken-1" });
+    await server().running.logged("printed by the app");
+    await server().running.logged(
+      /"level":"warn".*"requestId":"spoken-1","logger":"my.model","msg":"logged by the app"/,
+    );
+  });
+
+  test("logs the traceback of an error that has no text too", async () => {
+    const { error } = await server().call({ app: "python:mute:App", action: "fails" });
+    expect(error).toMatchObject({ name: "DirtyAppError", message: "The error has no text." });
+    await server().running.logged(/"type":"Mute","message":"The error has no text.","stack":".*in fails/);
+  });
+
+  test("puts the resources of a class into its worker's environment before init", async () => {
+    expect(await server().call({ app: "python:gpus:App", action: "devices" })).toMatchObject({ result: "7" });
+  });
+
+  test("shares the stash among all workers, from plain and from async code", async () => {
     await Promise.all(Array.from({ length: 40 }, (_, i) => tally(i % 2 ? "count" : "count_later", 1)));
     expect(await tally("count", 0)).toMatchObject({ result: 40 });
     const value = { text: "grüße", list: [1, null, true], deep: { a: 1.5 } };
@@ -421,17 +363,55 @@ describe("the stash", () => {
     expect(await tally("overfills")).toMatchObject({ error: { name: "StashFullError" } });
   });
 
-  test("keeps what was answered when the dirty arbiter dies, and operations wait for its successor", async () => {
-    server = await startPythonJobs([], ["--dirty-app", APP], { "tally.py": TALLY });
-    expect(await tally("count", 5)).toMatchObject({ result: 5 });
-    const [arbiter = 0] = server.running.pids("dirty arbiter");
+  test("gives a new dirty arbiter the workers that live, their apps loaded, and what the stash had", async () => {
+    const pid = (): Promise<Outcome> => server().call(inPython("Many", { action: "pid" }));
+    const before = await pid();
+    const calls = Number((await tally("count", 5)).result);
+    const [arbiter = 0] = server().running.pids("dirty arbiter");
     process.kill(arbiter, "SIGKILL");
-    expect(await tally("count", 1)).toMatchObject({ result: 6 });
+    expect(await tally("count", 1)).toMatchObject({ result: calls + 1 });
+    expect((await pid()).result).toBe(before.result);
+  });
+
+  // The last one: it ends the server.
+  test("lets a stream end in a graceful stop, and calls close()", async () => {
+    const stream = await server().stream({ app: "python:closing:App", action: "ticks" });
+    await stream.has(1);
+    server().running.signal("SIGTERM");
+    await server().running.logged("stopping: requests in progress may finish");
+    await stream.has(stream.chunks.length + 2);
+    writeFileSync(join(server().folder, "enough"), "");
+    expect(await stream.over()).toMatchObject({ ended: true });
+    expect(stream.chunks).toEqual(stream.chunks.map((_, at) => at));
+    expect(await server().running.exited()).toMatchObject({ code: 0 });
+    expect(readFileSync(join(server().folder, "closed"), "utf8")).toBe("yes");
   });
 });
 
-describe("a stream with a stream id", () => {
-  const main = `
+describe("a server with --dirty-workers 0, where every app is in Python,", () => {
+  const server = oneServer(() =>
+    startPythonJobs(["One"], ["--dirty-workers", "0", "--dirty-max-requests", "5"]),
+  );
+
+  test("serves, and dirtyMaxRequests replaces a worker without losing a call", async () => {
+    expect(server().running.pids("dirty worker")).toEqual([]);
+    const pids = new Set<unknown>();
+    await eventually("another worker serves", async () => {
+      const outcome = await server().call(inPython("One", { action: "pid" }));
+      expect(outcome.error).toBeUndefined();
+      return pids.add(outcome.result).size > 1;
+    });
+  });
+
+  // The last one: it ends the server.
+  test("and when the arbiter is killed, its Python workers go as well", async () => {
+    const pid = Number((await server().call(inPython("One", { action: "pid" }))).result);
+    server().running.signal("SIGKILL");
+    await eventually("the worker has ended", () => !isAlive(pid));
+  });
+});
+
+const MAIN_WITH_STREAMS = `
 import { createStreamId, dirty, getDirtyClient } from "tsunicorn";
 const typed = dirty("python:jobs:Two");
 const client = getDirtyClient();
@@ -456,6 +436,13 @@ const ways = {
     for await (const chunk of client.resume(streamId, { after: 25 })) again.push(chunk);
     return { seen, again };
   },
+  async plain() {
+    const seen = [];
+    for await (const chunk of client.with({ requestId: "plain" }).stream("python:jobs:Two", "ticks", 30, 20)) seen.push(chunk);
+    return { seen };
+  },
+  async pid() { return { pid: await client.execute("python:jobs:Two", "pid") }; },
+  async deaf() { return client.with({ requestId: "deaf" }).execute("python:jobs:Two", "deaf"); },
   async cancelled() {
     const streamId = createStreamId();
     await left(typed.with({ streamId, requestId: "cancelled" }).ticks(1000, 20), 2);
@@ -480,36 +467,60 @@ export default async function serve(request, response) {
   response.end(JSON.stringify(await ways[request.url.slice(1)]()));
 }
 `;
+
+describe("a stream with a stream id", () => {
+  const server = oneServer(() =>
+    startPythonJobs(["Two"], ["--stream-grace", "2", "--dirty-workers", "2"], {
+      "main.mjs": MAIN_WITH_STREAMS,
+    }),
+  );
+  const ways = async (way: string) => JSON.parse((await ask(server().target, `/${way}`)).body);
   const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index);
 
   test("is read on by whoever comes back, is kept, can be cancelled, and outlives its worker", async () => {
-    server = await startPythonJobs(["Two"], ["--stream-grace", "2"], { "main.mjs": main });
-    const { target } = server;
-    const ways = async (way: string) => JSON.parse((await ask(target, `/${way}`)).body);
-
+    expect(server().running.pids("dirty worker")).toEqual([]);
     expect(await ways("back")).toEqual({ seen: numbers(0, 30), again: numbers(25, 30) });
-    expect(server.notes("back").map(({ what, aborted }) => [what, aborted])).toEqual([
+    expect(
+      server()
+        .notes("back")
+        .map(({ what, aborted }) => [what, aborted]),
+    ).toEqual([
       ["began", false],
       ["settled", false],
     ]);
 
     expect(await ways("cancelled")).toEqual({ later: "DirtyStreamNotFoundError" });
-    expect(await server.noted("cancelled", "settled")).toMatchObject({ aborted: true });
+    expect(await server().noted("cancelled", "settled")).toMatchObject({ aborted: true });
 
     await ways("away");
-    expect(await server.noted("away", "settled", 20_000)).toMatchObject({ aborted: true });
+    expect(await server().noted("away", "settled", 20_000)).toMatchObject({ aborted: true });
 
     expect(await ways("died")).toEqual({ seen: numbers(0, 10), again: numbers(2, 10) });
   });
 
-  test("is read on from the old worker after a reload, which then goes", async () => {
-    server = await startPythonJobs(["Two"], [], { "main.mjs": main });
-    const answer = ask(server.target, "/back");
-    const { pid: old } = await server.noted("back", "began");
-    server.running.signal("SIGHUP");
-    await server.running.logged("reloaded in ", 30_000);
-    expect(JSON.parse((await answer).body)).toEqual({ seen: numbers(0, 30), again: numbers(25, 30) });
-    expect(server.notes("back")).toHaveLength(2);
+  test("is read on from the old worker after a reload, as any stream is; new calls get another worker, and the old one goes", async () => {
+    const { pid: old } = await ways("pid");
+    const streams = Promise.all(["back", "plain"].map(ways));
+    await eventually("both have begun", () =>
+      ["back", "plain"].every((id) => server().notes(id).at(-1)?.what === "began"),
+    );
+    server().running.signal("SIGHUP");
+    await server().running.logged("reloaded in ");
+    expect((await ways("pid")).pid).not.toBe(old);
+    expect(await streams).toEqual([
+      { seen: numbers(0, 30), again: numbers(25, 30) },
+      { seen: numbers(0, 30) },
+    ]);
+    // Two times: before, and now.
+    expect(server().notes("back")).toHaveLength(4);
     await eventually("the old one is gone", () => !isAlive(old), 40_000);
+  });
+
+  // The last one: it ends the server.
+  test("and threads that hang end with a quick stop", async () => {
+    void ways("deaf").catch(() => {});
+    await server().noted("deaf", "began");
+    server().running.signal("SIGQUIT");
+    expect(await server().running.exited()).toMatchObject({ code: 0 });
   });
 });
