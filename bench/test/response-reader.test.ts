@@ -100,7 +100,7 @@ describe("what is wrong is seen", () => {
       `${HEAD}2\r\nhello\r\n`,
       { problem: "chunk longer than its size" },
     ],
-    ["a chunk size that is no number", `${HEAD}zz\r\nhello\r\n`, { problem: "bad chunk size" }],
+    ["a chunk size that is not a number", `${HEAD}zz\r\nhello\r\n`, { problem: "bad chunk size" }],
     ["a chunk without a size", `${HEAD}\r\n`, { problem: "chunk without a size" }],
     ["bytes after the end", `${GOOD}HTTP/1.1`, { problem: "bytes after the end" }],
     ["no framing", "HTTP/1.1 200 OK\r\n\r\n", { problem: "neither chunked nor content-length" }],

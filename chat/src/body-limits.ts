@@ -31,7 +31,7 @@ export interface BodyLimits {
  * their bytes; and as much as one body may have, or that would never find room.
  *
  * @param heap bytes that the heap may have.
- * @throws Error that names a variable that is no whole number from 1 to 48.
+ * @throws Error that names a variable that is not a whole number from 1 to 48.
  */
 export function bodyLimits(
   env: NodeJS.ProcessEnv,

@@ -17,6 +17,7 @@ export function publicStreamId(streamId: string, form: ChunkForm): string {
  */
 export function parseStreamId(id: string): { readonly streamId: string; readonly form: ChunkForm } {
   const [, streamId, form] = PUBLIC_ID.exec(id) ?? [];
-  if (streamId === undefined) throw new DirtyStreamNotFoundError("A stream was asked for by what is no id.");
+  if (streamId === undefined)
+    throw new DirtyStreamNotFoundError("A stream was asked for by something that is not an id.");
   return { streamId, form: form === "pieces" || form === "thinking" ? form : "text" };
 }

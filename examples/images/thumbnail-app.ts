@@ -14,7 +14,7 @@ export class ThumbnailApp extends DirtyApp {
   /**
    * Makes a thumbnail of a PNG image.
    * @param width in pixels; an image that is not wider keeps its own.
-   * @returns a refusal for what is no image, rather than an error: an error is a fault of the app, and logged as one.
+   * @returns a refusal for what is not an image, rather than an error: an error is a fault of the app, and logged as one.
    */
   thumbnail(image: Uint8Array, width: number): Thumbnail {
     const bytes = Buffer.from(image.buffer, image.byteOffset, image.byteLength); // the same bytes, no copy

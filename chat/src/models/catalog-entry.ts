@@ -128,7 +128,7 @@ function appOf(name: string, { kind, of }: ModelSource): string {
 function checkName(name: string): void {
   if (NAME.test(name)) return;
   throw new Error(
-    `${JSON.stringify(name)} is no name, which may have letters, digits and . : / @ _ -; write NAME=…`,
+    `${JSON.stringify(name)} cannot be a name: it may have letters, digits and . : / @ _ -; write NAME=…`,
   );
 }
 

@@ -40,7 +40,7 @@ export function checkVectors(made: unknown, inputs: number, model: string): numb
     const numbers: unknown[] = ArrayBuffer.isView(vector) && isNumeric(vector) ? [...vector] : asList(vector);
     const wrong = numbers.findIndex((one) => typeof one !== "number" || !Number.isFinite(one));
     if (numbers.length === 0)
-      throw wrongVectors(model, `${describe(vector)} as vector ${at}, which is no list of numbers`);
+      throw wrongVectors(model, `${describe(vector)} as vector ${at}, which is not a list of numbers`);
     if (wrong !== -1)
       throw wrongVectors(model, `${describe(numbers[wrong])} as number ${wrong} of vector ${at}`);
     return numbers as number[];

@@ -10,7 +10,7 @@ import { parseStreamId } from "../stream-id.ts";
 const RESUME_DESCRIPTION = `Events of an answer that was asked for with \`"resumable": true\`, after the one that
 \`Last-Event-ID\` names, or from the first. It works through any connection, before the first token too, and while
 another reader is attached. A client that leaves detaches: the answer goes on without a reader for \`streamGrace\`
-seconds, and can be read for five minutes after its end. Whoever begins at its first token while it still waits is told
+seconds, and can be read for five minutes after its end. A reader who begins at its first token while it still waits is told
 its place by \`event: queued\`, as in \`POST /chat\`.
 
 404 and 410 are decided before the headers go out. A later failure is an event, as in \`POST /chat\`.`;

@@ -62,7 +62,7 @@ function events(description: string, streamIdWhen: string, examples: Record<stri
 /** The answer of `POST /chat`. */
 export const CHAT_EVENTS = events(
   "The answer as it is made.",
-  "The id of a resumable answer. Whoever knows it can read the answer and cancel it.",
+  "The id of a resumable answer. Everyone who knows it can read the answer and cancel it.",
   {
     answer: { summary: "An answer", value: EVENTS + DONE_EVENT },
     failure: {
@@ -139,7 +139,7 @@ export const CHAT_ERRORS = {
 export const CANCEL_ERRORS = {
   404: problem("No answer has this id, or it has expired.", "There is no such stream, or it has expired."),
   410: problem(
-    "What comes next is not kept any more, its worker died while nobody was reading, or it was just cancelled.",
+    "What comes next is not kept any more, its worker died while it had no reader, or it was just cancelled.",
     "This answer can no longer be continued from there.",
   ),
   500: CHAT_ERRORS[500],
@@ -149,7 +149,7 @@ export const CANCEL_ERRORS = {
 /** How a request to continue an answer can fail. */
 export const RESUME_ERRORS = {
   ...CANCEL_ERRORS,
-  422: json("`Last-Event-ID` is no whole number.", InputFaults, {
+  422: json("`Last-Event-ID` is not a whole number.", InputFaults, {
     detail: [
       {
         loc: ["header", "last-event-id"],

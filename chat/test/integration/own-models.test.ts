@@ -1,4 +1,4 @@
-/** Models that are apps of the user's own: with `complete` alone, with `generate` alone, and with what is no text. */
+/** Models that are apps of the user's own: with `complete` alone, with `generate` alone, and with what is not text. */
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -163,7 +163,7 @@ test("a model that can neither answer nor embed ends the start, and is told what
   );
 });
 
-describe("what is no text", () => {
+describe("what is not text", () => {
   test.for(
     Object.keys(WRONG).flatMap(
       (kind) =>

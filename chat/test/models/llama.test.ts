@@ -336,8 +336,8 @@ describe("a JSON schema", () => {
       { properties: { a: { $ref: "#/$defs/b", $defs: { b: {} } } } },
       '$ref "#/$defs/b", which points nowhere,',
     ],
-    [{ $defs: null }, "$defs that is no object"],
-    [{ properties: 5 }, "properties that is no object"],
+    [{ $defs: null }, "$defs that is not an object"],
+    [{ properties: 5 }, "properties that is not an object"],
     [{ type: [] }, "an empty type"],
     [{ properties: { a: { const: 1 } }, required: ["b"] }, 'required "b", which is not in properties,'],
   ])("%j is refused, since the answer would not follow it", (schema, what) => {

@@ -56,14 +56,14 @@ def read(value: Any) -> Any:
 def make(code: int, data: bytes) -> Any:
     """
     The array of these elements.
-    :raises DirtyProtocolError: when the code is none, or the bytes are no whole number of elements.
+    :raises DirtyProtocolError: when the code is none, or the bytes are not a whole number of elements.
     """
     letter = chr(code)
     size = _SIZES.get(letter)
     if size is None:
-        raise DirtyProtocolError(f"0x{code:x} is no type of elements.")
+        raise DirtyProtocolError(f"0x{code:x} is not a type of elements.")
     if len(data) % size:
-        raise DirtyProtocolError(f"{len(data)} bytes are no whole number of elements of {size} bytes.")
+        raise DirtyProtocolError(f"{len(data)} bytes are not a whole number of elements of {size} bytes.")
     if letter in _BYTES:
         return data
     if letter == "e":

@@ -83,7 +83,7 @@ def payload_dict(payload: bytes, left_out: Optional[int] = None) -> dict:
     """Reads a payload that must be a dict; `left_out` as in `tlv.decode`."""
     value = tlv.decode(payload, left_out) if payload else None
     if not isinstance(value, dict):
-        raise DirtyProtocolError("A message's payload is no dict.")
+        raise DirtyProtocolError("A message's payload is not a dict.")
     return value
 
 

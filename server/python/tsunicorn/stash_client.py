@@ -96,9 +96,9 @@ class Stash:
             raise RuntimeError("The stash is only there in a dirty worker.")
         for name in ("key", "pattern"):
             if fields.get(name) is not None and not isinstance(fields[name], str):
-                raise TypeError(f"The {name} of a stash operation is no str.")
+                raise TypeError(f"The {name} of a stash operation is not a str.")
         if not isinstance(table, str):
-            raise TypeError("The table of a stash operation is no str.")
+            raise TypeError("The table of a stash operation is not a str.")
         ttl = fields.get("ttl")
         if ttl is not None and not ttl > 0:
             raise TypeError(f"ttl of a stash entry is {ttl!r}; it must be a number of seconds above 0.")

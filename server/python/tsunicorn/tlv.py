@@ -98,7 +98,7 @@ class UnsendableError(DirtyProtocolError):
 
 
 class _OtherKey(str):
-    """How a key is written that is no str."""
+    """How a key is written that is not a str."""
 
 
 def _path(steps: List[Union[str, int]]) -> str:
@@ -310,7 +310,7 @@ def _text(data: bytes, at: int) -> Tuple[str, int]:
     try:
         return data[at:end].decode("utf-8"), end
     except UnicodeDecodeError:
-        raise DirtyProtocolError("A string is no valid UTF-8.") from None
+        raise DirtyProtocolError("A string is not valid UTF-8.") from None
 
 
 def _count(data: bytes, at: int, depth: int, least: int, what: str) -> Tuple[int, int]:
@@ -339,7 +339,7 @@ def _read(data: bytes, at: int, depth: int, left_out: Optional[int]) -> Tuple[An
         for _ in range(count):
             _take(data, at, 1)
             if data[at] != _STRING:
-                raise DirtyProtocolError("A dict has a key that is no string.")
+                raise DirtyProtocolError("A dict has a key that is not a string.")
             key, at = _text(data, at + 1)
             result[key], at = _read(data, at, depth + 1, left_out)
         return result, at
@@ -370,7 +370,7 @@ def _read(data: bytes, at: int, depth: int, left_out: Optional[int]) -> Tuple[An
         return BigInt(_I64.unpack_from(data, at)[0]), end
     if kind == _UNDEFINED:
         return UNDEFINED if depth == left_out else None, at
-    raise DirtyProtocolError(f"0x{kind:x} is no type of value.")
+    raise DirtyProtocolError(f"0x{kind:x} is not a type of value.")
 
 
 def _too_many(what: str, count: int, limit: int, unit: str) -> DirtyProtocolError:

@@ -47,7 +47,7 @@ export class Child {
   lingering = false;
   /** It has served as many requests as it may: it is stopped once its successor is ready. */
   wornOut = false;
-  /** It has loaded its apps' modules and waits for resources, which is no fault of its own. */
+  /** It has loaded its apps' modules and waits for resources, which is not a fault of its own. */
   waiting = false;
   /** It is killed for a request that hung it: that says nothing about how its kind starts. */
   replaced = false;

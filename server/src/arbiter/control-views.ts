@@ -214,9 +214,7 @@ export class View {
     const report = this.arbiterReport();
     const { dirtySocket } = this.fleet.settings;
     if (dirtySocket !== undefined)
-      throw new Error(
-        `The dirty apps are in the Gunicorn at ${dirtySocket}, which shows them to nobody else.`,
-      );
+      throw new Error(`The dirty apps are in the Gunicorn at ${dirtySocket}, which alone shows them.`);
     if (report === undefined)
       throw new Error("The dirty arbiter does not answer; if it is being replaced, try again.");
     return report;

@@ -100,7 +100,7 @@ export class ListeningSocket {
     const inPlace = statSync(path, { throwIfNoEntry: false });
     // Other files refuse connections as a stale socket does, and are somebody's data.
     if (inPlace !== undefined && !inPlace.isSocket())
-      throw new Error(`Cannot listen on unix:${path}: a file that is no socket is in its place.`);
+      throw new Error(`Cannot listen on unix:${path}: a file that is not a socket is in its place.`);
     if (inPlace !== undefined && (await isStale(path))) rmSync(path, { force: true });
     // While the file is made, and not after it: at no moment more can connect than may.
     const before = umask === undefined ? undefined : process.umask(Number.parseInt(umask, 8));
@@ -126,7 +126,7 @@ export class ListeningSocket {
   static inherited(fd: number, name: string): ListeningSocket {
     const refused = (why: string) => new Error(`Cannot listen on the inherited socket ${name}: it ${why}.`);
     const handle = createHandle(null, null, null, fd);
-    if (typeof handle === "number") throw refused("is no stream socket, or not open");
+    if (typeof handle === "number") throw refused("is not a stream socket, or not open");
     try {
       if (handle.getsockname === undefined) {
         const { isListening, path = name } = describeUnixSocket(fd);

@@ -185,7 +185,7 @@ function describeInherited(
   const unmatched = unmatchedBinds(kind === "flag" || kind === "environment" ? settings.bind : [], inherited);
   if (unmatched.length === 0) return;
   log.warn(
-    `${unmatched.join(", ")} (from ${describeSource(sources.bind)}) is no inherited socket, so nobody listens there`,
+    `${unmatched.join(", ")} (from ${describeSource(sources.bind)}) is not an inherited socket, so the server does not listen there`,
   );
 }
 

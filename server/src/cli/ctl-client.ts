@@ -77,9 +77,9 @@ function explainFailure(path: string, error: NodeJS.ErrnoException): Error {
     case "ENOENT":
       return new NoServerError(`There is no control socket at ${path}.`, { cause: error });
     case "ECONNREFUSED":
-      return new NoServerError(`Nobody listens at ${path}: that server is gone.`, { cause: error });
+      return new NoServerError(`No server listens at ${path}: it is gone.`, { cause: error });
     case "ENOTSOCK":
-      return new NoServerError(`${path} is no socket.`, { cause: error });
+      return new NoServerError(`${path} is not a socket.`, { cause: error });
     case "EACCES":
     case "EPERM":
       return new NoServerError(`${path} belongs to another user.`, { cause: error });

@@ -54,7 +54,7 @@ const RULES: readonly Rule[] = [
             .filter((spec) => !isGunicornsName(spec))
             .map(
               (spec) =>
-                `${JSON.stringify(spec)} is no app of a Gunicorn, as module:Class, and with dirtySocket this server runs none itself`,
+                `${JSON.stringify(spec)} is not an app of a Gunicorn, as module:Class, and with dirtySocket this server runs none itself`,
             ),
   },
   {

@@ -96,7 +96,7 @@ export function hostNames(): z.ZodType<string[]> {
     const dot = value.startsWith(".") ? "." : "";
     const ascii = dot + domainToASCII(value.slice(dot.length)).replace(/\.$/, "");
     if (!HOST_NAME.test(ascii) || value.includes("/"))
-      throw new Error("is no host name: write NAME, .NAME or *, without a port");
+      throw new Error("is not a host name: write NAME, .NAME or *, without a port");
     return ascii;
   });
   return z.array(name, { error: "is not a list" });

@@ -127,7 +127,7 @@ export class StashLog {
         this.length += record.bytes;
       }
       if (this.length < size) {
-        getLogger().warn(`the stash's log ends with ${size - this.length} bytes that are no whole record`);
+        getLogger().warn(`the stash's log ends with ${size - this.length} bytes that are not a whole record`);
       }
     }
     ftruncateSync(this.fd, this.length);

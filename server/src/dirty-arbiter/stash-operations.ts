@@ -130,7 +130,7 @@ function incr(store: StashStore, request: StashRequest, now: number): Outcome {
   const before = old === undefined ? 0 : old.value.size === NUMBER_SIZE && decodeTlv(old.value.bytes());
   if (typeof before !== "number") {
     throw new StashError(
-      `The entry "${key}" of the stash table "${table}" is no number that can be counted on.`,
+      `The entry "${key}" of the stash table "${table}" is not a number that can be counted on.`,
     );
   }
   const after = before + by;

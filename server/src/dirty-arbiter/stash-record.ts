@@ -111,13 +111,13 @@ function fromFields(payload: Buffer): LogRecord {
   const text = (name: string): string => {
     const value = get(name);
     if (typeof value !== "string")
-      throw new DirtyProtocolError(`The field "${name}" of a record is no text.`);
+      throw new DirtyProtocolError(`The field "${name}" of a record is not text.`);
     return value;
   };
   const number = (name: string): number => {
     const value = get(name);
     if (typeof value !== "number")
-      throw new DirtyProtocolError(`The field "${name}" of a record is no number.`);
+      throw new DirtyProtocolError(`The field "${name}" of a record is not a number.`);
     return value;
   };
   const change = (): Change => {

@@ -19,10 +19,10 @@ export class AppClass {
   /** The N of `PATH:Class:N`; it overrides the class's own `workers`. */
   private readonly workersInSpec: number | undefined;
 
-  /** @throws Error when the export is no class that extends DirtyApp. */
+  /** @throws Error when the export is not a class that extends DirtyApp. */
   constructor(name: string, exported: unknown, workersInSpec: number | undefined) {
     if (typeof exported !== "function" || !extendsBase(exported.prototype)) {
-      throw new Error(`The dirty app ${name} is no class that extends DirtyApp.`);
+      throw new Error(`The dirty app ${name} is not a class that extends DirtyApp.`);
     }
     this.name = name;
     this.type = exported as new () => App;

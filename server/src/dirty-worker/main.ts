@@ -45,10 +45,7 @@ onParentGone(() => {
 });
 
 process.on("unhandledRejection", (error) => {
-  getLogger().error(
-    { err: error, requestId: currentRequestId() },
-    "a promise was rejected and nobody handled it",
-  );
+  getLogger().error({ err: error, requestId: currentRequestId() }, "a promise was rejected and not handled");
 });
 process.on("uncaughtException", (error) => {
   getLogger().fatal(

@@ -313,7 +313,7 @@ export class ResumableStream implements RunOutput, StreamReaderOwner {
     }
     const { run } = stream;
     stream.drop();
-    run?.abort(new DirtyWorkerError("Nobody came back for the stream."));
+    run?.abort(new DirtyWorkerError("No reader came back for the stream."));
   }
 
   private proceed(): void {

@@ -30,9 +30,12 @@ export function waitedTooLong(app: string, seconds: number, connected: boolean):
  * Soon it may be known, and after the stream's grace it is too late.
  */
 export function notFoundInTime(seconds: number): DirtyError {
-  return new DirtyConnectionError(`Nobody could say within ${seconds} s where the stream is. Ask again.`, {
-    details: { retry_after: 1 },
-  });
+  return new DirtyConnectionError(
+    `Where the stream is could not be found out within ${seconds} s. Ask again.`,
+    {
+      details: { retry_after: 1 },
+    },
+  );
 }
 
 /** A worker does not answer whoever wants to read its stream. */

@@ -8,7 +8,7 @@ export const MAX_EMITTED_IN_ALL: number = 64 * 1024 * 1024;
 
 /** What a chunk takes besides a string's text, about. */
 const CHUNK_HEAD = 35;
-/** What a chunk that is no string is taken for, where its size on the wire is not known. */
+/** What a chunk that is not a string is taken for, where its size on the wire is not known. */
 const USUAL_VALUE = 64;
 
 /**

@@ -154,7 +154,9 @@ export class GunicornCall extends CallReader {
         this.fail(fromGunicorn(readError(readDict(buffer, start, end)), this.target.action));
         return;
       default:
-        throw new DirtyProtocolError(`A message of type 0x${type.toString(16)} is no answer to a request.`);
+        throw new DirtyProtocolError(
+          `A message of type 0x${type.toString(16)} is not an answer to a request.`,
+        );
     }
   }
 

@@ -9,8 +9,8 @@ import {
 
 const WHY: Readonly<Record<string, string>> = {
   ENOENT: "there is no such socket; start Gunicorn with dirty workers, or correct the setting dirtySocket",
-  ECONNREFUSED: "nobody listens there any more; start Gunicorn again, or correct the setting dirtySocket",
-  ENOTSOCK: "that is no socket; correct the setting dirtySocket",
+  ECONNREFUSED: "no server listens there any more; start Gunicorn again, or correct the setting dirtySocket",
+  ENOTSOCK: "that is not a socket; correct the setting dirtySocket",
   EACCES: "this user may not open it; run both servers as the same user",
   EAGAIN: "too many connections wait to be accepted there; it may hang",
 };

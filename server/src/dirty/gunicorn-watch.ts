@@ -102,7 +102,7 @@ export class GunicornWatch {
 
 /** How many workers each app has. Gunicorn does not tell whether they have finished loading it. */
 function readStatus(result: unknown): Map<string, number> {
-  if (!isDict(result)) throw new DirtyProtocolError("The answer to STATUS is no dict.");
+  if (!isDict(result)) throw new DirtyProtocolError("The answer to STATUS is not a dict.");
   const workers = new Map(texts(list(result, "apps")).map((app) => [app, 0]));
   for (const worker of dicts(result, "workers")) {
     for (const app of texts(list(worker, "apps"))) workers.set(app, (workers.get(app) ?? 0) + 1);

@@ -180,7 +180,7 @@ function ttlOf(options: StashEntryOptions | undefined): { ttl?: number } {
 }
 
 function text(what: string, value: unknown): string {
-  if (typeof value !== "string") throw new TypeError(`The ${what} of a stash operation is no string.`);
+  if (typeof value !== "string") throw new TypeError(`The ${what} of a stash operation is not a string.`);
   return checkName(what, value);
 }
 

@@ -45,7 +45,7 @@ onParentGone(() => {
 });
 
 process.on("unhandledRejection", (error) => {
-  getLogger().error({ err: error }, "a promise was rejected and nobody handled it");
+  getLogger().error({ err: error }, "a promise was rejected and not handled");
 });
 process.on("uncaughtException", (error) => {
   const app = boot?.settings.app ?? "";

@@ -184,7 +184,7 @@ export class DirtyCancelledError extends DirtyError {
   override readonly code = "DIRTY_CANCELLED";
 }
 
-/** The stash cannot do this: a counter that is no number, a key that is too long, a log that cannot be written. */
+/** The stash cannot do this: a counter that is not a number, a key that is too long, a log that cannot be written. */
 export class StashError extends DirtyError {
   override readonly code: string = "STASH_ERROR";
 }

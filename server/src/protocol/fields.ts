@@ -7,7 +7,7 @@ export type Dict = Record<string, unknown>;
 /** Reads a payload that must be a dict. */
 export function readDict(buffer: Buffer, start: number, end: number): Dict {
   const value = start === end ? undefined : decodeTlv(buffer, start, end);
-  if (!isDict(value)) throw new DirtyProtocolError("A message's payload is no dict.");
+  if (!isDict(value)) throw new DirtyProtocolError("A message's payload is not a dict.");
   return value;
 }
 

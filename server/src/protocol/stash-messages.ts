@@ -112,10 +112,10 @@ export function readStash(buffer: Buffer, start: number, end: number): StashRequ
 
 /**
  * Looks at a key, a table's name or a pattern.
- * @throws StashError when it is no string, or too long.
+ * @throws StashError when it is not a string, or too long.
  */
 export function checkName(what: string, value: unknown): string {
-  if (typeof value !== "string") throw new StashError(`The ${what} of a stash operation is no string.`);
+  if (typeof value !== "string") throw new StashError(`The ${what} of a stash operation is not a string.`);
   // Counting the bytes is only worth it where there may be too many.
   if (value.length * 3 > MAX_NAME_BYTES && Buffer.byteLength(value) > MAX_NAME_BYTES) {
     throw new StashError(
@@ -131,12 +131,12 @@ function name(what: string, value: unknown): string | undefined {
 
 function number(what: string, value: unknown): number | undefined {
   if (value === undefined || (typeof value === "number" && !Number.isNaN(value))) return value;
-  throw new StashError(`The field "${what}" of a stash operation is no number.`);
+  throw new StashError(`The field "${what}" of a stash operation is not a number.`);
 }
 
 function whole(what: string, value: unknown): number | undefined {
   if (value === undefined || (typeof value === "number" && Number.isSafeInteger(value))) return value;
-  throw new StashError(`The field "${what}" of a stash operation is no whole number.`);
+  throw new StashError(`The field "${what}" of a stash operation is not a whole number.`);
 }
 
 function positive(what: string, value: unknown): number | undefined {

@@ -30,7 +30,7 @@ export interface Range {
 /**
  * Finds the values of a dict by their keys, without building them: for whoever keeps a value's bytes as they are.
  * All of them are looked at as closely as `decodeTlv` does.
- * @throws DirtyProtocolError when it is no dict, or not well formed.
+ * @throws DirtyProtocolError when it is not a dict, or not well formed.
  */
 export function findFields(buffer: Buffer, start: number, end: number): Map<string, Range> {
   const reader = new TlvReader(buffer, start, end);
@@ -139,14 +139,14 @@ class TlvReader {
       case TLV.UNDEFINED:
         return undefined;
       default:
-        throw new DirtyProtocolError(`0x${type?.toString(16)} is no type of value.`);
+        throw new DirtyProtocolError(`0x${type?.toString(16)} is not a type of value.`);
     }
   }
 
   /** The fields of the dict that stands here. */
   fields(): Map<string, Range> {
     if (this.buffer[this.take(1)] !== TLV.DICT)
-      throw new DirtyProtocolError("A message's payload is no dict.");
+      throw new DirtyProtocolError("A message's payload is not a dict.");
     const fields = new Map<string, Range>();
     for (let left = this.count("dict", 0, 6); left > 0; left--) {
       const key = this.key();
@@ -236,7 +236,7 @@ class TlvReader {
 
   private key(): string {
     if (this.buffer[this.take(1)] !== TLV.STRING) {
-      throw new DirtyProtocolError("A dict has a key that is no string.");
+      throw new DirtyProtocolError("A dict has a key that is not a string.");
     }
     return this.string();
   }
@@ -288,5 +288,5 @@ export function decodeString(buffer: Buffer, start: number, end: number): string
 }
 
 function invalidText(): DirtyProtocolError {
-  return new DirtyProtocolError("A string is no valid UTF-8.");
+  return new DirtyProtocolError("A string is not valid UTF-8.");
 }

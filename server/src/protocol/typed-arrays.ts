@@ -83,14 +83,15 @@ export function swapElements(bytes: Buffer, size: number): void {
 /**
  * Makes the array whose elements stand in `buffer` between `start` and `end`. It has memory of its own, and no more
  * than it needs.
- * @throws DirtyProtocolError when the code is none, or the bytes are no whole number of elements.
+ * @throws DirtyProtocolError when the code is none, or the bytes are not a whole number of elements.
  */
 export function readElements(code: number, buffer: Buffer, start: number, end: number): unknown {
   const element = ELEMENTS[String.fromCharCode(code)];
-  if (element === undefined) throw new DirtyProtocolError(`0x${code.toString(16)} is no type of elements.`);
+  if (element === undefined)
+    throw new DirtyProtocolError(`0x${code.toString(16)} is not a type of elements.`);
   const { size, over } = element;
   if ((end - start) % size !== 0) {
-    throw new DirtyProtocolError(`${end - start} bytes are no whole number of elements of ${size} bytes.`);
+    throw new DirtyProtocolError(`${end - start} bytes are not a whole number of elements of ${size} bytes.`);
   }
   const memory = new ArrayBuffer(end - start);
   const bytes = Buffer.from(memory);

@@ -217,7 +217,7 @@ test("a file that a killed server left behind is replaced; a living server's is 
   await expect(ControlServer.open(path, target)).rejects.toThrow(`Cannot listen on unix:${path}`);
   const other = join(folder, "data");
   writeFileSync(other, "mine");
-  await expect(ControlServer.open(other, target)).rejects.toThrow("a file that is no socket");
+  await expect(ControlServer.open(other, target)).rejects.toThrow("a file that is not a socket");
 
   const left = join(folder, "left.sock");
   const killed = createServer();

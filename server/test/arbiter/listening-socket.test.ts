@@ -191,7 +191,7 @@ describe("a unix socket", () => {
   test("a file of the user's in its place stays as it is", async () => {
     writeFileSync(path(), "precious");
     await expect(ListeningSocket.bind(`unix:${path()}`)).rejects.toThrow(
-      `Cannot listen on unix:${path()}: a file that is no socket is in its place.`,
+      `Cannot listen on unix:${path()}: a file that is not a socket is in its place.`,
     );
     expect(readFileSync(path(), "utf8")).toBe("precious");
   });
@@ -199,7 +199,7 @@ describe("a unix socket", () => {
   test("so does a link to such a file", async () => {
     writeFileSync(join(folder, "precious"), "precious");
     symlinkSync(join(folder, "precious"), path());
-    await expect(ListeningSocket.bind(`unix:${path()}`)).rejects.toThrow("no socket is in its place");
+    await expect(ListeningSocket.bind(`unix:${path()}`)).rejects.toThrow("not a socket is in its place");
     expect(readFileSync(path(), "utf8")).toBe("precious");
   });
 

@@ -69,7 +69,7 @@ describe("a process that was started with sockets", () => {
     const fd = openSync(join(folder, "file"), "w");
     open.push({ close: () => closeSync(fd) });
     expect(take([fd], { LISTEN_PID: "self", LISTEN_FDS: "1", LISTEN_FDNAMES: "web" })).toMatchObject({
-      error: "Cannot listen on the inherited socket 3 (web): it is no stream socket, or not open.",
+      error: "Cannot listen on the inherited socket 3 (web): it is not a stream socket, or not open.",
     });
   });
 

@@ -225,7 +225,7 @@ describe("without a server", () => {
 
   test.each([
     ["nothing.sock", "There is no control socket at @/nothing.sock."],
-    ["file", "Nobody listens at @/file: that server is gone."],
+    ["file", "No server listens at @/file: it is gone."],
   ])("a named socket is said to be none: %s", async (name, reason) => {
     writeFileSync(join(temporary, "file"), "");
     expect(await ctl(["--socket", name, "ping"])).toEqual({

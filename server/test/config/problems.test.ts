@@ -170,12 +170,12 @@ describe("settings that do not fit together", () => {
     ],
     [
       ["--dirty-socket", "unix:/run/g.sock", "--dirty-app", "./app.ts:App", "--dirty-app", "python:a:App"],
-      'dirtyApps: "./app.ts:App" is no app of a Gunicorn, as module:Class, and with dirtySocket this server runs none itself (from flag --dirty-app)',
-      'dirtyApps: "python:a:App" is no app of a Gunicorn, as module:Class, and with dirtySocket this server runs none itself (from flag --dirty-app)',
+      'dirtyApps: "./app.ts:App" is not an app of a Gunicorn, as module:Class, and with dirtySocket this server runs none itself (from flag --dirty-app)',
+      'dirtyApps: "python:a:App" is not an app of a Gunicorn, as module:Class, and with dirtySocket this server runs none itself (from flag --dirty-app)',
     ],
     [
       ["--dirty-socket", "/run/g.sock", "--dirty-app", "a.b:App:2"],
-      'dirtyApps: "a.b:App:2" is no app of a Gunicorn, as module:Class, and with dirtySocket this server runs none itself (from flag --dirty-app)',
+      'dirtyApps: "a.b:App:2" is not an app of a Gunicorn, as module:Class, and with dirtySocket this server runs none itself (from flag --dirty-app)',
     ],
     [
       ["--dirty-socket", "/run/g.sock", "--dirty-app", "a.b:App", "--dirty-workers", "2"],

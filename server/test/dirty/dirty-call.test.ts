@@ -479,7 +479,7 @@ describe("a call that cannot be made", () => {
   // What a web app takes from a request and passes on unchecked must never break the connection that all
   // requests of the process share.
   const wrong: [name: string, make: () => unknown][] = [
-    ["a timeout that is no number", () => client.with({ timeout: Number.NaN })],
+    ["a timeout that is not a number", () => client.with({ timeout: Number.NaN })],
     ["a timeout that is text", () => client.with({ timeout: "5" as unknown as number })],
     ["a request id that is a number", () => client.with({ requestId: 7 as unknown as string })],
     ["a request id that is a list", () => client.with({ requestId: ["a"] as unknown as string })],

@@ -277,7 +277,7 @@ describe("a Gunicorn that", () => {
     const gone = await failureOf(client.execute(JOBS, "add", 1, 2));
     expect(gone).toBeInstanceOf(DirtyConnectionError);
     expect(gone.message).toMatch(
-      /cannot be reached at .*arbiter\.sock: nobody listens there any more; start Gunicorn/,
+      /cannot be reached at .*arbiter\.sock: no server listens there any more; start Gunicorn/,
     );
     expect(gone.details).toEqual({ socket_path: gunicorn.path });
     const nowhere = await failureOf(clientOf({ socket: "/nowhere/x.sock" }).execute(JOBS, "add", 1, 2));

@@ -135,8 +135,8 @@ describe("when the dirty arbiter goes away", () => {
 
 describe("what is wrong on this side rejects, and sends nothing", () => {
   test.for<[string, () => Promise<unknown>, new (message: string) => Error]>([
-    ["a key that is no string", () => stash.get("t", 1 as never), TypeError],
-    ["a table that is no string", () => stash.clear(undefined as never), TypeError],
+    ["a key that is not a string", () => stash.get("t", 1 as never), TypeError],
+    ["a table that is not a string", () => stash.clear(undefined as never), TypeError],
     ["a time to live of 0", () => stash.put("t", "k", 1, { ttl: 0 }), TypeError],
     ["a counter by text", () => stash.incr("t", "k", "1" as never), TypeError],
     ["a bound of 1.5 entries", () => stash.ensure("t", { maxEntries: 1.5 }), TypeError],

@@ -118,7 +118,7 @@ describe("an app's error", () => {
     expect(err.stack).toContain("app.mjs:");
   });
 
-  test("that says that it is no fault is not in the log, and reaches the caller all the same", async () => {
+  test("that says that it is not a fault is not in the log, and reaches the caller all the same", async () => {
     const { error } = await server.call({ app: "Many", action: "refuses", args: ["too long by half"] });
     expect(error).toMatchObject({ code: "DIRTY_APP", message: "too long by half" });
     const id = server.newId();

@@ -255,7 +255,7 @@ describe("an error of the app", () => {
     expect(server.running.log()).toMatch(/Traceback \(most recent call last\).*jobs\.py.*in fails_later/);
   });
 
-  test("that says that it is no fault is not in the log, and reaches the caller all the same", async () => {
+  test("that says that it is not a fault is not in the log, and reaches the caller all the same", async () => {
     const { error } = await call("One", "refuses", "too long by half");
     expect(error).toMatchObject({ name: "DirtyError", message: "too long by half" });
     await call("One", "fails", "behind it");

@@ -93,7 +93,7 @@ describe("with sockets of a service manager", () => {
     const server = await startOnThem(["--bind", address, "--bind", "127.0.0.1:9"]);
     expect(warnings(server)).toHaveLength(1);
     expect(warnings(server)[0]).toContain(
-      "127.0.0.1:9 (from flag --bind) is no inherited socket, so nobody listens there",
+      "127.0.0.1:9 (from flag --bind) is not an inherited socket, so the server does not listen there",
     );
   });
 
@@ -139,7 +139,7 @@ describe("with sockets of a service manager", () => {
     closeSync(fd);
     expect((await server.exited()).code).toBe(1);
     expect(server.errors()).toBe(
-      "tsunicorn: Cannot listen on the inherited socket 3: it is no stream socket, or not open.\n",
+      "tsunicorn: Cannot listen on the inherited socket 3: it is not a stream socket, or not open.\n",
     );
   });
 });

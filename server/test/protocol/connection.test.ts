@@ -344,7 +344,7 @@ describe("bytes that break the rules", () => {
       "1,000 nested lists",
       Buffer.concat(Array.from({ length: 1000 }, () => [Buffer.of(0x20), u32(1)]).flat()),
     ],
-    ["a payload that is no dict", rawList()],
+    ["a payload that is not a dict", rawList()],
     ["no payload", Buffer.alloc(0)],
   ])("a payload of %s: the peer is told, and this connection ends, once", async ([, payload]) => {
     const { owned, peer } = await sockets.connection({

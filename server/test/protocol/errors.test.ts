@@ -141,7 +141,7 @@ describe("an error that is none of these", () => {
   });
 });
 
-describe("an error whose message is no text", () => {
+describe("an error whose message is not text", () => {
   test.for(UNSENDABLE)("but $name crosses with a text", ({ value }) => {
     const error = Object.assign(new Error("x"), { message: value });
     expect(typeof toWireError(error).message).toBe("string");

@@ -76,7 +76,7 @@ describe("what was read", () => {
     deepStrictEqual(decodeTlv(encodeTlv(shared, "ours")), Int16Array.of(7, 8));
   });
 
-  test("keeps what is no number, minus zero and every bit of a large integer", () => {
+  test("keeps what is not a number, minus zero and every bit of a large integer", () => {
     for (const value of [
       Float32Array.of(Number.NaN, -0, Number.POSITIVE_INFINITY),
       BigUint64Array.of(2n ** 64n - 1n),

@@ -31,7 +31,7 @@ describe("STASH", () => {
     ["text as an operation", { op: "put", table: "t" }],
     ["text as a time to live", { op: 1, table: "t", key: "k", ttl: "1" }],
     ["a time to live of 0", { op: 1, table: "t", key: "k", ttl: 0 }],
-    ["one that is no number", { op: 1, table: "t", key: "k", ttl: Number.NaN }],
+    ["one that is not a number", { op: 1, table: "t", key: "k", ttl: Number.NaN }],
     ["a bound of half an entry", { op: 7, table: "t", max_entries: 0.5 }],
     ["a bound below 1", { op: 7, table: "t", max_bytes: -1 }],
     ["a key of 1,025 bytes", { op: 2, table: "t", key: "x".repeat(1025) }],

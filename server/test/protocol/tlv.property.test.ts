@@ -10,7 +10,7 @@ import { dictOf } from "./vectors.ts";
 const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
 
-// Strings of whole code points: half a surrogate pair is no text and has a test of its own.
+// Strings of whole code points: half a surrogate pair is not text and has a test of its own.
 const text = fc.oneof(
   fc.string({ unit: "binary" }),
   fc.string({ unit: "binary-ascii" }),

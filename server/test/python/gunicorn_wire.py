@@ -67,7 +67,7 @@ def _decode(data, at):
         for _ in range(count):
             key, at = _decode(data, at)
             if not isinstance(key, str):
-                raise ValueError("a key that is no string")
+                raise ValueError("a key that is not a string")
             result[key], at = _decode(data, at)
         return result, at
     raise ValueError(f"type {kind:#x}")

@@ -90,7 +90,7 @@ type Definitions = ReadonlyMap<string, unknown>;
 function definedIn(schema: object, key: string): [string, unknown][] {
   const value: unknown = Reflect.get(schema, key);
   if (value === undefined) return [];
-  if (!isObject(value)) throw unsupported(`${key} that is no object`);
+  if (!isObject(value)) throw unsupported(`${key} that is not an object`);
   return Object.entries(value).map(([name, each]) => [`${key}/${name}`, each]);
 }
 
@@ -144,7 +144,7 @@ function keyword(key: string, value: unknown, defined: Definitions): [string, un
       if (!Array.isArray(value) || value.length === 0) throw unsupported(`an empty ${key}`);
       return [key === "anyOf" ? "oneOf" : key, value.map(inner)];
     case "properties":
-      if (!isObject(value)) throw unsupported(`${key} that is no object`);
+      if (!isObject(value)) throw unsupported(`${key} that is not an object`);
       return [key, Object.fromEntries(Object.entries(value).map(([name, each]) => [name, inner(each)]))];
     case "enum":
       if (!Array.isArray(value) || value.length === 0) throw unsupported("an empty enum");

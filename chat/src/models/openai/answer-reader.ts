@@ -166,5 +166,5 @@ export class AnswerReader {
 }
 
 function noChunk(text: string): ModelError {
-  return new ModelError("upstream_failed", `the upstream said what is no chunk: ${text.slice(0, 200)}`);
+  return new ModelError("upstream_failed", `what the upstream said is not a chunk: ${text.slice(0, 200)}`);
 }

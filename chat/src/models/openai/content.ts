@@ -32,7 +32,7 @@ function thoughtOf(delta: JsonObject): string {
   return "";
 }
 
-/** A part of a list, as `{"type": "text", "text": "…"}`. One that is no text, such as a reference, says nothing. */
+/** A part of a list, as `{"type": "text", "text": "…"}`. One that is not text, such as a reference, says nothing. */
 function partOf(part: unknown): Said[] {
   if (!isObject(part)) return asText(plainText(part));
   const { type, refusal } = part;

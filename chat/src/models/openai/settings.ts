@@ -45,7 +45,7 @@ export function upstreamSettings(env: NodeJS.ProcessEnv, model: string): Upstrea
   const own = address.href === DEFAULT_BASE_URL || address.hostname === "api.openai.com";
   if (own && key === undefined)
     throw new Error(
-      "OPENAI_API_KEY is not set. OpenAI answers nobody without it; --openai-base-url names another upstream",
+      "OPENAI_API_KEY is not set. OpenAI answers only with it; --openai-base-url names another upstream",
     );
   const seconds = env["CHAT_OPENAI_SILENCE"] || "30";
   if (!/^[1-9]\d{0,4}$/.test(seconds))

@@ -600,9 +600,9 @@ describe("an upstream ends", () => {
     ["with Gemini's error", [[{ error: { code: 500, status: "INTERNAL" } }]], "", /INTERNAL/],
     ["with a message and no answer", [{ message: "Internal Server Error" }], "", /Internal Server Error/],
     ["with FastAPI's detail", [{ detail: "Internal Server Error" }], "", /Internal Server Error/],
-    ["with a page", ["<html>"], "", /no chunk: <html>/],
-    ["with a number", ["42"], "", /no chunk: 42/],
-    ["with half a chunk", [text("half"), '{"choices":[{"delta"', DONE], "half", /no chunk/],
+    ["with a page", ["<html>"], "", /not a chunk: <html>/],
+    ["with a number", ["42"], "", /not a chunk: 42/],
+    ["with half a chunk", [text("half"), '{"choices":[{"delta"', DONE], "half", /not a chunk/],
   ])("%s, and has failed", (_what, events, expected, failure) => {
     const answer = read(events);
     expect(answer.failure).toMatch(failure);
