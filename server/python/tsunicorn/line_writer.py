@@ -18,9 +18,10 @@ _MOST_WAITING = 1024 * 1024
 #: Seconds that a process which ends spends at most on lines that wait.
 _LAST_S = 0.5
 _AGAIN = (errno.EAGAIN, errno.EWOULDBLOCK)
-#: Bytes that the kernel writes as a whole or not at all: into a pipe (PIPE_BUF of pipe(7)), into a unix socket.
+#: Bytes that the kernel writes as a whole or not at all: into a pipe (PIPE_BUF of pipe(7)), into a unix socket. More than
+#: 36,544 bytes Linux 6.18 cuts where a socket is nearly full.
 _WHOLE_IN_PIPE = 4096
-_WHOLE_IN_SOCKET = 65536
+_WHOLE_IN_SOCKET = 32768
 
 
 def open_standard(fd: int) -> int:

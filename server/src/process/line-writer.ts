@@ -8,9 +8,12 @@ const FIRST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 100;
 /** ms that a process which ends spends at most on lines that wait. */
 const LAST_MS = 500;
-/** Bytes that the kernel writes as a whole or not at all: into a pipe (PIPE_BUF of pipe(7)), into a unix socket. */
+/**
+ * Bytes that the kernel writes as a whole or not at all: into a pipe (PIPE_BUF of pipe(7)), into a unix socket. More than
+ * 36,544 bytes Linux 6.18 cuts where a socket is nearly full.
+ */
 const WHOLE_IN_PIPE = 4096;
-const WHOLE_IN_SOCKET = 65_536;
+const WHOLE_IN_SOCKET = 32_768;
 
 /** Where lines go. */
 export interface LineTarget {

@@ -50,8 +50,8 @@ class Log(unittest.TestCase):
         reader, writer = socket.socketpair()
         self.addCleanup(reader.close)
         self.receive = lambda: reader.recv(1000)
-        texts = self.read_all(writer.detach(), 50_000)
-        self.assertEqual(sum(text == "y" * 50_000 for text in texts), 45)
+        texts = self.read_all(writer.detach(), 40_000)
+        self.assertEqual(sum(text.endswith("…") for text in texts), 45)
 
     def test_no_line_has_the_credentials_of_an_address(self):
         script = """
