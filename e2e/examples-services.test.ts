@@ -138,7 +138,7 @@ function imageTests(server: () => ExampleServer): void {
 
   it.for([
     ["a broken image", sample.subarray(0, 3000), 422, "this PNG image is broken"],
-    ["nothing", Buffer.alloc(0), 422, "this is no PNG image"],
+    ["nothing", Buffer.alloc(0), 422, "this is not a PNG image"],
     ["an image of too many pixels", bomb(100_000), 422, expect.stringContaining("too many pixels")],
     ["more than 10 MiB", Buffer.alloc(11_000_000), 413, expect.stringContaining("larger than")],
     ["more than 10 MiB, as it turns out", stream(11_000_000), 413, expect.stringContaining("larger than")],

@@ -19,7 +19,7 @@ export class ThumbnailApp extends DirtyApp {
   thumbnail(image: Uint8Array, width: number): Thumbnail {
     const bytes = Buffer.from(image.buffer, image.byteOffset, image.byteLength); // the same bytes, no copy
     const header = readPngHeader(bytes);
-    if (header === undefined) return { refused: "this is no PNG image" };
+    if (header === undefined) return { refused: "this is not a PNG image" };
     // Before it is decoded: a few bytes can claim to be an image of any size.
     if (header.width * header.height > MOST_PIXELS) {
       return {

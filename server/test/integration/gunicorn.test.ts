@@ -127,7 +127,7 @@ test("tsunicorn ctl says where the dirty apps are, and leaves them alone", () =>
     return String(stdout) + String(stderr);
   };
   expect(ctl("show", "dirty")).toContain(`The dirty apps are in the Gunicorn at ${gunicorn.path}.`);
-  expect(ctl("show", "apps")).toContain(`in the Gunicorn at ${gunicorn.path}, which shows them to nobody`);
+  expect(ctl("show", "apps")).toContain(`in the Gunicorn at ${gunicorn.path}, which alone shows them`);
   expect(ctl("show", "all")).toMatch(/HTTP workers +2 of 2 ready.*Queues\n {2}Gunicorn's\./s);
   expect(ctl("dirty", "add")).toContain("The dirty apps are in Gunicorn, and so are their workers.");
 });
