@@ -4,7 +4,7 @@
 process.on("SIGUSR1", () => {});
 
 const { leaveProcessOne } = await import("./process-one.ts");
-const advice = leaveProcessOne();
+const advice = await leaveProcessOne();
 if (advice !== undefined) process.stderr.write(`tsunicorn: ${advice}\n`);
 
 const { isatty } = await import("node:tty");
