@@ -1,7 +1,7 @@
 import { type IncomingMessage, OutgoingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { type GivenHeaders, groupHeaders } from "./header-list.ts";
-import { canOwe, letOwe, SEND, setHolder } from "./socket-debt.ts";
+import { keepOrder, keepsOrder, SEND_HELD, setHolding } from "./held-writes.ts";
 
 type Callback = (error?: Error | null) => void;
 
@@ -13,7 +13,7 @@ const needsDrain = nodeGetter("writableNeedDrain");
 /**
  * A response that joins the strings written in one turn of the event loop into one chunk and one system
  * call. A stream of small tokens costs mostly its writes; joined, tokens that arrive together leave
- * together. The first write of a response is never held back, and order is kept: whatever is no plain string
+ * together. The first write of a response is never held back, and order is kept: a write of anything but a string
  * sends what was held first, and so does all that is done with the response's socket.
  *
  * To an app it is Node's own response. Nothing here has a public name that Node's has not: middleware puts methods
@@ -58,14 +58,14 @@ export class JoinedResponse<
         encoding === undefined &&
         callback === undefined &&
         // One that waits for its turn on the connection has no socket, and Node holds what it writes.
-        canOwe(this.socket) &&
+        keepsOrder(this.socket) &&
         this.headersSent &&
         // Elsewhere there is little to join, and Node may refuse a text that is longer than its Content-Length says.
         this.chunkedEncoding &&
         !this.writableEnded
       ) {
         if (this.#held === "") {
-          setHolder(this.socket, this);
+          setHolding(this.socket, this);
           if (JoinedResponse.#waiting.push(this) === 1) process.nextTick(JoinedResponse.#sendAll);
         }
         this.#held += chunk;
@@ -107,7 +107,7 @@ export class JoinedResponse<
   }
 
   override assignSocket(socket: Socket): void {
-    letOwe(socket);
+    keepOrder(socket);
     super.assignSocket(socket);
   }
 
@@ -117,7 +117,7 @@ export class JoinedResponse<
   }
 
   /** Sends what is held back. */
-  [SEND](): void {
+  [SEND_HELD](): void {
     this.#sendHeld();
   }
 
@@ -131,7 +131,7 @@ export class JoinedResponse<
     const held = this.#held;
     if (held === "") return;
     this.#held = "";
-    if (canOwe(this.socket)) setHolder(this.socket, undefined);
+    if (keepsOrder(this.socket)) setHolding(this.socket, undefined);
     const room = this.#canFrame() ? this.#sendFramed(held) : super.write(held, "utf8");
     this.#begun = true;
     // The writer was told to wait for "drain". When the socket took all of it there will be none. After the end
