@@ -74,12 +74,11 @@ afterEach(async () => {
 });
 
 describe("chat --model", () => {
-  it("offers each model as an app of its own, the first by default, also after a reload", async () => {
-    const { url, logged, signal, pids } = await start([
-      "--model",
-      "first=simulated",
-      "--model=llama3.1:8b=simulated",
-    ]);
+  it("offers each model as an app of its own, the first by default, also after a reload; it wins over CHAT_MODELS", async () => {
+    const { url, logged, signal, pids } = await start(
+      ["--model", "first=simulated", "--model=llama3.1:8b=simulated"],
+      { CHAT_MODELS: "other=simulated" },
+    );
     for (const reloads of [0, 1]) {
       if (reloads > 0) {
         const old = pids("http worker");
@@ -93,11 +92,6 @@ describe("chat --model", () => {
       expect(await ask(url, "llama3.1:8b")).toBe(GREETING);
       expect(await readyApps(url)).toEqual(["chat-app?first:ChatApp", "chat-app?llama3.1%3A8b:ChatApp"]);
     }
-  });
-
-  it("wins over CHAT_MODELS", async () => {
-    const { url } = await start(["--model", "simulated"], { CHAT_MODELS: "other=simulated" });
-    expect(await modelsOf(url)).toEqual(["simulated"]);
   });
 
   it("serves GGUF files, two of them beside each other", async ({ skip }) => {

@@ -46,8 +46,7 @@ describe("with sockets of a service manager", () => {
     removeFolder(folder);
   });
 
-  const startOnThem = (more: string[] = []) =>
-    start(["--workers", "2", ...more], { inherits: sockets.map((socket) => socket.fd) });
+  const startOnThem = (more: string[] = []) => start(more, { inherits: sockets.map((socket) => socket.fd) });
 
   /** Clients that ask one thing after the other, each on a new connection, and note what is not answered. */
   function hammer(): { answered(): number; stop(): Promise<string[]> } {
@@ -76,7 +75,7 @@ describe("with sockets of a service manager", () => {
     };
   }
 
-  test("it serves on those instead of bind, says so, and no child takes them for its own", async () => {
+  test("it serves on those instead of bind, says so, no child takes them for its own, and a stop leaves the socket's file where it is", async () => {
     const server = await startOnThem();
     expect((await ask(tcp, "/pid")).status).toBe(200);
     expect((await ask(unix, "/pid")).status).toBe(200);
@@ -84,8 +83,12 @@ describe("with sockets of a service manager", () => {
     expect(server.log()).toContain(`listening on ${sockets.map(({ url }) => url).join(", ")}`);
     expect(warnings(server)).toEqual([]);
     const all = environments(server);
-    expect(all).toHaveLength(4);
+    expect(all).toHaveLength(3);
     expect(all.filter((env) => /LISTEN_(PID|FDS)=/.test(env))).toEqual([]);
+    const { ino } = statSync(path);
+    server.signal("SIGTERM");
+    await server.exited();
+    expect(statSync(path).ino).toBe(ino);
   });
 
   test("it warns of an address that was asked for and is not among them", async () => {
@@ -95,14 +98,6 @@ describe("with sockets of a service manager", () => {
     expect(warnings(server)[0]).toContain(
       "127.0.0.1:9 (from flag --bind) is not an inherited socket, so the server does not listen there",
     );
-  });
-
-  test("it leaves the socket's file where it is", async () => {
-    const { ino } = statSync(path);
-    const server = await startOnThem();
-    server.signal("SIGTERM");
-    await server.exited();
-    expect(statSync(path).ino).toBe(ino);
   });
 
   test("a new server takes over after SIGTERM, and every request is answered", async () => {
@@ -193,18 +188,10 @@ describe("a service manager that waits for news", () => {
 });
 
 describe("--pidfile", () => {
-  test("holds the arbiter's id while it runs", async () => {
-    const server = await start(["--pidfile", "server.pid"]);
-    const path = join(server.folder, "server.pid");
-    expect(readFileSync(path, "utf8")).toBe(`${server.pid}\n`);
-    server.signal("SIGTERM");
-    await server.exited();
-    expect(existsSync(path)).toBe(false);
-  });
-
-  test("a second server with the same is refused, and the first goes on", async () => {
+  test("holds the arbiter's id while it runs; a second server with the same is refused, and the first goes on", async () => {
     const first = await start(["--pidfile", "server.pid"]);
     const path = join(first.folder, "server.pid");
+    expect(readFileSync(path, "utf8")).toBe(`${first.pid}\n`);
     const second = await start(["--pidfile", path], { until: "" });
     expect((await second.exited()).code).toBe(1);
     expect(second.errors()).toBe(
@@ -212,6 +199,9 @@ describe("--pidfile", () => {
     );
     expect(readFileSync(path, "utf8")).toBe(`${first.pid}\n`);
     expect((await ask(first.target, "/pid")).status).toBe(200);
+    first.signal("SIGTERM");
+    await first.exited();
+    expect(existsSync(path)).toBe(false);
   });
 
   test("goes with the last process after kill -9 of the arbiter, and delays no successor", async () => {

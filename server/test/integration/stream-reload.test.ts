@@ -52,7 +52,7 @@ const start = echoServers();
 async function server(...flags: string[]): Promise<EchoServer> {
   return start([], {
     files: { "main.mjs": MAIN, "app.mjs": APP },
-    args: ["main.mjs", "--dirty-app", "./app.mjs:App", "--workers", "2", "--dirty-workers", "1", ...flags],
+    args: ["main.mjs", "--dirty-app", "./app.mjs:App", "--workers", "1", "--dirty-workers", "1", ...flags],
   });
 }
 

@@ -1,10 +1,13 @@
 /** Connections that an app takes over, as WebSockets are: whatever the app exports, and when the server reloads or stops. */
-import { describe, expect, test } from "vitest";
-import { echoServers } from "./echo-app.ts";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type EchoServer, echoServers } from "./echo-app.ts";
 import { eventually } from "./harness.ts";
 import { ask, open, RawConnection } from "./http-tools.ts";
 
 const start = echoServers();
+const startForAll = echoServers(afterAll);
 
 const FASTIFY = JSON.stringify(import.meta.resolve("fastify"));
 
@@ -67,38 +70,39 @@ const APPS: Record<string, string> = {
     export default app;`,
 };
 
-describe.each(Object.entries(APPS))("%s", (_kind, main) => {
-  test("serves upgrades beside requests, and ends them by their own handshake on a reload and a stop", async () => {
-    const files = { "main.mjs": main, "protocol.mjs": PROTOCOL };
-    const server = await start([], { args: ["main.mjs"], files });
+describe("an app serves upgrades beside requests, and ends them by their own handshake", () => {
+  const kinds = Object.entries(APPS);
+  let server: EchoServer;
+
+  beforeAll(async () => {
+    const files = { "main.mjs": kinds[0]?.[1] ?? "", "protocol.mjs": PROTOCOL };
+    server = await startForAll([], { args: ["main.mjs"], files });
+  });
+
+  // Each test reloads with the app of the next; the last one ends the server.
+  test.each(kinds.map(([kind], at) => ({ kind, next: kinds[at + 1]?.[1] })))("$kind", async ({ next }) => {
     const { target } = server;
     expect(await ask(target, "/")).toMatchObject({ status: 200, body: "plain" });
-    const first = await RawConnection.to(target);
-    first.send(`GET / HTTP/1.1\r\nHost: localhost\r\n${UPGRADE}`);
-    await first.has("welcome");
-    await first.send("one");
-    await first.has("heard one");
+    const connection = await RawConnection.to(target);
+    connection.send(`GET / HTTP/1.1\r\nHost: localhost\r\n${UPGRADE}`);
+    await connection.has("welcome");
+    await connection.send("one");
+    await connection.has("heard one");
 
-    server.signal("SIGHUP");
-    await first.has("bye");
-    expect(first.over).toBe(false);
-    await first.send("bye");
-    await first.closed();
-    first.leave();
-    expect(first.error).toBeUndefined();
-    await server.logged("has stopped");
-
-    expect((await ask(target, "/")).body).toBe("plain");
-    const second = await RawConnection.to(target);
-    second.send(`GET / HTTP/1.1\r\nHost: localhost\r\n${UPGRADE}`);
-    await second.has("welcome");
-    server.signal("SIGTERM");
-    await second.has("bye");
-    await second.send("bye");
-    await second.closed();
-    second.leave();
-    expect(second.error).toBeUndefined();
-    expect((await server.exited()).code).toBe(0);
+    const said = server.fromNow();
+    if (next === undefined) server.signal("SIGTERM");
+    else {
+      writeFileSync(join(server.folder, "main.mjs"), next);
+      server.signal("SIGHUP");
+    }
+    await connection.has("bye");
+    expect(connection.over).toBe(false);
+    await connection.send("bye");
+    await connection.closed();
+    connection.leave();
+    expect(connection.error).toBeUndefined();
+    await said.logged("has stopped");
+    if (next === undefined) expect((await server.exited()).code).toBe(0);
   });
 });
 
