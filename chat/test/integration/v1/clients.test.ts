@@ -84,249 +84,249 @@ async function expectToHaveStopped(id: string): Promise<void> {
   await noted(folder, id, "ended");
 }
 
-describe("openai", () => {
+describe("with one server", () => {
   serve();
 
-  it("streams an answer, with its thinking and what it took", async () => {
-    const { client } = openai();
-    const stream = await client.chat.completions.create({
-      model: "simulated",
-      messages: HELLO,
-      stream: true,
-      reasoning_effort: "low",
-      stream_options: { include_usage: true },
+  describe("openai", () => {
+    it("streams an answer, with its thinking and what it took", async () => {
+      const { client } = openai();
+      const stream = await client.chat.completions.create({
+        model: "simulated",
+        messages: HELLO,
+        stream: true,
+        reasoning_effort: "low",
+        stream_options: { include_usage: true },
+      });
+      let text = "";
+      let thinking = "";
+      const ends: (string | null)[] = [];
+      let usage: OpenAI.CompletionUsage | null | undefined;
+      for await (const chunk of stream) {
+        const choice = chunk.choices[0];
+        text += choice?.delta.content ?? "";
+        const delta = (choice?.delta ?? {}) as { reasoning_content?: string };
+        thinking += delta.reasoning_content ?? "";
+        if (choice?.finish_reason != null) ends.push(choice.finish_reason);
+        usage = chunk.usage ?? usage;
+      }
+      expect({ text, thinking, ends }).toEqual({ text: GREETING, thinking: "thinking...", ends: ["stop"] });
+      const tokens = answerTo("hello").length + 4;
+      expect(usage).toEqual({ prompt_tokens: 1, completion_tokens: tokens, total_tokens: tokens + 1 });
     });
-    let text = "";
-    let thinking = "";
-    const ends: (string | null)[] = [];
-    let usage: OpenAI.CompletionUsage | null | undefined;
-    for await (const chunk of stream) {
-      const choice = chunk.choices[0];
-      text += choice?.delta.content ?? "";
-      const delta = (choice?.delta ?? {}) as { reasoning_content?: string };
-      thinking += delta.reasoning_content ?? "";
-      if (choice?.finish_reason != null) ends.push(choice.finish_reason);
-      usage = chunk.usage ?? usage;
-    }
-    expect({ text, thinking, ends }).toEqual({ text: GREETING, thinking: "thinking...", ends: ["stop"] });
-    const tokens = answerTo("hello").length + 4;
-    expect(usage).toEqual({ prompt_tokens: 1, completion_tokens: tokens, total_tokens: tokens + 1 });
-  });
 
-  it("gets an answer in one piece, and its helpers put a stream together", async () => {
-    const { client, id } = openai();
-    const request = { model: "simulated", messages: HELLO, max_completion_tokens: 3 };
-    const whole = await client.chat.completions.create(request);
-    expect(whole.choices[0]).toMatchObject({ message: { content: "Hello! " }, finish_reason: "length" });
-    expect(whole._request_id).toBe(id);
-    const streamed = await client.chat.completions.stream(request).finalChatCompletion();
-    expect(streamed.choices[0]?.message.content).toBe("Hello! ");
-    const old = await client.completions.create({ model: "simulated", prompt: "hello", max_tokens: 1 });
-    expect(old.choices[0]?.text).toBe("Hello");
-  });
-
-  it("lists models, finds one by its name, and embeds", async () => {
-    const { client } = openai();
-    const names: string[] = [];
-    for await (const { id } of client.models.list()) names.push(id);
-    expect(names).toEqual(["simulated", "scripted", "org/embedder", "judge", "tooled"]);
-    expect((await client.models.retrieve("org/embedder")).id).toBe("org/embedder");
-    const { data } = await client.embeddings.create({ model: "org/embedder", input: ["abc"] });
-    expect(data[0]?.embedding).toEqual([3, 0.5, -0.25]);
-  });
-
-  it("gets the calls of tools where the model has them, streamed or not", async () => {
-    const { client } = openai();
-    const request = {
-      model: "tooled",
-      messages: HELLO,
-      tools: [{ type: "function" as const, function: { name: "look_up", parameters: {} } }],
-      tool_choice: "required" as const,
-    };
-    const call = {
-      id: "call_1",
-      type: "function",
-      function: { name: "look_up", arguments: '{"prompt":"hello","toolChoice":"required"}' },
-    };
-    for (const completion of [
-      await client.chat.completions.create(request),
-      await client.chat.completions.stream(request).finalChatCompletion(),
-    ]) {
-      const [choice] = completion.choices;
-      expect(choice?.finish_reason).toBe("tool_calls");
-      expect(choice?.message.content).toBeNull();
-      expect(choice?.message.tool_calls).toMatchObject([call]);
-    }
-  });
-
-  it("throws errors of the classes that programs look for", async () => {
-    const { client } = openai();
-    const create = (body: object) =>
-      client.chat.completions.create({ model: "simulated", messages: HELLO, ...body });
-    await expect(create({ temperature: 9 })).rejects.toThrow(BadRequestError);
-    await expect(create({ temperature: 9 })).rejects.toMatchObject({ status: 400, param: "temperature" });
-    await expect(create({ tools: [{ type: "function", function: { name: "f" } }] })).rejects.toThrow(
-      "This model does not support tools.",
-    );
-    await expect(create({ model: "gpt-9" })).rejects.toThrow(NotFoundError);
-    await expect(create({ model: "gpt-9" })).rejects.toMatchObject({ code: "model_not_found" });
-    await expect(create(say("fail"))).rejects.toThrow(InternalServerError);
-    await expect(client.models.retrieve("gpt-9")).rejects.toThrow(NotFoundError);
-    const nobody = new OpenAI({
-      apiKey: "any",
-      baseURL: `http://127.0.0.1:${await freePort()}/v1`,
-      maxRetries: 0,
+    it("gets an answer in one piece, and its helpers put a stream together", async () => {
+      const { client, id } = openai();
+      const request = { model: "simulated", messages: HELLO, max_completion_tokens: 3 };
+      const whole = await client.chat.completions.create(request);
+      expect(whole.choices[0]).toMatchObject({ message: { content: "Hello! " }, finish_reason: "length" });
+      expect(whole._request_id).toBe(id);
+      const streamed = await client.chat.completions.stream(request).finalChatCompletion();
+      expect(streamed.choices[0]?.message.content).toBe("Hello! ");
+      const old = await client.completions.create({ model: "simulated", prompt: "hello", max_tokens: 1 });
+      expect(old.choices[0]?.text).toBe("Hello");
     });
-    await expect(nobody.models.list()).rejects.toThrow(APIConnectionError);
-  });
 
-  it("throws what goes wrong in mid-stream", async () => {
-    const { client } = openai();
-    const stream = await client.chat.completions.create({ ...say("one fail"), stream: true });
-    let text = "";
-    const read = async () => {
-      for await (const chunk of stream) text += chunk.choices[0]?.delta.content ?? "";
-    };
-    await expect(read()).rejects.toMatchObject({ code: "app_error", type: "server_error" });
-    await expect(read()).rejects.toThrow();
-    expect(text).toBe("one");
-    expect(APIError.prototype).toBeInstanceOf(Error);
-  });
-
-  it("ends its loop quietly on abort, and the model stops", async () => {
-    const { client, id } = openai();
-    const stream = await client.chat.completions.create({ ...say("one hang"), stream: true });
-    for await (const chunk of stream) {
-      if (chunk.choices[0]?.delta.content !== "one") continue;
-      stream.controller.abort();
-    }
-    await expectToHaveStopped(id);
-  });
-
-  it("throws an abort before the first token, and the model stops", async () => {
-    const { client, id } = openai();
-    const gone = new AbortController();
-    const reply = client.chat.completions.create(say("hang"), { signal: gone.signal });
-    const outcome = expect(reply).rejects.toThrow(APIUserAbortError);
-    await noted(folder, id, "began");
-    gone.abort();
-    await outcome;
-    await expectToHaveStopped(id);
-  });
-});
-
-describe("ai with @ai-sdk/openai-compatible", () => {
-  serve();
-
-  it("streams an answer, with its thinking and what it took", async () => {
-    const result = streamText({
-      model: compatible()("simulated"),
-      prompt: "hello",
-      providerOptions: { tsunicorn: { reasoningEffort: "low" } },
+    it("lists models, finds one by its name, and embeds", async () => {
+      const { client } = openai();
+      const names: string[] = [];
+      for await (const { id } of client.models.list()) names.push(id);
+      expect(names).toEqual(["simulated", "scripted", "org/embedder", "judge", "tooled"]);
+      expect((await client.models.retrieve("org/embedder")).id).toBe("org/embedder");
+      const { data } = await client.embeddings.create({ model: "org/embedder", input: ["abc"] });
+      expect(data[0]?.embedding).toEqual([3, 0.5, -0.25]);
     });
-    let text = "";
-    let thinking = "";
-    for await (const part of result.fullStream) {
-      if (part.type === "text-delta") text += part.text;
-      if (part.type === "reasoning-delta") thinking += part.text;
-      if (part.type === "error") throw part.error;
-    }
-    expect({ text, thinking }).toEqual({ text: GREETING, thinking: "thinking..." });
-    expect(await result.finishReason).toBe("stop");
-    const tokens = answerTo("hello").length + 4;
-    expect(await result.usage).toMatchObject({ inputTokens: 1, outputTokens: tokens });
-  });
 
-  it("gets an answer in one piece, of no more tokens than it wants, and embeds", async () => {
-    const { text, finishReason, usage } = await generateText({
-      model: compatible()("simulated"),
-      system: "Be brief.",
-      prompt: "hello",
-      maxOutputTokens: 2,
+    it("gets the calls of tools where the model has them, streamed or not", async () => {
+      const { client } = openai();
+      const request = {
+        model: "tooled",
+        messages: HELLO,
+        tools: [{ type: "function" as const, function: { name: "look_up", parameters: {} } }],
+        tool_choice: "required" as const,
+      };
+      const call = {
+        id: "call_1",
+        type: "function",
+        function: { name: "look_up", arguments: '{"prompt":"hello","toolChoice":"required"}' },
+      };
+      for (const completion of [
+        await client.chat.completions.create(request),
+        await client.chat.completions.stream(request).finalChatCompletion(),
+      ]) {
+        const [choice] = completion.choices;
+        expect(choice?.finish_reason).toBe("tool_calls");
+        expect(choice?.message.content).toBeNull();
+        expect(choice?.message.tool_calls).toMatchObject([call]);
+      }
     });
-    expect({ text, finishReason }).toEqual({ text: "Hello!", finishReason: "length" });
-    expect(usage).toMatchObject({ inputTokens: 5, outputTokens: 2 });
-    const model = compatible().textEmbeddingModel("org/embedder");
-    expect((await embedMany({ model, values: ["abc", "a"] })).embeddings).toEqual([
-      [3, 0.5, -0.25],
-      [1, 0.5, -0.25],
-    ]);
-  });
 
-  it("ends with an abort part on abort, and the model stops", async () => {
-    const id = `client-${++ids}`;
-    const gone = new AbortController();
-    const result = streamText({
-      model: compatible(id)("scripted"),
-      prompt: "one hang",
-      abortSignal: gone.signal,
-      maxRetries: 0,
+    it("throws errors of the classes that programs look for", async () => {
+      const { client } = openai();
+      const create = (body: object) =>
+        client.chat.completions.create({ model: "simulated", messages: HELLO, ...body });
+      await expect(create({ temperature: 9 })).rejects.toThrow(BadRequestError);
+      await expect(create({ temperature: 9 })).rejects.toMatchObject({ status: 400, param: "temperature" });
+      await expect(create({ tools: [{ type: "function", function: { name: "f" } }] })).rejects.toThrow(
+        "This model does not support tools.",
+      );
+      await expect(create({ model: "gpt-9" })).rejects.toThrow(NotFoundError);
+      await expect(create({ model: "gpt-9" })).rejects.toMatchObject({ code: "model_not_found" });
+      await expect(create(say("fail"))).rejects.toThrow(InternalServerError);
+      await expect(client.models.retrieve("gpt-9")).rejects.toThrow(NotFoundError);
+      const nobody = new OpenAI({
+        apiKey: "any",
+        baseURL: `http://127.0.0.1:${await freePort()}/v1`,
+        maxRetries: 0,
+      });
+      await expect(nobody.models.list()).rejects.toThrow(APIConnectionError);
     });
-    const types: string[] = [];
-    for await (const part of result.fullStream) {
-      types.push(part.type);
-      if (part.type !== "text-delta") continue;
+
+    it("throws what goes wrong in mid-stream", async () => {
+      const { client } = openai();
+      const stream = await client.chat.completions.create({ ...say("one fail"), stream: true });
+      let text = "";
+      const read = async () => {
+        for await (const chunk of stream) text += chunk.choices[0]?.delta.content ?? "";
+      };
+      await expect(read()).rejects.toMatchObject({ code: "app_error", type: "server_error" });
+      await expect(read()).rejects.toThrow();
+      expect(text).toBe("one");
+      expect(APIError.prototype).toBeInstanceOf(Error);
+    });
+
+    it("ends its loop quietly on abort, and the model stops", async () => {
+      const { client, id } = openai();
+      const stream = await client.chat.completions.create({ ...say("one hang"), stream: true });
+      for await (const chunk of stream) {
+        if (chunk.choices[0]?.delta.content !== "one") continue;
+        stream.controller.abort();
+      }
+      await expectToHaveStopped(id);
+    });
+
+    it("throws an abort before the first token, and the model stops", async () => {
+      const { client, id } = openai();
+      const gone = new AbortController();
+      const reply = client.chat.completions.create(say("hang"), { signal: gone.signal });
+      const outcome = expect(reply).rejects.toThrow(APIUserAbortError);
+      await noted(folder, id, "began");
       gone.abort();
-    }
-    expect(types.at(-1)).toBe("abort");
-    await expectToHaveStopped(id);
-  });
-
-  it("says why a request was refused, and what went wrong in mid-stream", async () => {
-    const refused = generateText({ model: compatible()("gpt-9"), prompt: "hello", maxRetries: 0 });
-    await expect(refused).rejects.toThrow("The model `gpt-9` does not exist.");
-    const { fullStream } = streamText({
-      model: compatible()("scripted"),
-      prompt: "one fail",
-      maxRetries: 0,
-      onError: () => {},
+      await outcome;
+      await expectToHaveStopped(id);
     });
-    const errors: unknown[] = [];
-    for await (const part of fullStream) if (part.type === "error") errors.push(part.error);
-    expect(JSON.stringify(errors)).toContain("The model failed to answer.");
-  });
-});
-
-describe("@langchain/openai", () => {
-  serve();
-
-  it("streams an answer, gets one in one piece, and knows what it took", async () => {
-    let text = "";
-    for await (const chunk of await langchain("simulated").stream("hello")) text += chunk.text;
-    expect(text).toBe(GREETING);
-    const said = await langchain("simulated").invoke([
-      new SystemMessage("Be brief."),
-      new HumanMessage("hello"),
-    ]);
-    expect(said.text).toBe(GREETING);
-    expect(said.usage_metadata).toMatchObject({ input_tokens: 5, output_tokens: answerTo("hello").length });
-    expect(said.response_metadata.finish_reason).toBe("stop");
   });
 
-  it("embeds", async () => {
-    const embeddings = new OpenAIEmbeddings({
-      model: "org/embedder",
-      apiKey: "any",
-      configuration: { baseURL: `${chat.url}/v1` },
+  describe("ai with @ai-sdk/openai-compatible", () => {
+    it("streams an answer, with its thinking and what it took", async () => {
+      const result = streamText({
+        model: compatible()("simulated"),
+        prompt: "hello",
+        providerOptions: { tsunicorn: { reasoningEffort: "low" } },
+      });
+      let text = "";
+      let thinking = "";
+      for await (const part of result.fullStream) {
+        if (part.type === "text-delta") text += part.text;
+        if (part.type === "reasoning-delta") thinking += part.text;
+        if (part.type === "error") throw part.error;
+      }
+      expect({ text, thinking }).toEqual({ text: GREETING, thinking: "thinking..." });
+      expect(await result.finishReason).toBe("stop");
+      const tokens = answerTo("hello").length + 4;
+      expect(await result.usage).toMatchObject({ inputTokens: 1, outputTokens: tokens });
     });
-    expect(await embeddings.embedQuery("abc")).toEqual([3, 0.5, -0.25]);
-  });
 
-  it("throws an AbortError on abort, and the model stops", async () => {
-    const id = `client-${++ids}`;
-    const gone = new AbortController();
-    const read = async () => {
-      for await (const chunk of await langchain("scripted", id).stream("one hang", { signal: gone.signal })) {
-        if (chunk.text !== "one") continue;
+    it("gets an answer in one piece, of no more tokens than it wants, and embeds", async () => {
+      const { text, finishReason, usage } = await generateText({
+        model: compatible()("simulated"),
+        system: "Be brief.",
+        prompt: "hello",
+        maxOutputTokens: 2,
+      });
+      expect({ text, finishReason }).toEqual({ text: "Hello!", finishReason: "length" });
+      expect(usage).toMatchObject({ inputTokens: 5, outputTokens: 2 });
+      const model = compatible().textEmbeddingModel("org/embedder");
+      expect((await embedMany({ model, values: ["abc", "a"] })).embeddings).toEqual([
+        [3, 0.5, -0.25],
+        [1, 0.5, -0.25],
+      ]);
+    });
+
+    it("ends with an abort part on abort, and the model stops", async () => {
+      const id = `client-${++ids}`;
+      const gone = new AbortController();
+      const result = streamText({
+        model: compatible(id)("scripted"),
+        prompt: "one hang",
+        abortSignal: gone.signal,
+        maxRetries: 0,
+      });
+      const types: string[] = [];
+      for await (const part of result.fullStream) {
+        types.push(part.type);
+        if (part.type !== "text-delta") continue;
         gone.abort();
       }
-    };
-    await expect(read()).rejects.toMatchObject({ name: "AbortError" });
-    await expectToHaveStopped(id);
+      expect(types.at(-1)).toBe("abort");
+      await expectToHaveStopped(id);
+    });
+
+    it("says why a request was refused, and what went wrong in mid-stream", async () => {
+      const refused = generateText({ model: compatible()("gpt-9"), prompt: "hello", maxRetries: 0 });
+      await expect(refused).rejects.toThrow("The model `gpt-9` does not exist.");
+      const { fullStream } = streamText({
+        model: compatible()("scripted"),
+        prompt: "one fail",
+        maxRetries: 0,
+        onError: () => {},
+      });
+      const errors: unknown[] = [];
+      for await (const part of fullStream) if (part.type === "error") errors.push(part.error);
+      expect(JSON.stringify(errors)).toContain("The model failed to answer.");
+    });
   });
 
-  it("throws what the server refuses", async () => {
-    await expect(langchain("gpt-9").invoke("hello")).rejects.toThrow("The model `gpt-9` does not exist.");
+  describe("@langchain/openai", () => {
+    it("streams an answer, gets one in one piece, and knows what it took", async () => {
+      let text = "";
+      for await (const chunk of await langchain("simulated").stream("hello")) text += chunk.text;
+      expect(text).toBe(GREETING);
+      const said = await langchain("simulated").invoke([
+        new SystemMessage("Be brief."),
+        new HumanMessage("hello"),
+      ]);
+      expect(said.text).toBe(GREETING);
+      expect(said.usage_metadata).toMatchObject({ input_tokens: 5, output_tokens: answerTo("hello").length });
+      expect(said.response_metadata.finish_reason).toBe("stop");
+    });
+
+    it("embeds", async () => {
+      const embeddings = new OpenAIEmbeddings({
+        model: "org/embedder",
+        apiKey: "any",
+        configuration: { baseURL: `${chat.url}/v1` },
+      });
+      expect(await embeddings.embedQuery("abc")).toEqual([3, 0.5, -0.25]);
+    });
+
+    it("throws an AbortError on abort, and the model stops", async () => {
+      const id = `client-${++ids}`;
+      const gone = new AbortController();
+      const read = async () => {
+        for await (const chunk of await langchain("scripted", id).stream("one hang", {
+          signal: gone.signal,
+        })) {
+          if (chunk.text !== "one") continue;
+          gone.abort();
+        }
+      };
+      await expect(read()).rejects.toMatchObject({ name: "AbortError" });
+      await expectToHaveStopped(id);
+    });
+
+    it("throws what the server refuses", async () => {
+      await expect(langchain("gpt-9").invoke("hello")).rejects.toThrow("The model `gpt-9` does not exist.");
+    });
   });
 });
 
