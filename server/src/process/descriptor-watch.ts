@@ -6,8 +6,10 @@ const LOOK_MS = 1000;
 /**
  * Says in the log when this process has no file descriptors left, once, and when it has some again. Nothing else
  * does: Node then closes each connection that it accepts, without a word.
+ *
+ * @param areLeft whether there is one. Default: it is tried.
  */
-export function watchDescriptors(): void {
+export function watchDescriptors(areLeft: () => boolean = canOpen): void {
   let since: number | undefined;
   setInterval(() => {
     const left = areLeft();
@@ -24,7 +26,7 @@ export function watchDescriptors(): void {
   }, LOOK_MS).unref();
 }
 
-function areLeft(): boolean {
+function canOpen(): boolean {
   try {
     closeSync(openSync("/dev/null", "r"));
     return true;
