@@ -55,7 +55,7 @@ export class Single extends Base {}
 
 /** A web app that makes calls by its paths: /call/Echo/count, /stream/Single/ticks?args=[10,100]. */
 const MAIN = `
-import { existsSync } from "node:fs";
+import { existsSync as isThere } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { dirty, getDirtyClient } from "tsunicorn";
 
@@ -86,10 +86,10 @@ export default async function serve(request, response) {
     else if (kind === "big") response.end("x".repeat(Number(first)));
     else if (kind === "throw") setImmediate(() => { throw new Error("nobody catches this"); });
     else if (kind === "call") response.end(JSON.stringify({ result: await call(first, second) }));
-    else if (kind === "held") { while (!existsSync("enough " + first)) await sleep(10); response.end("held"); }
+    else if (kind === "held") { while (!isThere("enough " + first)) await sleep(10); response.end("held"); }
     else if (kind === "late") {
       response.flushHeaders();
-      while (!existsSync("enough late")) await sleep(10);
+      while (!isThere("enough late")) await sleep(10);
       response.end(JSON.stringify({ result: await call(first, second) }));
     }
     else if (kind === "stream") {
