@@ -5,7 +5,7 @@ export const CLIENT_GONE = new Error("the client closed its connection");
 
 /**
  * A signal that is aborted, with {@link CLIENT_GONE}, when a response's connection closes. It is aborted too
- * after the response has ended, when nobody listens any more.
+ * after the response has ended, when it has no listener any more.
  */
 export function whenClientGone(raw: ServerResponse): AbortSignal {
   const controller = new AbortController();

@@ -26,7 +26,7 @@ export class QueuePlace {
     this.#send();
   }
 
-  /** The answer waits no more, or nobody reads it. */
+  /** The answer waits no more, or has no reader. */
   end(): void {
     this.#raw = undefined;
   }

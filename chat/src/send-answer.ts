@@ -44,7 +44,7 @@ export async function sendAnswer(
   const signal = whenClientGone(raw);
   let started = false;
   let endKeepAlive: (() => void) | undefined;
-  // Whoever has tokens already reads an answer that goes on, wherever that may wait.
+  // A reader that has tokens already reads an answer that goes on, wherever that may wait.
   const place = position?.after === 0 ? new QueuePlace(raw) : undefined;
   try {
     const answer = open(place === undefined ? { signal } : { signal, onQueued: place.moved });
@@ -85,7 +85,7 @@ export async function sendAnswer(
     raw.end(DONE_EVENT);
   } catch (error) {
     if (signal.aborted) {
-      // Nobody is left to answer. Without this Fastify would try to.
+      // There is no client left to answer. Without this Fastify would try to.
       if (!started) reply.hijack();
       return;
     }

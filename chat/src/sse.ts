@@ -19,7 +19,7 @@ export function tokenEvent(token: string): string {
  * The tokens of a resumable answer as events: each has an `id:` line with its number, counted from 1, by which
  * a client says how far it has read.
  *
- * @param after how many tokens came before. One that has no text is counted, and is no event.
+ * @param after how many tokens came before. One that has no text is counted, and is not an event.
  */
 export function numberedTokenEvents(after: number): (token: string | undefined) => string {
   let number = after;

@@ -1,7 +1,7 @@
 import { DirtyStreamNotFoundError } from "tsunicorn";
 import type { ChunkForm } from "./models/text-chunks.ts";
 
-// The server's id, and how the stream's chunks are to be read where they are no text. That is known when the answer is
+// The server's id, and how the stream's chunks are to be read where they are not text. That is known when the answer is
 // asked for, and by whichever process it is read on.
 const PUBLIC_ID = /^(str_[\w-]{22})(?:\.(pieces|thinking))?$/;
 
@@ -12,7 +12,7 @@ export function publicStreamId(streamId: string, form: ChunkForm): string {
 
 /**
  * Takes a client's id apart.
- * @throws DirtyStreamNotFoundError for what is no id at all: it is answered as one that nobody knows, and costs no
+ * @throws DirtyStreamNotFoundError for what is not an id at all: it is answered as an unknown one, and costs no
  *   question to anyone.
  */
 export function parseStreamId(id: string): { readonly streamId: string; readonly form: ChunkForm } {

@@ -13,7 +13,7 @@ export default defineConfig({
   dirtyApps: models.apps,
   // Each model is in processes of its own: none has to hold two, and none goes down with another.
   dirtyOwnWorkers: true,
-  // An app that can neither answer nor embed is no model: better told at the start than to the first client.
+  // An app that can neither answer nor embed is not a model: better told at the start than to the first client.
   dirtyActions: ["generate", "complete", "embed"],
   dirtyTimeout: 60,
 });

@@ -15,7 +15,7 @@ export class AbortableSteps {
 
   /**
    * Waits for `work`. Only one wait may be in progress. What `work` does goes on when the wait is given up, and its
-   * failure is then nobody's.
+   * failure is then not looked at.
    *
    * @returns what `work` gives; rejects with the signal's reason as soon as it is aborted.
    */

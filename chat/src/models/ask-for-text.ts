@@ -3,7 +3,7 @@ import type { ChatApp } from "../chat-app.ts";
 import type { CatalogModel } from "./catalog.ts";
 import type { Message } from "./model.ts";
 
-/** What a model is asked, by whoever wants its answer as text. */
+/** What a model is asked, by one who wants its answer as text. */
 export interface TextRequest {
   readonly prompt: string;
   readonly thinking: boolean;

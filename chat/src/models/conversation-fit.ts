@@ -2,7 +2,7 @@ import { cannotFit } from "./cannot-fit.ts";
 import type { GenerateRequest, Message } from "./model.ts";
 import { UnsupportedRequestError } from "./unsupported.ts";
 
-/** Messages are forgotten so many at once: one at each turn would change the beginning, all of it to be read again. */
+/** Messages are forgotten in groups of this size: one at each turn would have all be read again. */
 const FORGOTTEN_AT_ONCE = 8;
 
 /** The part of the context that is kept for the answer, unless it may only be shorter. */

@@ -21,7 +21,7 @@ const TOP_K = 40;
 const TOP_P = 0.95;
 const MIN_P = 0.05;
 
-// What a grammar lets follow the end of what it describes, and nobody wants.
+// What a grammar lets follow the end of what it describes, and is not wanted.
 const JSON_END = "\n\n\n\n";
 
 /** A model in a GGUF file, run by llama.cpp in this process. Its answers are made together, one token each at a time. */

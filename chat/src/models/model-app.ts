@@ -21,7 +21,7 @@ export interface Embeddings {
   readonly promptTokens: number;
 }
 
-/** How an answer ended that nobody reads to its end. */
+/** How an answer ended that is not read to its end. */
 const NOTHING: Finish = { reason: "stop", promptTokens: 0, completionTokens: 0 };
 
 /**

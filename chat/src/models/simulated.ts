@@ -14,7 +14,7 @@ export interface SimulatedSettings {
   readonly pauseBefore?: "word" | "token";
   /** For load tests: every answer has exactly this many tokens. Default: an answer has its own length. */
   readonly answerTokens?: number;
-  /** For load tests: `echo` answers each prompt with itself, so that nobody's answer fits another. Default: `prepared`. */
+  /** For load tests: `echo` answers each prompt with itself, so that the answer to one fits no other. Default: `prepared`. */
   readonly answer?: "prepared" | "echo";
 }
 

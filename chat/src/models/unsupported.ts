@@ -12,7 +12,7 @@ export class UnsupportedRequestError extends DirtyAppError {
   override readonly expected = true;
 
   /**
-   * @param message what is not supported, for whoever sent the request.
+   * @param message what is not supported, for the client that sent the request.
    * @param param the field of OpenAI's API that asks for it, such as `tools`.
    * @param code for programs: `unsupported_parameter`, `context_length_exceeded` …
    */

@@ -56,7 +56,7 @@ export class BodyRoom {
         done(null, chunk);
       },
     });
-    // Also where nobody reads it any more, because it was refused for something else.
+    // Also where it is not read any more, because it was refused for something else.
     admitted.on("error", drop);
     answer.once("close", drop);
     // A request that breaks off has an error of its own, which ends its answer.

@@ -7,7 +7,7 @@ import type { FastifyInstance } from "fastify";
  *
  * Pictures come from it too, so that nothing which a model says can show what it drew up itself.
  *
- * For pages only. The API's answers are no documents, and these headers would stay in memory for as long as a
+ * For pages only. The API's answers are not documents, and these headers would stay in memory for as long as a
  * stream is open: 2 KB each, for thousands of streams.
  *
  * @param pictures where else the scope's pages may have pictures from.

@@ -110,7 +110,7 @@ async function streamAnswer(model: TextModel, request: Streamed, reply: FastifyR
   const open = (options: AnswerOptions) => ask(model, request, { ...options, streamId });
   const position = { id: publicStreamId(streamId, form), after: 0 };
   await sendAnswer(open, request, reply, position, textOf);
-  // The client left before it was told the id: nobody can ever come back for this answer.
+  // The client left before it was told the id: no reader can ever come back for this answer.
   if (!reply.raw.headersSent)
     await getDirtyClient()
       .cancel(streamId)

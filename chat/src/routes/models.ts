@@ -6,7 +6,7 @@ import { MODEL, MODELS } from "../schemas/responses.ts";
 import { modelNotFound } from "../v1/model-client.ts";
 import { MODEL_ERRORS } from "../v1/responses.ts";
 
-// Nobody knows when a model was made; clients only ask for a number that stays the same, whichever worker they reach.
+// When a model was made is not known; clients only ask for a number that stays the same, whichever worker they reach.
 const CREATED = Date.UTC(2026, 0, 1) / 1000;
 
 /** `GET /v1/models`: the models that can be asked for, in OpenAI's form. `GET /v1/models/{model}`: one of them. */

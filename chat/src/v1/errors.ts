@@ -118,7 +118,7 @@ export function toRequestError(error: FastifyError | Error, url: string): Reques
     const isText = param === "messages" && url.startsWith("/v1/completions");
     return new RequestError(400, error.message, isText ? "prompt" : text(param), text(code));
   }
-  // The failures of dirty calls are no fault of the request.
+  // The failures of dirty calls are not the fault of the request.
   if (error instanceof DirtyError) return undefined;
   const { statusCode } = error as FastifyError;
   if (statusCode === undefined || statusCode >= 500) return undefined;

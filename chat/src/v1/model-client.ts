@@ -166,7 +166,7 @@ export class ModelClients {
   }
 }
 
-/** The refusal of a model that nobody knows. */
+/** The refusal of an unknown model. */
 export function modelNotFound(name: string): RequestError {
   return new RequestError(404, `The model \`${shorten(name)}\` does not exist.`, "model", "model_not_found");
 }

@@ -70,7 +70,7 @@ export async function streamCompletion(
     raw.end(events + format.end(finish ?? estimate(asked, count)) + DONE_EVENT);
   } catch (error) {
     if (signal.aborted) {
-      // Nobody is left to answer. Without this Fastify would try to.
+      // There is no client left to answer. Without this Fastify would try to.
       if (!started) reply.hijack();
       return;
     }
@@ -82,7 +82,7 @@ export async function streamCompletion(
   }
 }
 
-/** Makes a completion in one piece. Where the client leaves meanwhile it is `undefined`, and nobody is to be answered. */
+/** Makes a completion in one piece. Where the client leaves meanwhile, it is `undefined`. */
 export async function wholeCompletion(
   { model, asked, format }: Completion,
   request: FastifyRequest,

@@ -45,7 +45,7 @@ class StashLink:
         Asks for an operation. Called in any thread but the main one.
         :raises DirtyProtocolError: when a value cannot cross.
         """
-        # Encoded now: whoever asked may change the value as soon as this returns.
+        # Encoded now: the caller may change the value as soon as this returns.
         encoded = {name: tlv.encode(value, 1) for name, value in fields.items()}
         future: "Future[Any]" = Future()
         self._loop.call_soon_threadsafe(self._send, encoded, future)

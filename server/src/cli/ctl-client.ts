@@ -3,7 +3,7 @@ import { connect } from "node:net";
 /** A fleet's largest report is far below this; whatever sends more is no Tsunicorn. */
 const MAX_ANSWER = 16 * 1024 * 1024;
 
-/** Nobody who could answer was found. */
+/** No server that could answer was found. */
 export class NoServerError extends Error {
   override readonly name = "NoServerError";
 }
@@ -18,7 +18,7 @@ export class RefusedError extends Error {
  *
  * @param words the command, as `["show", "workers"]`.
  * @param ms how long the answer may take.
- * @throws NoServerError when nobody listens there, RefusedError with the server's reason, or when it gave none.
+ * @throws NoServerError when no server listens there, RefusedError with the server's reason, or when it gave none.
  */
 export function askServer(path: string, words: readonly string[], ms: number): Promise<unknown> {
   return new Promise((resolve, reject) => {

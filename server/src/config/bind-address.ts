@@ -59,7 +59,7 @@ function parseHost(host: string): string {
   }
   if (isIPv4(host)) return host;
   // Digits and dots alone would go to the resolver, which knows old forms (`127.1` is 127.0.0.1) and would
-  // listen where nobody meant it to.
+  // listen where it was not meant to.
   if (/^[\d.]+$/.test(host)) throw new Error("has a host that is not a valid IPv4 address");
   if (!/^[A-Za-z\d]([A-Za-z\d._-]*[A-Za-z\d])?$/.test(host)) throw new Error(`is not ${FORMS}`);
   return host;

@@ -1,6 +1,6 @@
 import { HIDDEN, hideCredentials } from "../process/hide-credentials.ts";
 
-/** What is in the names of values that nobody but the server should see. */
+/** What is in the names of values that only the server should see. */
 export const SECRET_WORDS: readonly string[] = ["secret", "token", "password", "key"];
 
 const SECRET = SECRET_WORDS.join("|");

@@ -56,7 +56,7 @@ export async function loadConfig(
       problems.push(...layer.problems);
     }
   } catch (error) {
-    // Without the file nobody can tell what is missing or does not fit, so only what is certain is reported.
+    // Without the file it cannot be told what is missing or does not fit, so only what is certain is reported.
     if (error instanceof ConfigError) throw new ConfigError([...problems, ...error.problems]);
     throw error;
   }

@@ -63,7 +63,7 @@ export function resolveSettings(layers: readonly Layer[], place: Place): Resolve
   }
   makePathsAbsolute(found, sources.get("chdir"), place);
   return {
-    // Each setting but app has a default, and a missing app is a problem, with which nobody uses the rest.
+    // Each setting but app has a default, and a missing app is a problem, with which the rest is not used.
     settings: found as Settings,
     sources: sourceOfEach(sources),
     problems,

@@ -25,7 +25,7 @@ export class Acceptance {
     this.reject?.(leftEarly());
   }
 
-  /** The promise. A rejection that nobody looks at is no error: whoever reads the stream gets it there. */
+  /** The promise. A rejection that is not looked at is not an error: who reads the stream gets it there. */
   get promise(): Promise<void> {
     if (this.asked === undefined) {
       const { settled } = this;

@@ -28,7 +28,7 @@ export interface PlaceListener {
   ended(): void;
   /** No slot will come. */
   placeFailed(error: DirtyError): void;
-  /** The request waits in its app's queue, with so many before it. Told again where it asked for `notices`. */
+  /** The request waits in its app's queue, with this many before it. Told again where it asked for `notices`. */
   queued(position: number): void;
 }
 

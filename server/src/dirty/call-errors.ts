@@ -26,7 +26,7 @@ export function waitedTooLong(app: string, seconds: number, connected: boolean):
 }
 
 /**
- * Whoever asks for a stream was not told where it is: the dirty arbiter is gone, or waits for a worker that may have it.
+ * Who asks for a stream was not told where it is: the dirty arbiter is gone, or waits for a worker that may have it.
  * Soon it may be known, and after the stream's grace it is too late.
  */
 export function notFoundInTime(seconds: number): DirtyError {
@@ -38,12 +38,12 @@ export function notFoundInTime(seconds: number): DirtyError {
   );
 }
 
-/** A worker does not answer whoever wants to read its stream. */
+/** A worker does not answer a reader of its stream. */
 export function noAnswer(seconds: number): DirtyError {
   return new DirtyConnectionError(`The dirty worker that has the stream did not answer for ${seconds} s.`);
 }
 
-/** The worker died, and nobody may or can go on. */
+/** The worker died, and no other may or can go on. */
 export function workerDied(label: string, why = ""): DirtyError {
   return new DirtyWorkerError(`The dirty worker died while it ran ${label}${why}.`);
 }

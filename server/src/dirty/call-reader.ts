@@ -49,7 +49,7 @@ export abstract class CallReader implements InboxOwner {
     this.fail(reason);
   }
 
-  /** Cancels for whoever left the loop: there is nothing more for them, and no error either. */
+  /** Cancels for a reader that left the loop: there is nothing more for them, and no error either. */
   quit(): void {
     this.leave();
     this.acceptance.leave();
@@ -86,7 +86,7 @@ export abstract class CallReader implements InboxOwner {
   protected abstract leave(): void;
   /** Has nothing more to do with the other side. */
   protected abstract retire(): void;
-  /** The reader takes so many bytes more. */
+  /** The reader takes this many bytes more. */
   protected abstract credit(bytes: number): void;
   /** The reader is done: what is only there for it can go. */
   protected abstract released(): void;

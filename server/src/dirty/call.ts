@@ -244,7 +244,7 @@ export class Call extends CallReader implements PlaceListener, RunListener {
       // The dirty arbiter has not heard yet that this worker died: no other one did.
       this.retryRefused();
     } else if (!this.begun) {
-      // Whoever only reads harms no worker. It is told where the run is now, or that it is gone.
+      // A call that only reads harms no worker. It is told where the run is now, or that it is gone.
       const most = this.target === undefined ? MAX_REFUSED : MAX_LOST_BEFORE_START;
       if (++this.lostBefore < most) this.ask();
       else this.fail(diedBefore(this.label, most));
@@ -368,7 +368,7 @@ export class Call extends CallReader implements PlaceListener, RunListener {
     this.timer = setTimeout(Call.expire, most, this);
   }
 
-  /** Whoever reads a stream that has ended sets the pace, so only a worker that sends nothing ends this. */
+  /** The reader of a stream that has ended sets the pace, so only a worker that sends nothing ends this. */
   private replay(): void {
     this.limit(this.context.queueTimeoutMs + QUEUE_BACKSTOP_MS);
     this.replayed = { waiting: this.inbox.waiting, ahead: this.ahead };

@@ -13,7 +13,7 @@ export interface Frames {
 
 /** Rejects with an error whose stack names the code that awaits this. */
 export async function rejected(error: unknown): Promise<never> {
-  // Whoever adopts this promise has done so two steps later.
+  // Who adopts this promise has done so two steps later.
   await undefined;
   await undefined;
   if (error instanceof DirtyError) giveStack(error, framesBelow(rejected));

@@ -50,7 +50,7 @@ export class DirtyClient {
   /**
    * Reads a resumable stream on: the chunks after the first `after` ones, through whichever process it is asked,
    * also before the first chunk and beside other readers. Iterated, or asked whether it is `accepted()`, it
-   * rejects with DirtyStreamNotFoundError for an id that nobody made or that is expired, and with
+   * rejects with DirtyStreamNotFoundError for an id that was never made or that is expired, and with
    * DirtyStreamGoneError when those chunks are not kept any more, or the run's worker died.
    * @throws TypeError when an option is of a wrong kind.
    */
@@ -69,7 +69,7 @@ export class DirtyClient {
     return traced(this.host.endStream(streamId));
   }
 
-  /** What the dirty side looks like right now. It asks nobody, so it costs nothing. */
+  /** What the dirty side looks like right now. It asks no other process, so it costs nothing. */
   status(): DirtyStatus {
     return this.host.status();
   }

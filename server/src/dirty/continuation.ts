@@ -30,7 +30,7 @@ export class EmittedBudget {
     return this.bytes;
   }
 
-  /** A call keeps so many bytes more. Afterwards it may have had to give them all up. */
+  /** A call keeps this many bytes more. Afterwards it may have had to give them all up. */
   take(keeper: Continuation, bytes: number): void {
     this.keepers.add(keeper);
     this.bytes += bytes;
@@ -61,7 +61,7 @@ export class EmittedBudget {
  * keep more than {@link MAX_EMITTED_IN_ALL} and this one the most of it, nothing is kept, and the run can no longer be
  * continued.
  *
- * Whoever makes one calls {@link giveUp} when its call is over.
+ * The maker of one calls {@link giveUp} when its call is over.
  */
 export class Continuation {
   private readonly budget: EmittedBudget;
@@ -102,7 +102,7 @@ export class Continuation {
     return this.chunks.length === 0 ? undefined : this.chunks;
   }
 
-  /** Keeps a chunk that took so many bytes on the wire. */
+  /** Keeps a chunk that took this many bytes on the wire. */
   add(value: unknown, bytes: number): void {
     if (this.overflowed) return;
     this.count(bytes);
@@ -125,7 +125,7 @@ export class Continuation {
     if (this.bytes > MAX_EMITTED) this.giveUp();
   }
 
-  /** A run has begun, and has so many ms. */
+  /** A run has begun, and has this many ms. */
   began(ms: number): void {
     this.runEnds = monotonicMs() + ms;
   }

@@ -70,12 +70,12 @@ export class DirtyCall implements AsyncIterable<unknown> {
   accepted(): Promise<void> {
     this.start();
     const accepted = blaming(this.call.accepted(), framesBelow(this.accepted));
-    // A rejection that nobody looks at is no error: whoever reads the stream gets it there.
+    // A rejection that is not looked at is not an error: who reads the stream gets it there.
     accepted.catch(() => {});
     return accepted;
   }
 
-  /** Says, for the log, that nobody used the call in time. */
+  /** Says, for the log, that the call was not used in time. */
   static describeUnused(call: DirtyCall): string {
     return `A call of ${call.label} was made and neither awaited nor iterated, so it never ran.`;
   }

@@ -2,7 +2,7 @@ import type { DirtyError } from "../protocol/errors.ts";
 import type { CallOptions } from "./call-options.ts";
 import { CallReader } from "./call-reader.ts";
 
-/** A call that cannot be made: whoever waits for it hears why. */
+/** A call that cannot be made: who waits for it hears why. */
 export class FailedCall extends CallReader {
   private readonly error: DirtyError;
 

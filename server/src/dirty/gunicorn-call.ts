@@ -33,7 +33,7 @@ export interface GunicornContext {
 
 /**
  * One request to a Gunicorn, on a connection of its own: its arbiter serves a connection's requests one after the other,
- * and learns that nobody wants an answer any more only when that connection closes. What this side does not read stays in
+ * and learns that an answer is not wanted any more only when that connection closes. What this side does not read stays in
  * the sockets, and stops the app there.
  */
 export class GunicornCall extends CallReader {
@@ -194,7 +194,7 @@ export class GunicornCall extends CallReader {
     this.context.waiting--;
   }
 
-  /** By the end of the connection Gunicorn knows that nobody wants an answer. */
+  /** By the end of the connection Gunicorn knows that an answer is not wanted. */
   private hangUp(): void {
     clearTimeout(this.timer);
     clearTimeout(this.again);

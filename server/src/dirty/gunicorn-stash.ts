@@ -58,7 +58,7 @@ function refuseUnknown(fields: Record<string, unknown>): void {
   }
 }
 
-// Its tables have no bounds, and nobody there counts their bytes.
+// Its tables have no bounds, and their bytes are not counted there.
 function infoOf(result: unknown): WireStashInfo {
   const { size, table } = Object(result);
   return {

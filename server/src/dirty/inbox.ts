@@ -61,7 +61,7 @@ export class Inbox {
     return this.batchWaiter !== undefined && this.values.length === 1;
   }
 
-  /** Hands what this read brought to whoever waits for a batch. */
+  /** Hands what this read brought to the one who waits for a batch. */
   deliver(): void {
     const { batchWaiter } = this;
     if (batchWaiter === undefined || this.empty) return;
@@ -98,7 +98,7 @@ export class Inbox {
     this.head = 0;
   }
 
-  /** Ends for whoever left: there is nothing more for them, and no error either. */
+  /** Ends for a reader that left: there is nothing more for them, and no error either. */
   leave(): void {
     this.discard();
     this.failure = undefined;

@@ -25,7 +25,7 @@ interface Waiting {
 /**
  * A connection for questions that have one answer each, to a server that knows only Gunicorn's part of the protocol. It
  * is opened with the first question, and anew with the first one after it was lost. A question that had no answer then
- * is not asked again, because nobody there would know it again and it would be carried out twice.
+ * is not asked again, because it would not be known there as the same, and it would be carried out twice.
  */
 export class QuestionLink {
   private readonly path: string;
@@ -52,7 +52,7 @@ export class QuestionLink {
    * it does not answer in time, DirtyProtocolError when a value cannot cross.
    */
   async ask(type: number, fields?: Record<string, unknown>): Promise<Answer> {
-    // Encoded now: whoever asked may change the value as soon as this returns.
+    // Encoded now: the caller may change the value as soon as this returns.
     const payload = fields === undefined ? undefined : encodeValue(fields, "gunicorn");
     const id = ++this.lastId;
     const bytes = HEADER_SIZE + (payload?.size ?? 0);

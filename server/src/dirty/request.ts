@@ -5,7 +5,7 @@ export interface DirtyRequest {
   /** The request's id: the HTTP request's `X-Request-Id`, or one made for the call. */
   readonly id: string;
   /**
-   * Aborted when nobody wants the result any more (the client left), when the run's time is over, and at
+   * Aborted when the result is not wanted any more (the client left), when the run's time is over, and at
    * shutdown once the graceful timeout has run out.
    */
   readonly signal: AbortSignal;

@@ -63,7 +63,7 @@ export class StashLink {
         `${this.waiting.size} stash operations of ${this.waitingBytes} bytes are under way; await some before you begin more.`,
       );
     }
-    // Encoded now and once: whoever asked may change the value as soon as this returns.
+    // Encoded now and once: the caller may change the value as soon as this returns.
     const payload = encodeValue({ ...fields, answered: this.answered() });
     const id = ++this.lastId;
     return new Promise((resolve, reject) => {

@@ -82,7 +82,7 @@ export class WorkerLink {
     if (this.runs.delete(id)) this.connection.send(MSG.CANCEL, id);
   }
 
-  /** Lets a stream send so many bytes more. */
+  /** Lets a stream send this many bytes more. */
   credit(id: number, bytes: number): void {
     this.connection.send(MSG.CREDIT, id, { bytes });
   }

@@ -11,7 +11,7 @@ interface Handle {
 
 /** A worker may hold a sixth more connections than the one with the fewest, and at least one more. */
 const SHARE_OF_LEAD = 6;
-/** Among those that hold as many, a worker may have taken so many more than another. Fewer would cost short requests time. */
+/** Among those that hold as many, a worker may have taken this many more than another. Fewer cost short requests time. */
 const MOST_AHEAD = 4;
 /** A worker that lags behind by more, since it held too many or did not answer, does not have to catch up on the rest. */
 const MOST_BEHIND = 16;

@@ -6,7 +6,7 @@ export type GivenHeaders = OutgoingHttpHeaders | OutgoingHttpHeader[];
 /**
  * Puts the values of one name together, in the order in which they came.
  * @param list a flat list of names and values, or a list of pairs of both. A value may itself be a list.
- * @returns each name as it was written first, with its values; undefined when it is no such list: Node tells why.
+ * @returns each name as it was written first, with its values; undefined when it is not such a list: Node tells why.
  */
 export function groupHeaders(
   list: readonly unknown[],

@@ -14,7 +14,7 @@ const LOOPBACK = /^(::ffff:)?127\.|^::1$/i;
 const HOST = /^(\[[\da-f:.]+\]|(?:[\w.~!$&'()*+,;=-]|%[\da-f]{2})*)(?::\d*)?$/i;
 /** The authority of a target in absolute form, which counts more than the Host; RFC 9112, 3.2.2. */
 const ABSOLUTE_TARGET = /^https?:\/\/([^/?#]*)/i;
-/** Longer names are no names of DNS; none needs to come back in an error. */
+/** Longer names are not names of DNS; none needs to come back in an error. */
 const LONGEST_NAME = 253;
 
 /**

@@ -4,7 +4,7 @@ const FEWEST_STEPS = 4;
 
 /**
  * Looks at connections at even intervals, for a limit that is counted in looks and not by the clock: time in which this
- * process stood still (stopped, suspended, busy) is nobody's fault and does not count. One timer serves all connections.
+ * process stood still (stopped, suspended, busy) is not the client's fault and does not count. One timer serves all connections.
  */
 export class LookTimer {
   /** The looks that the limit has. */

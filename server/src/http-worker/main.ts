@@ -102,7 +102,7 @@ async function serve(boot: Boot): Promise<void> {
   const { connectionTable: table } = boot;
   const gate = table && new AcceptGate(new ConnectionTable(table.fd), table.slot);
   worker = new HttpWorker(settings, await loadWebApp(settings.app, { workers: settings.workers }), gate);
-  // Its first client must not be told that nothing is ready only because nobody has said yet what is.
+  // Its first client must not be told that nothing is ready only because it has not been said yet what is.
   await dirty.heard(NEWS_MS);
   if (stopping) return;
   await worker.open(listeners);

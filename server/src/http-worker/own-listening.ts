@@ -51,7 +51,7 @@ export function survivesListenError(path: string, error: unknown): boolean {
   return reason !== undefined;
 }
 
-/** What was told, at most so many messages: an app may call listen() at each request. */
+/** What was told, at most this many messages: an app may call listen() at each request. */
 const told = new Set<string>();
 const MOST_TOLD = 100;
 

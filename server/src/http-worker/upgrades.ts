@@ -9,7 +9,7 @@ export type UpgradeArguments = [request: IncomingMessage, socket: Duplex, head: 
  * Passes the upgrades that arrive at `server` to those who listen for them at `app`, a server of the user's that
  * does not listen itself.
  *
- * Only while there is such a listener: Node serves a request that offers an upgrade as any other as long as nobody
+ * Only while there is such a listener: Node serves a request that offers an upgrade as any other as long as none
  * listens, and leaves it without any answer otherwise. A listener may come late, with the first request or with the
  * end of some loading.
  */

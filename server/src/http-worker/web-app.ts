@@ -187,7 +187,7 @@ async function fromNest(app: NestLike): Promise<WebApp> {
 
 /**
  * What listens to `request` and `upgrade` of the user's server gets those of ours. It never listens itself.
- * @param rest serves while nobody listens to its requests.
+ * @param rest serves while its requests have no listener.
  */
 function fromServer(server: Server, rest: WebApp | undefined): WebApp {
   for (const listener of server.listeners("request")) joinWritesOf(listener);
@@ -219,7 +219,7 @@ async function fromFetch(app: FetchLike): Promise<WebApp> {
       if (response?.headers?.has(ALREADY_SENT)) await ended(outgoing);
       return response;
     } catch (error) {
-      // Nobody else would answer, and an exception would cost every other request its worker.
+      // There would be no answer, and an exception would cost every other request its worker.
       getLogger().error(
         { err: error, requestId: request.headers.get("x-request-id") },
         "the app's fetch failed",
@@ -261,7 +261,7 @@ function serve(
   if (served instanceof Promise) served.catch((error: unknown) => giveUp(error, request, response));
 }
 
-// Nobody else would answer: a client would wait for the rest until it gave up.
+// There would be no answer: a client would wait for the rest until it gave up.
 function giveUp(error: unknown, request: IncomingMessage, response: ServerResponse): void {
   const requestId = request.headers["x-request-id"];
   if (response.destroyed || response.writableFinished) {

@@ -81,7 +81,7 @@ export type ToChild =
   | { type: "report"; id: number }
   /** What became of a `scale` with an id: the number of dirty workers from now on, or why it was refused. */
   | { type: "scaled"; id: number; target: number; refused: string | null }
-  /** `linger`: a dirty worker waits for whoever may come back for a stream; the server goes on. Default: it does not. */
+  /** `linger`: a dirty worker waits for readers who may come back for a stream; the server goes on. Default: it does not. */
   | { type: "stop"; graceful: boolean; linger?: boolean }
   | { type: "workerGone"; worker: number }
   /**

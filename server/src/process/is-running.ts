@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 
 /**
  * Whether a process of this user runs. One that has ended and that its parent has not asked about does not: where
- * nobody asks, as in many a container once the parent is gone, it would be there for ever.
+ * none asks, as in many a container once the parent is gone, it would be there for ever.
  */
 export function isRunning(pid: number): boolean {
   // To the system these are no processes but groups of them, as a child's "id" that could not be started.

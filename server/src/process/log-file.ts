@@ -5,7 +5,7 @@ import { type LineTarget, LineWriter } from "./line-writer.ts";
 import { complain, standardTarget } from "./standard-streams.ts";
 
 const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK, O_NOCTTY, O_NOFOLLOW } = constants;
-/** For those who run the server, and their group: what clients send is nobody else's to read. */
+/** For those who run the server, and their group: no other user may read what clients send. */
 const MODE = 0o640;
 /** Folders that only the system writes in. */
 const SYSTEM_FOLDER = /^\/(dev|proc)\//;

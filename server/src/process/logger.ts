@@ -21,7 +21,7 @@ export interface LoggerOptions {
 
 const KEY = Symbol.for("tsunicorn.logger");
 
-// Whoever writes an address into an error or a message does not think of the password in it.
+// Code that writes an address into an error or a message does not think of the password in it.
 const HOOKS = { streamWrite: hideCredentials };
 const slot = globalThis as { [KEY]?: Logger };
 

@@ -5,7 +5,7 @@ const CUT = "…";
 const USUAL = ["level", "time", "pid", "role", "msg"];
 
 /**
- * Shortens a line of the log that has to fit into so many bytes: its longest texts are cut, so that JSON stays JSON.
+ * Shortens a line of the log that has to fit into a number of bytes: its longest texts are cut, so that JSON stays JSON.
  * @param line with its newline.
  */
 export function shortenLine(line: string, bytes: number): string {

@@ -15,7 +15,7 @@ interface Native {
  *
  * Answers stay together. Left to itself, the answer whose token was chosen first goes on alone, and one that comes
  * during a batch gets a batch of its own behind it, for ever. Here all hear of their tokens when the last is chosen,
- * and whoever comes meanwhile waits for that.
+ * and who comes meanwhile waits for that.
  */
 export class Batches {
   #choices = new Choices();

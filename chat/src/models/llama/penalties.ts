@@ -4,7 +4,7 @@ import type { RepeatPenalty, Token } from "./package.ts";
 /**
  * How tokens become less likely that the answer has already, as OpenAI's API means it.
  *
- * @param said the answer's tokens so far; whoever chooses the next one adds it.
+ * @param said the answer's tokens so far; who chooses the next one adds it.
  * @param most the most tokens that the answer may have.
  * @returns undefined where a request asks for nothing of that.
  */

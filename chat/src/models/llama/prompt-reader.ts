@@ -12,7 +12,7 @@ export interface Turns {
 }
 
 /**
- * Reads a prompt into a sequence and goes on from there. A long prompt is read in steps: whoever leaves meanwhile
+ * Reads a prompt into a sequence and goes on from there. A long prompt is read in steps: a client that leaves meanwhile
  * leaves after the step, and not after all of it.
  */
 export class PromptReader {
@@ -73,7 +73,7 @@ export class PromptReader {
         ahead = undefined;
         if (count > 1 && count < most) {
           ahead = this.#next(tokens, signal, said);
-          // Its failure is told to whoever asks for it, and not before.
+          // Its failure is told to the one who asks for it, and not before.
           await Promise.race([this.#batches.begun(), ahead.then(ignore, ignore)]);
         }
         yield value;

@@ -10,7 +10,7 @@ interface Waiter {
  * that goes on is given the one that has read the most of it.
  */
 export class SequencePool {
-  /** Those that nobody has, that which has been free for the longest first. */
+  /** Those that are free, that which has been free for the longest first. */
   #free: Sequence[];
   #waiting: Waiter[] = [];
 

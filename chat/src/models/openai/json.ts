@@ -16,7 +16,7 @@ export function textOf(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
-/** A value as a list: what is no list is a list of one, and what is missing an empty one. */
+/** A value as a list: what is not a list is a list of one, and what is missing an empty one. */
 export function listOf(value: unknown): readonly unknown[] {
   if (Array.isArray(value)) return value;
   return value === undefined || value === null ? [] : [value];

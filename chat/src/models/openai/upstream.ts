@@ -52,7 +52,7 @@ export class UpstreamCall {
     const said = this.#withoutKey(await this.#said(response));
     if (this.#dialect.learn(wording, said)) return this.open(bodyOf);
     const refusal = refusalOf(status, headers, said);
-    // Its message is for whoever asked, so what the upstream said is in none.
+    // Its message is for the client, so what the upstream said is in none.
     if (refusal instanceof UnsupportedRequestError)
       getLogger().warn({ status, said }, "the upstream refused a request");
     throw refusal;

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Token, Tokenizer } from "./package.ts";
 import { THINK } from "./think.ts";
 
-/** Where a special token was taken apart; nobody else can know what to write for it. */
+/** Where a special token was taken apart; what is to be written for it is known only here. */
 const BREAK = `\ue000${randomUUID()}\ue000`;
 
 /**

@@ -9,7 +9,7 @@ const NAME = "@huggingface/transformers";
 /** A token's number in the model's vocabulary. */
 export type Token = number;
 
-/** Numbers, in so many rows and columns. */
+/** Numbers in rows and columns. */
 export interface Tensor {
   readonly data: ArrayLike<number | bigint>;
   readonly dims: readonly number[];

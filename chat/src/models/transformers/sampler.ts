@@ -6,7 +6,7 @@ export interface Sampling {
   readonly temperature: number;
   /** Only the likeliest that have this share of all together. */
   readonly topP: number;
-  /** Only so many of the likeliest; 0 is all of them, as far as chance would ever find one. */
+  /** How many of the likeliest are left; 0 is all of them, as far as chance would ever find one. */
   readonly topK: number;
   /** What comes off the logit of a token that was chosen already: for each time, and once. Default: nothing. */
   readonly frequencyPenalty?: number | undefined;
