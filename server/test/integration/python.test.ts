@@ -183,9 +183,8 @@ describe("a client that leaves", () => {
   });
 
   test("while it is queued is never served, and holds up nobody", async () => {
-    const first = server.newId();
-    const busy = server.call(inPython("One", { action: "job", args: [1500], id: first }));
-    await server.noted(first, "began");
+    const held = await server.stream(inPython("One", { action: "ticks", args: [100_000, 20] }));
+    await held.has(1);
     const id = server.newId();
     const queued = server.call({
       ...inPython("One", { id, action: "abort-after", args: [] }),
@@ -194,36 +193,39 @@ describe("a client that leaves", () => {
       args: [50, 5000],
     });
     expect(await queued).toMatchObject({ same: true });
-    await busy;
+    held.leave();
     expect(await call("One", "add", 1, 2)).toMatchObject({ result: 3 });
     expect(server.notes(id)).toEqual([]);
   });
 });
 
 test("an app that runs one job at a time queues the others, and serves them in their order", async () => {
+  const held = await server.stream(inPython("One", { action: "ticks", args: [100_000, 20] }));
+  await held.has(1);
   const ids = Array.from({ length: 5 }, () => server.newId());
   const results: unknown[] = [];
-  await Promise.all(
-    ids.map(async (id, index) => {
-      await new Promise((resolve) => setTimeout(resolve, index * 40));
-      results.push((await server.call(inPython("One", { action: "job", args: [100], id }))).result);
-    }),
-  );
+  const jobs: Promise<void>[] = [];
+  for (const id of ids) {
+    const job = server.call(inPython("One", { action: "job", args: [10], id }));
+    jobs.push(job.then(({ result }) => void results.push(result)));
+    // The answers to later calls of the same HTTP worker came behind it, so the job has its place.
+    for (let later = 0; later < 6; later++) await call("Many", "pid");
+  }
+  held.leave();
+  await Promise.all(jobs);
   expect(results).toEqual(ids);
   const notes = ids.flatMap((id) => server.notes(id)).toSorted((a, b) => a.at - b.at);
   expect(notes.map(({ what }) => what)).toEqual(ids.flatMap(() => ["began", "settled"]));
 });
 
 test("workers of the class says how many processes run the app", async () => {
-  const jobs = await Promise.all(
-    [1, 2].map(() => server.call(inPython("Two", { action: "job", args: [1000] }))),
+  const ids = [server.newId(), server.newId()];
+  const streams = await Promise.all(
+    ids.map((id) => server.stream(inPython("Two", { action: "ticks", args: [100_000, 20], id }))),
   );
-  const pids = new Set(
-    server
-      .notes()
-      .filter(({ id }) => jobs.some(({ result }) => result === id))
-      .map(({ pid }) => pid),
-  );
+  await Promise.all(streams.map((stream) => stream.has(1)));
+  const pids = new Set(ids.map((id) => server.notes(id)[0]?.pid));
+  for (const stream of streams) stream.leave();
   expect(pids.size).toBe(2);
 });
 

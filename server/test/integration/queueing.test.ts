@@ -156,8 +156,12 @@ describe("two workers", () => {
 
   test("share what comes at once", async () => {
     const ids = Array.from({ length: 8 }, () => server.newId());
-    await Promise.all(ids.map((id) => server.call({ app: "Many", action: "job", args: [1000], id })));
+    const held = await Promise.all(
+      ids.map((id) => server.stream({ app: "Many", action: "ticks", args: [100_000, 20], id })),
+    );
+    await Promise.all(held.map((stream) => stream.has(1)));
     const pids = ids.map((id) => server.notes(id)[0]?.pid);
+    for (const stream of held) stream.leave();
     expect(new Set(pids).size).toBe(2);
     expect(pids.filter((pid) => pid === pids[0])).toHaveLength(4);
   });
