@@ -38,10 +38,7 @@ function method(value: unknown): PropertyDescriptor {
 }
 
 function sendHeld(socket: OrderedSocket): void {
-  const response = socket[RESPONSE];
-  if (response === undefined) return;
-  socket[RESPONSE] = undefined;
-  response[SEND_HELD]();
+  socket[RESPONSE]?.[SEND_HELD]();
 }
 
 /**
