@@ -12,11 +12,10 @@ const COMMANDS = ["bench/test/bench.test.ts", "chaos/test/chaos.test.ts"];
 
 const NOT_UNIT = [...NEVER, "**/integration/**", ...COMMANDS];
 
-/** Units without threads, children and native code: they leave nothing behind in their process. */
+/** Units without threads, children, native code and mocked modules: they leave nothing behind in their process. */
 const PURE = [
   "server/test/{config,docs,protocol}/**/*.test.ts",
   "chat/test/{plugins,schemas,v1}/**/*.test.ts",
-  "web/test/**/*.test.ts",
   "server/test/dirty-arbiter/**/*.test.ts",
 ];
 
@@ -32,13 +31,20 @@ const UNIT = {
 
 /** The files that take longest begin, so that no processor waits for the last of them. */
 const LONGEST = [
-  "server/test/integration/python-lifecycle.test.ts",
-  "server/test/integration/reload-on-change.test.ts",
-  "server/test/integration/reload.test.ts",
   "server/test/integration/resume.test.ts",
+  "server/test/integration/reload-on-change.test.ts",
   "e2e/page-resume.test.ts",
   "e2e/page-looks.test.ts",
+  "chat/test/integration/v1/clients.test.ts",
+  "e2e/page-answers.test.ts",
+  "e2e/models-pages.test.ts",
+  "server/test/integration/reload.test.ts",
   "chaos/test/chaos.test.ts",
+  "server/test/integration/ctl.test.ts",
+  "server/test/integration/stalls.test.ts",
+  "server/test/integration/boot-failures.test.ts",
+  "e2e/page-errors.test.ts",
+  "server/test/integration/python-lifecycle.test.ts",
 ];
 
 class LongestFirst extends BaseSequencer {
@@ -82,7 +88,7 @@ export default defineConfig({
           exclude: NEVER,
           pool: "forks",
           // More than the two cores that CI has: these tests wait more than they compute.
-          maxWorkers: 5,
+          maxWorkers: 7,
           sequence: { groupOrder: 1 },
           testTimeout: 120_000,
           hookTimeout: 300_000,
