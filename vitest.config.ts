@@ -22,7 +22,7 @@ const PURE = [
 const UNIT = {
   setupFiles: SETUP,
   pool: "forks",
-  maxWorkers: 3,
+  maxWorkers: 4,
   sequence: { groupOrder: 0 },
   // Deadlines, not measures: on a busy machine all takes ten times longer.
   testTimeout: 60_000,
