@@ -97,7 +97,7 @@ describe("a pipe that nobody reads", () => {
     const script = `import { standardOutput } from ${JSON.stringify(STREAMS)};
       const lines = standardOutput((n) => JSON.stringify({ dropped: n }) + "\\n");
       for (let n = 0; n < 400; n++) lines.write(JSON.stringify({ n, text: "y".repeat(n % 2 === 0 ? 300 : 20_000) }) + "\\n");
-      setTimeout(() => {}, 300);`;
+      const all = setInterval(() => { if (lines.waiting === 0) clearInterval(all); }, 10);`;
     const children = [1, 2, 3].map(() => {
       // Opened for each: how it is opened belongs to it alone.
       const out = openSync(path, O_WRONLY | O_NONBLOCK);
