@@ -162,8 +162,8 @@ function imageTests(server: () => ExampleServer): void {
       if (response.status === 200) answers++;
     }
     expect((await thumbnails).map(({ width }) => width)).toEqual([200, 200, 200, 200]);
-    // Four images of 16 million pixels on two workers: time for many answers.
-    expect(answers).toBeGreaterThan(20);
+    // A server that the images hold up would answer the first request after them, and no other.
+    expect(answers).toBeGreaterThan(4);
   });
 
   it("tells whom it has no room for when to come back", async () => {
