@@ -68,7 +68,11 @@ const pidsOf = (one: { workers: { pid: number }[] }): number[] =>
   one.workers.map(({ pid }) => pid).sort((a, b) => a - b);
 
 describe("show", () => {
-  const theServer = shared(["--workers", "2"], { TSUNICORN_KEEPALIVE: "7" });
+  // What waits and what runs stays so while the commands are asked, however long each takes to start.
+  const theServer = shared(["--workers", "2"], {
+    TSUNICORN_KEEPALIVE: "7",
+    TSUNICORN_DIRTY_QUEUE_TIMEOUT: "250",
+  });
 
   test("is readable on a terminal", async () => {
     const server = theServer();
@@ -81,7 +85,7 @@ describe("show", () => {
 
   test("tells of a server at work: processes, apps, queues, streams and sockets", async () => {
     const server = theServer();
-    const running = await stream(server.target, "Single.ticks", [1000, 50, "running"]);
+    const running = await stream(server.target, "Single.ticks", [1_000_000, 50, "running"]);
     const queued = await enqueue(server.target, "Single.ticks", [1, 1, "queued"]);
 
     const workers = await ctlJson<Workers>(server, "show", "workers");
@@ -115,7 +119,7 @@ describe("show", () => {
     const queues = await ctlJson<{ app: string; oldestWait: number | null }[]>(server, "show", "queues");
     expect(queues).toMatchObject([
       { app: "app:Echo", queued: 0, oldestWait: null },
-      { app: "app:Single", queued: 1, limit: 1024, timeout: 30 },
+      { app: "app:Single", queued: 1, limit: 1024, timeout: 250 },
     ]);
     expect(queues[1]?.oldestWait).toBeGreaterThan(0);
     expect(await ctlJson(server, "show", "streams")).toMatchObject({
