@@ -6,7 +6,10 @@ import { type EchoServer, echoServers } from "./echo-app.ts";
 import { eventually } from "./harness.ts";
 import { ask, open } from "./http-tools.ts";
 
-/** A model that needs a unit. It notes who had which, and whether somebody else had it at that moment. */
+/**
+ * A model that needs a unit. It notes which worker had which, and whether another had it at that moment. Its streams end
+ * once there is a file `enough`.
+ */
 const app = (version: string, more = ""): string => `
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -23,7 +26,7 @@ export class Model extends DirtyApp {
     appendFileSync("units.log", JSON.stringify({ pid: process.pid, unit, shared: holders.length > 0 }) + "\\n");
   }
   says() { return { version: ${JSON.stringify(version)}, pid: process.pid }; }
-  async *ticks(n, ms) { for (let i = 0; i < n; i++) { yield i + " "; await sleep(ms); } }
+  async *ticks() { for (let i = 0; !existsSync("enough"); i++) { yield i + " "; await sleep(50); } }
 }
 `;
 
@@ -33,7 +36,7 @@ export default async function serve(request, response) {
   const client = getDirtyClient();
   try {
     if (request.url === "/ticks") {
-      for await (const tick of client.stream("./app.mjs:Model", "ticks", 60, 50)) response.write(tick);
+      for await (const tick of client.stream("./app.mjs:Model", "ticks")) response.write(tick);
       response.end("done");
     } else response.end(JSON.stringify(await client.execute("./app.mjs:Model", "says")));
   } catch (error) { response.end("failed: " + error.name); }
@@ -105,6 +108,8 @@ describe("where units do not suffice for two generations, an old dirty worker th
   }
 
   async function serves(running: EchoServer, units: string[], old: number[]): Promise<void> {
+    // Until now the streams have kept what drains.
+    writeFileSync(join(running.folder, "enough"), "");
     await running.logged("reloaded in ", 30_000);
     await onlyNew(running, units, old);
     expect(JSON.parse((await ask(running.target, "/")).body)).toMatchObject({ version: "2" });
