@@ -8,7 +8,7 @@ import { type Chat, startChat } from "./start-chat.ts";
 const MIB = 1024 * 1024;
 /** More than come in any time that a test has, one each 20 ms. */
 const TOKENS = 1_000_000;
-/** Processor time in ms for all bodies below. They take a tenth of it, and took a minute where each wrong item was told. */
+/** Processor time in ms for all bodies below. They take some 2 s, and took a minute where each wrong item was told. */
 const MOST_MS = 15_000;
 
 let chat: Chat;
