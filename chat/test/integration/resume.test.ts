@@ -123,26 +123,6 @@ describe("a resumable answer", () => {
     expect(first.text.slice(first.text.indexOf("id: 21\n")).startsWith(third.text)).toBe(true);
   });
 
-  it("is cancelled by its id for all of its readers, and unknown from then on", async () => {
-    const first = await askResumable(chat, "hello");
-    const id = idOf(first);
-    await first.has("id: 10\n");
-    const second = await readOn(chat, id, 5);
-    await second.has("id: 6\n");
-    const { status, headers, text } = await send(chat, "DELETE", id);
-    expect(status).toBe(204);
-    expect(text).toBe("");
-    expect(headers.get("content-type")).toBeNull();
-    for (const reader of [first, second]) {
-      await reader.ended();
-      expect(reader.complete).toBe(true);
-      expect(reader.text).toMatch(
-        /\n\ndata: {"error":{"type":"cancelled","message":"The answer was cancelled\."}}\n\n$/,
-      );
-    }
-    for (const method of ["GET", "DELETE"]) expect((await send(chat, method, id)).status).toBe(404);
-  });
-
   it.each(["GET", "DELETE"])("that nobody asked for is 404 to %s", async (method) => {
     const { status, headers, text } = await send(chat, method, NO_STREAM);
     expect(status).toBe(404);
@@ -161,7 +141,7 @@ describe("a resumable answer", () => {
   });
 });
 
-describe("a resumable answer that has to wait", () => {
+describe("a resumable answer that has to wait, or whose model hangs,", () => {
   const NEXT = 'event: queued\ndata: {"position": 1}\n\n';
 
   serveFixture();
@@ -185,6 +165,26 @@ describe("a resumable answer that has to wait", () => {
     expect(readers.map(({ text }) => text)).toEqual([all, all, rest]);
     await running.ended();
     expect(numberedEvents(running.text).end).toBe("cancelled");
+  });
+
+  it("is cancelled by its id for all of its readers, and unknown from then on", async () => {
+    const first = await askResumable(chat, "one two hang");
+    const id = idOf(first);
+    await first.has("id: 2\n");
+    const second = await readOn(chat, id, 1);
+    await second.has("id: 2\n");
+    const { status, headers, text } = await send(chat, "DELETE", id);
+    expect(status).toBe(204);
+    expect(text).toBe("");
+    expect(headers.get("content-type")).toBeNull();
+    for (const reader of [first, second]) {
+      await reader.ended();
+      expect(reader.complete).toBe(true);
+      expect(reader.text).toMatch(
+        /\n\ndata: {"error":{"type":"cancelled","message":"The answer was cancelled\."}}\n\n$/,
+      );
+    }
+    for (const method of ["GET", "DELETE"]) expect((await send(chat, method, id)).status).toBe(404);
   });
 
   it("can be read on while it runs and has no token yet", async () => {
