@@ -1,4 +1,5 @@
 import { SHARE_ENV, Worker } from "node:worker_threads";
+import { deadline } from "../process/deadline.ts";
 import { OWN_OUTPUT, passOutputOn } from "../process/thread-output.ts";
 import { ConfigError } from "./errors.ts";
 import type { LoadedConfig } from "./load.ts";
@@ -37,9 +38,8 @@ export async function loadConfigApart(
     env: SHARE_ENV,
   });
   passOutputOn(thread);
-  let timer: NodeJS.Timeout | undefined;
   try {
-    const answer = await new Promise<LoadAnswer>((resolve, reject) => {
+    const loading = new Promise<LoadAnswer>((resolve, reject) => {
       let received: LoadAnswer = { problems: ["the config file ended before it was loaded"] };
       thread.once("message", (message: LoadAnswer) => {
         received = message;
@@ -47,15 +47,13 @@ export async function loadConfigApart(
       thread.once("error", reject);
       // Not before: what the config file printed is still on its way when the answer is there.
       thread.once("exit", () => resolve(received));
-      timer = setTimeout(
-        () => resolve({ problems: [`the config file was not loaded within ${LONGEST_LOAD_MS / 1000} s`] }),
-        LONGEST_LOAD_MS,
-      );
     });
+    const answer = await deadline(LONGEST_LOAD_MS, loading, () => ({
+      problems: [`the config file was not loaded within ${LONGEST_LOAD_MS / 1000} s`],
+    }));
     if ("problems" in answer) throw new ConfigError(answer.problems);
     return answer.loaded;
   } finally {
-    clearTimeout(timer);
     await thread.terminate();
   }
 }

@@ -1,3 +1,4 @@
+import { deadline } from "../process/deadline.ts";
 import { DirtyError } from "../protocol/errors.ts";
 
 /** ms within which the arbiter must have answered; it does nothing that takes long. */
@@ -28,19 +29,15 @@ export class Scaling {
    */
   async scale(by: number): Promise<Scaled> {
     const id = ++this.lastId;
-    let timer: NodeJS.Timeout | undefined;
-    const answer = new Promise<Scaled>((resolve, reject) => {
+    const answer = new Promise<Scaled>((resolve) => {
       this.open.set(id, resolve);
-      timer = setTimeout(
-        () => reject(new DirtyError("The arbiter did not answer; the number of dirty workers is unknown.")),
-        PATIENCE_MS,
-      );
     });
     this.ask(by, id);
     try {
-      return await answer;
+      return await deadline(PATIENCE_MS, answer, () => {
+        throw new DirtyError("The arbiter did not answer; the number of dirty workers is unknown.");
+      });
     } finally {
-      clearTimeout(timer);
       this.open.delete(id);
     }
   }

@@ -1,4 +1,5 @@
 import { connect } from "node:net";
+import { deadline } from "../process/deadline.ts";
 import { Connection } from "../protocol/connection.ts";
 import { DirtyError, fromWireError } from "../protocol/errors.ts";
 import type { RequestId } from "../protocol/header.ts";
@@ -84,12 +85,7 @@ export class ArbiterLink {
 
   /** Waits until the dirty arbiter has said what there is, but for `ms` at most. */
   async heard(ms: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, ms);
-    });
-    await Promise.race([this.firstNews, limit]);
-    clearTimeout(timer);
+    await deadline(ms, this.firstNews, () => {});
   }
 
   /** Asks for a slot. @returns the id to `cancel` it with. */

@@ -1,3 +1,4 @@
+import { deadline } from "../process/deadline.ts";
 import { DirtyConnectionError, type DirtyError, DirtyStreamNotFoundError } from "../protocol/errors.ts";
 import { isStreamId } from "../protocol/stream-id.ts";
 import type { Found } from "../protocol/stream-messages.ts";
@@ -34,18 +35,14 @@ interface Settle<T> {
 
 /** Waits for an answer; `ask` gives what takes the question back. */
 async function within<T>(context: CallContext, ask: (settle: Settle<T>) => () => void): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  try {
-    return await new Promise<T>((resolve, reject) => {
-      const giveUp = ask({ resolve, reject });
-      timer = setTimeout(() => {
-        giveUp();
-        reject(noAnswer(context.queueTimeoutMs / 1000));
-      }, context.queueTimeoutMs + BACKSTOP_MS);
-    });
-  } finally {
-    clearTimeout(timer);
-  }
+  let giveUp = (): void => {};
+  const answer = new Promise<T>((resolve, reject) => {
+    giveUp = ask({ resolve, reject });
+  });
+  return deadline(context.queueTimeoutMs + BACKSTOP_MS, answer, () => {
+    giveUp();
+    throw noAnswer(context.queueTimeoutMs / 1000);
+  });
 }
 
 function askArbiter(

@@ -1,3 +1,4 @@
+import { deadline } from "../process/deadline.ts";
 import { getLogger } from "../process/logger.ts";
 import { DirtyProtocolError, fromWireError } from "../protocol/errors.ts";
 import { dicts, isDict, list } from "../protocol/fields.ts";
@@ -45,12 +46,7 @@ export class GunicornWatch {
 
   /** Waits for the first answer, but for `ms` at most. */
   async heard(ms: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, ms);
-    });
-    await Promise.race([this.firstNews, limit]);
-    clearTimeout(timer);
+    await deadline(ms, this.firstNews, () => {});
   }
 
   /** What was said last. */

@@ -1,3 +1,4 @@
+import { deadline } from "../process/deadline.ts";
 import { getLogger } from "../process/logger.ts";
 
 /**
@@ -6,20 +7,14 @@ import { getLogger } from "../process/logger.ts";
  */
 export async function closeWithin(until: number, closing: Promise<void>): Promise<void> {
   const began = performance.now();
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<"late">((resolve) => {
-    timer = setTimeout(() => resolve("late"), until - began);
-  });
   try {
-    if ((await Promise.race([closing, limit])) === "late") {
+    await deadline(until - began, closing, () => {
       const seconds = ((performance.now() - began) / 1000).toFixed(1);
       getLogger().error(
         `close() of the web app has not ended after ${seconds} s; give what it waits for a time limit, or raise gracefulTimeout`,
       );
-    }
+    });
   } catch (error) {
     getLogger().error({ err: error }, "close() of the web app failed");
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -2,6 +2,7 @@ import { type IncomingMessage, type RequestListener, type Server, ServerResponse
 import { Server as NetServer } from "node:net";
 import type { ServerRequest } from "srvx";
 import { resolveAppFile } from "../config/app-spec.ts";
+import { deadline } from "../process/deadline.ts";
 import { loadModule } from "../process/load-module.ts";
 import { getLogger } from "../process/logger.ts";
 import { type AppExports, readAppExports } from "./app-exports.ts";
@@ -78,20 +79,14 @@ async function loadInTime(path: string, limitMs: number, watch: ListenWatch): Pr
   const slow = setTimeout(() => {
     getLogger().warn(`the app ${path} still loads after ${SLOW_LOAD_MS / 1000} s: ${stuck}${listens()}`);
   }, SLOW_LOAD_MS);
-  let limit: NodeJS.Timeout | undefined;
   try {
-    return await Promise.race([
-      load(path),
-      new Promise<never>((_, reject) => {
-        limit = setTimeout(() => {
-          const reason = `The app ${path} has not loaded within ${limitMs / 1000} s: ${stuck}${listens()}. Export the app itself, and let nothing that it awaits take for ever.`;
-          reject(new LoadTimeoutError(reason));
-        }, limitMs);
-      }),
-    ]);
+    return await deadline(limitMs, load(path), () => {
+      throw new LoadTimeoutError(
+        `The app ${path} has not loaded within ${limitMs / 1000} s: ${stuck}${listens()}. Export the app itself, and let nothing that it awaits take for ever.`,
+      );
+    });
   } finally {
     clearTimeout(slow);
-    clearTimeout(limit);
   }
 }
 

@@ -1,6 +1,7 @@
 import { type HookName, isHookOf, type WorkerHookName } from "../config/hooks.ts";
 import { runConfigFile } from "../config/run-config-file.ts";
 import { type Boot, tellArbiter } from "./channel.ts";
+import { deadline } from "./deadline.ts";
 import { getLogger } from "./logger.ts";
 
 /** ms that a hook may take at the end of a worker. */
@@ -43,17 +44,12 @@ export class WorkerHooks {
   /** Runs a hook at the worker's end, for at most 10 s; its failure is logged. */
   async runLast(name: WorkerHookName, apps: readonly string[]): Promise<void> {
     if (name in this.config) tellArbiter({ type: "ending", step: `the hook ${name}` });
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      const error = new Error(`The hook ${name} took longer than ${EXIT_MS / 1000} s.`);
-      timer = setTimeout(() => reject(error), EXIT_MS);
-    });
     try {
-      await Promise.race([this.run(name, apps), late]);
+      await deadline(EXIT_MS, this.run(name, apps), () => {
+        throw new Error(`The hook ${name} took longer than ${EXIT_MS / 1000} s.`);
+      });
     } catch (error) {
       getLogger().error({ err: error }, `the hook ${name} failed`);
-    } finally {
-      clearTimeout(timer);
     }
   }
 }
