@@ -305,7 +305,7 @@ describe("a client that does not read", () => {
     await until(
       () => "20,000 chunks",
       () => client.all(MSG.CHUNK).length >= 20_000,
-      20_000,
+      50_000,
     );
     const numbers = client.all(MSG.CHUNK).map(({ dict }) => Number(dict["data"]));
     expect(numbers).toEqual(numbers.map((_, index) => index));
@@ -341,7 +341,7 @@ describe("a client that only asks for more workers, and does not read", () => {
     await until(
       () => "every answer",
       () => client.all(MSG.RESPONSE).length === count,
-      20_000,
+      50_000,
     );
     expect(client.all(MSG.RESPONSE).map(({ id }) => id)).toEqual(asked.map(([, id]) => id));
   });

@@ -125,16 +125,16 @@ describe("while the dirty arbiter looks for keys", () => {
       seeker,
       Array.from({ length: 3000 }, (_, at) => `${"a".repeat(1000)}${at}`),
     );
-    await vi.waitFor(() => expect(seeker.all(MSG.RESPONSE)).toHaveLength(3000), 20_000);
+    await vi.waitFor(() => expect(seeker.all(MSG.RESPONSE)).toHaveLength(3000), 50_000);
     const order: string[] = [];
     const keys = { op: STASH.KEYS, table: "t", pattern: `*${"a".repeat(1000)}b` };
     seeker.send([MSG.STASH, 5001, keys], [MSG.STASH, 5002, { op: STASH.EXISTS, table: "t" }]);
     other.send([MSG.STASH, 1, { op: STASH.EXISTS, table: "t" }]);
     await Promise.all([
-      seeker.next(MSG.RESPONSE, 20_000).then(() => {}),
+      seeker.next(MSG.RESPONSE, 50_000).then(() => {}),
       other.next(MSG.RESPONSE).then(() => order.push("other")),
     ]);
-    await vi.waitFor(() => expect(seeker.all(MSG.RESPONSE)).toHaveLength(3002), 20_000);
+    await vi.waitFor(() => expect(seeker.all(MSG.RESPONSE)).toHaveLength(3002), 50_000);
     const last = seeker.all(MSG.RESPONSE).slice(-2);
     expect(last.map(({ id, dict }) => [id, dict["result"]])).toEqual([
       [5001, []],
@@ -145,7 +145,7 @@ describe("while the dirty arbiter looks for keys", () => {
     // What each turn found comes at once, so that no side makes one long list.
     const all = Array.from({ length: 3000 }, (_, at) => `${"a".repeat(1000)}${at}`);
     seeker.send([MSG.STASH, 5003, { ...keys, pattern: `*${"a".repeat(999)}*` }]);
-    await vi.waitFor(() => expect(seeker.all(MSG.RESPONSE)).toHaveLength(3003), 20_000);
+    await vi.waitFor(() => expect(seeker.all(MSG.RESPONSE)).toHaveLength(3003), 50_000);
     const parts = [
       ...seeker
         .all(MSG.CHUNK)
@@ -163,10 +163,10 @@ describe("while the dirty arbiter looks for keys", () => {
       foreign,
       Array.from({ length: 2000 }, (_, at) => `${"a".repeat(1000)}${at}`),
     );
-    await vi.waitFor(() => expect(foreign.all(MSG.RESPONSE)).toHaveLength(2000), 20_000);
+    await vi.waitFor(() => expect(foreign.all(MSG.RESPONSE)).toHaveLength(2000), 50_000);
     const keys = { op: STASH.KEYS, table: "t", pattern: `*${"a".repeat(1000)}1` };
     foreign.send([MSG.STASH, 5001, keys], [MSG.STASH, 5002, { op: STASH.EXISTS, table: "t" }]);
-    await vi.waitFor(() => expect(foreign.all(MSG.RESPONSE)).toHaveLength(2002), 20_000);
+    await vi.waitFor(() => expect(foreign.all(MSG.RESPONSE)).toHaveLength(2002), 50_000);
     const last = foreign.all(MSG.RESPONSE).slice(-2);
     expect(last.map(({ id }) => id)).toEqual([5001, 5002]);
     expect(last[0]?.dict["result"]).toEqual([`${"a".repeat(1000)}1`]);

@@ -47,7 +47,7 @@ test("a client that does not read its answers fills no memory, holds up nobody, 
   await until(
     () => "all answers have come",
     () => slow.all(MSG.RESPONSE).length === count + 1,
-    20_000,
+    50_000,
   );
   expect(slow.all(MSG.RESPONSE).map(({ id }) => id)).toEqual(
     Array.from({ length: count + 1 }, (_, n) => n + 1),
@@ -81,8 +81,8 @@ test("a value of 60 MiB comes and goes", async () => {
   const peer = await client();
   const value = Buffer.alloc(60 * 1024 * 1024, 7);
   peer.send([MSG.STASH, 1, { op: STASH.PUT, table: "t", key: "k", value }]);
-  expect((await peer.next(MSG.RESPONSE, 20_000)).dict["result"]).toBe(true);
+  expect((await peer.next(MSG.RESPONSE, 50_000)).dict["result"]).toBe(true);
   peer.send([MSG.STASH, 2, { op: STASH.GET, table: "t", key: "k" }]);
-  const { dict } = await peer.next(MSG.RESPONSE, 20_000);
+  const { dict } = await peer.next(MSG.RESPONSE, 50_000);
   expect(value.equals(dict["result"] as Buffer)).toBe(true);
 });

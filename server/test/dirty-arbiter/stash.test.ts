@@ -310,7 +310,7 @@ async function compacted(): Promise<void> {
       largest = Math.max(largest, size);
       return size < largest;
     },
-    20_000,
+    50_000,
   );
   use("DELETE", { key: "filler" });
 }

@@ -38,7 +38,7 @@ export async function answerOf(
     writeFileSync(join(folder, "worker.mjs"), WORKER);
     writeFileSync(join(folder, name), source);
     const args = ["worker.mjs", name, JSON.stringify(options)];
-    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: folder, timeout: 15_000 });
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: folder, timeout: 50_000 });
     // Without the lines of the log.
     return stdout
       .split("\n")

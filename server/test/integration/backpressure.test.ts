@@ -58,7 +58,7 @@ class SlowReader {
     this.message.setEncoding("latin1").on("data", (text: string) => {
       this.text += text;
     });
-    await eventually("the whole stream is read", () => this.over, 30_000);
+    await eventually("the whole stream is read", () => this.over, 60_000);
   }
 
   leave(): void {

@@ -276,7 +276,7 @@ describe("a dirty app that begins to fail in a running server", () => {
     });
     const { body } = await ask(server.target, "/call/Echo/count");
     expect(failureIn(body)).toMatchObject({ name: "DirtyNoWorkersAvailableError", code: "DIRTY_NO_WORKERS" });
-    await eventually("it has failed six times", () => fails(server) >= 6, 20_000);
+    await eventually("it has failed six times", () => fails(server) >= 6, 50_000);
     const pauses = [...server.log().matchAll(/the next starts (?:now|in ([\d.]+) s)/g)].map(([, s = "0"]) =>
       Number(s),
     );

@@ -322,7 +322,7 @@ describe("a client in Python", () => {
       spawned: 2,
       target_workers: 3,
     });
-    await eventually("three workers", async () => (await workers()).length === 3, 20_000);
+    await eventually("three workers", async () => (await workers()).length === 3, 60_000);
     expect(await client.question({ manage: { op: 2, count: 2 } })).toMatchObject({
       success: true,
       operation: "remove",
@@ -330,7 +330,7 @@ describe("a client in Python", () => {
       removed: 2,
       target_workers: 1,
     });
-    await eventually("one worker again", async () => (await workers()).length === 1, 20_000);
+    await eventually("one worker again", async () => (await workers()).length === 1, 60_000);
     // More than there are, and nothing is done.
     expect(await client.question({ manage: { op: 2, count: 9 } })).toMatchObject({
       success: true,

@@ -110,7 +110,7 @@ test("a client that does not read stops the app, and nobody else", async () => {
       }
       return last > 0 && Date.now() - since > 500;
     },
-    20_000,
+    50_000,
   );
   // Of 40 MB.
   expect(last).toBeLessThan(10_000);
@@ -137,9 +137,9 @@ test("a reload goes on with the same Gunicorn, and loses no stream", async () =>
   await stream.has(1);
   const before = server.running.pids("http worker");
   server.running.signal("SIGHUP");
-  await server.running.logged("reloaded in", 30_000);
+  await server.running.logged("reloaded in", 60_000);
   expect((await server.call({ app: JOBS, action: "add", args: [1, 1] })).result).toBe(2);
-  expect(await stream.over(20_000)).toMatchObject({ ended: true });
+  expect(await stream.over(50_000)).toMatchObject({ ended: true });
   expect(stream.chunks).toHaveLength(150);
   await eventually("the old workers are gone", () =>
     before.every((pid) => !server.running.pids("http worker").includes(pid)),
@@ -169,7 +169,7 @@ test("another dirtySocket needs a restart; and a killed arbiter's workers end, a
   );
   expect(existsSync(socket)).toBe(true);
   other.running.signal("SIGKILL");
-  await eventually("every worker has ended", () => other.running.pids("http worker").length === 0, 20_000);
+  await eventually("every worker has ended", () => other.running.pids("http worker").length === 0, 50_000);
   expect(existsSync(socket)).toBe(false);
   // It fails where a folder is left.
   await other.stop();

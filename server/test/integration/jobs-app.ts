@@ -332,7 +332,7 @@ export class JobServer {
 
   /** Calls, and waits for what becomes of it. */
   async call(call: JobCall): Promise<Outcome> {
-    return (await this.begin(call)).over(20_000);
+    return (await this.begin(call)).over(50_000);
   }
 
   /** Begins a call; resolves when the headers of the answer are there, for a stream with its first chunk. */

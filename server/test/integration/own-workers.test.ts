@@ -86,7 +86,7 @@ describe("apps with workers of their own", () => {
     for (let deaths = 0; deaths < 4; deaths++) {
       const before = server.running.log().match(/dirty worker \d+ failed/g)?.length ?? 0;
       process.kill(
-        await eventually("One has a worker", () => pidOf("One").catch(() => 0), 30_000),
+        await eventually("One has a worker", () => pidOf("One").catch(() => 0), 60_000),
         "SIGKILL",
       );
       await eventually(
@@ -127,7 +127,7 @@ describe("apps with workers of their own", () => {
     const stream = await server.stream({ app: "One", action: "ticks", args: [100, 20] });
     await stream.has(2);
     server.running.signal("SIGHUP");
-    await server.running.logged("reloaded in ", 30_000);
+    await server.running.logged("reloaded in ", 60_000);
     await whole(stream, 100);
     await count({ One: 1, Four: 2, Many: 1 });
   });

@@ -48,7 +48,7 @@ async function failing(
     until: "",
   });
   try {
-    const { code } = await running.exited(20_000);
+    const { code } = await running.exited(50_000);
     return { said: running.errors(), code };
   } finally {
     await running.stop();
@@ -493,7 +493,7 @@ describe("a stream with a stream id", () => {
     expect(await server().noted("cancelled", "settled")).toMatchObject({ aborted: true });
 
     await ways("away");
-    expect(await server().noted("away", "settled", 20_000)).toMatchObject({ aborted: true });
+    expect(await server().noted("away", "settled", 50_000)).toMatchObject({ aborted: true });
 
     expect(await ways("died")).toEqual({ seen: numbers(0, 10), again: numbers(2, 10) });
   });

@@ -133,7 +133,7 @@ describe("a reader that reads nothing", () => {
       message.setEncoding("latin1").on("data", (data: string) => {
         text += data;
       });
-      await eventually("the whole stream is read", () => message.complete, 30_000);
+      await eventually("the whole stream is read", () => message.complete, 60_000);
       expect(text.split("\n").length).toBe(30_000 + 2);
     },
   );

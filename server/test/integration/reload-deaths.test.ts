@@ -89,7 +89,7 @@ async function onlyNew(running: EchoServer, units: string[], old: number[]): Pro
           .join() === units.join()
       );
     },
-    20_000,
+    50_000,
   );
 }
 
@@ -110,7 +110,7 @@ describe("where units do not suffice for two generations, an old dirty worker th
   async function serves(running: EchoServer, units: string[], old: number[]): Promise<void> {
     // Until now the streams have kept what drains.
     writeFileSync(join(running.folder, "enough"), "");
-    await running.logged("reloaded in ", 30_000);
+    await running.logged("reloaded in ", 60_000);
     await onlyNew(running, units, old);
     expect(JSON.parse((await ask(running.target, "/")).body)).toMatchObject({ version: "2" });
     expect(holders(running).filter(({ shared }) => shared)).toEqual([]);
@@ -175,7 +175,7 @@ describe("what a worker said last, and what is read after its end,", () => {
       args: ["main.mjs"],
       until: "",
     });
-    expect((await running.exited(20_000)).code).toBe(3);
+    expect((await running.exited(50_000)).code).toBe(3);
     await eventually("it says why", () => running.errors() !== "");
     expect(running.errors()).toContain(
       "The http worker cannot start: it ended with signal SIGKILL before it was ready",

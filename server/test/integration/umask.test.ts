@@ -23,7 +23,7 @@ function connectAs(gid: number, path: string): string {
     uid: OTHER,
     gid,
     encoding: "utf8",
-    timeout: 20_000,
+    timeout: 50_000,
   });
   return status === 0 ? "connected" : stdout.trim();
 }
