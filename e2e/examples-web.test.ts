@@ -70,12 +70,12 @@ function storyTests(server: () => ExampleServer): void {
 
   it("ends a story whose listener leaves", async () => {
     const left = new AbortController();
-    const response = await listen("a listener who left", left.signal);
+    const response = await listen("two deserted owls", left.signal);
     for await (const { data } of readEvents(response)) {
       if (data === "Once") break;
     }
     left.abort();
-    await server().says(/nobody listens to the story of a listener who left any more/);
+    await server().says(/the listener left the story of two deserted owls/);
   });
 
   it("tells whom it has no room for when to come back", async () => {

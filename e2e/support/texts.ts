@@ -34,14 +34,14 @@ export class Counter extends DirtyApp {
 
 > Who waits is told so.
 
-Read [the description of the API](docs) or write to [somebody](mailto:somebody@example.org).
+Read [the description of the API](docs) or write to [the authors](mailto:authors@example.org).
 `;
 
 const CLAUSES = [
   "the arbiter looks after them all",
   "an HTTP worker takes the request",
   "a dirty worker makes the tokens",
-  "whoever waits is told so",
+  "a client that waits is told so",
 ];
 
 /** How many sentences {@link LONG} has; each says its number. */

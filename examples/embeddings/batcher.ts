@@ -32,7 +32,7 @@ export class Batcher<Input, Output> {
 
   /**
    * Adds a request to the next batch.
-   * @param signal of whoever wants it: what nobody wants any more when its batch begins is left out.
+   * @param signal ends the request: one whose signal is aborted before its batch begins is left out.
    * @throws what the whole batch failed with, or the signal's reason.
    */
   add(input: Input, signal: AbortSignal): Promise<Output> {

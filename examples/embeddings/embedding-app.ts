@@ -13,7 +13,7 @@ export interface Embedded {
 
 /** Texts become vectors. */
 export class EmbeddingApp extends DirtyApp {
-  static concurrency = 64; // so many requests are here at once, for the batcher to choose from
+  static concurrency = 64; // requests that are here at once, for the batcher to choose from
 
   readonly #batcher = new Batcher(embedAll, { most: 32, waitMs: 5 });
 

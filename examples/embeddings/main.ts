@@ -38,11 +38,11 @@ app.post<{ Body: { query: string; texts: string[] } }>(
 );
 
 app.setErrorHandler<FastifyError & { headers?: Record<string, string> }>((error, _request, reply) => {
-  if (reply.raw.destroyed) return reply.send(); // nobody is there to be told
+  if (reply.raw.destroyed) return reply.send(); // the client has left
   // The errors of dirty calls have a status, as Fastify's, and headers.
   const { statusCode = 500, headers = {}, message } = error;
   if (statusCode === 500) getLogger().error({ err: error }, "a request failed");
-  // What went wrong in here stays in the log: it may be none of the client's business.
+  // What went wrong in here may be private: it stays in the log.
   const isOurs = statusCode >= 500 || error instanceof DirtyError;
   const detail = isOurs ? STATUS_CODES[statusCode] : message;
   return reply.code(statusCode).headers(headers).send({ detail });

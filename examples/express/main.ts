@@ -33,7 +33,7 @@ const onError: ErrorRequestHandler = (error, _request, response, _next) => {
   // The errors of dirty calls have a status and headers, as those of Express.
   const { statusCode: status = 500, headers = {}, message } = error ?? {};
   if (status === 500) getLogger().error({ err: error }, "a request failed");
-  // What went wrong in here stays in the log: it may be none of the client's business.
+  // What went wrong in here may be private: it stays in the log.
   const isOurs = status >= 500 || error instanceof DirtyError;
   const detail = isOurs ? STATUS_CODES[status] : message;
   response.status(status).set(headers).json({ detail });

@@ -40,7 +40,7 @@ export async function sendEvents(
     start();
     response.end("event: end\ndata: {}\n\n");
   } catch (error) {
-    if (left.signal.aborted) return; // nobody is there to be told
+    if (left.signal.aborted) return; // the client has left
     if (!response.headersSent) throw error;
     const status = error instanceof DirtyError ? error.statusCode : 500;
     if (status === 500) getLogger().error({ err: error }, "a stream failed");

@@ -6,5 +6,5 @@ export default defineConfig({
   dirtyApps: ["./story-app.ts:StoryApp"],
   dirtyWorkers: 1,
   dirtyTimeout: 60, // seconds that a story may take
-  dirtyQueueSize: 8, // stories that may wait for the teller; whoever comes then gets a 429
+  dirtyQueueSize: 8, // stories that may wait for the teller; the next request gets a 429
 });

@@ -31,7 +31,7 @@ app.post("/stories", upTo16KiB, async (c) => {
         await events.writeSSE({ data: JSON.stringify(word.value) });
       await events.writeSSE({ event: "end", data: "{}" });
     } catch (error) {
-      if (signal.aborted) return; // nobody is there to be told
+      if (signal.aborted) return; // the client has left
       await events.writeSSE({ event: "failure", data: JSON.stringify({ detail: failureOf(error).detail }) });
     }
   });
@@ -44,7 +44,7 @@ app.get("/titles/:about", async (c) => c.json({ title: await stories.title(c.req
 
 // Hono hands it what a handler threw.
 app.onError((error, c) => {
-  if (c.req.raw.signal.aborted) return c.body(null); // nobody is there to be told
+  if (c.req.raw.signal.aborted) return c.body(null); // the client has left
   if (error instanceof SyntaxError) return c.json({ detail: "the body must be JSON" }, 400);
   const { status, detail } = failureOf(error);
   return c.json({ detail }, status, error instanceof DirtyError ? error.headers : {});
@@ -53,7 +53,7 @@ app.onError((error, c) => {
 // There is no serve(): the server has the sockets, and each of its HTTP workers calls app.fetch().
 export default app;
 
-/** What a client is told. What went wrong in here stays in the log: it may be none of the client's business. */
+/** What a client is told. What went wrong in here may be private: it stays in the log. */
 function failureOf(error: unknown) {
   const status = error instanceof DirtyError ? error.statusCode : 500;
   if (status === 500) getLogger().error({ err: error }, "a request failed");

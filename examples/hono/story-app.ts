@@ -18,7 +18,7 @@ export class StoryApp extends DirtyApp {
         yield word;
       }
     } finally {
-      if (signal.aborted) getLogger().info(`nobody listens to the story of ${about} any more`);
+      if (signal.aborted) getLogger().info(`the listener left the story of ${about}`);
     }
   }
 

@@ -18,10 +18,10 @@ export default async function serve(request: IncomingMessage, response: ServerRe
     if (request.method !== "POST") return sendJson(response, 405, { detail: "POST the image" });
     await makeThumbnail(request, response, new URLSearchParams(query), left.signal);
   } catch (error) {
-    if (left.signal.aborted || request.errored) return; // nobody is there to be told
+    if (left.signal.aborted || request.errored) return; // the client has left
     const { statusCode = 500, headers = {} } = error instanceof DirtyError ? error : {};
     if (statusCode === 500) getLogger().error({ err: error }, "a request failed");
-    // What went wrong in here stays in the log: it may be none of the client's business.
+    // What went wrong in here may be private: it stays in the log.
     sendJson(response, statusCode, { detail: STATUS_CODES[statusCode] }, headers);
   }
 }

@@ -39,11 +39,11 @@ app.get<{ Params: { word: string } }>("/followers/:word", (request) =>
 );
 
 app.setErrorHandler<FastifyError & { headers?: Record<string, string> }>((error, _request, reply) => {
-  if (reply.raw.destroyed) return reply.send(); // nobody is there to be told
+  if (reply.raw.destroyed) return reply.send(); // the client has left
   // The errors of dirty calls have a status, as Fastify's, and headers.
   const { statusCode = 500, headers = {}, message } = error;
   if (statusCode === 500) getLogger().error({ err: error }, "a request failed");
-  // What went wrong in here stays in the log: it may be none of the client's business.
+  // What went wrong in here may be private: it stays in the log.
   const isOurs = statusCode >= 500 || error instanceof DirtyError;
   const detail = isOurs ? STATUS_CODES[statusCode] : message;
   // A stream that failed before its first word has left its type behind.

@@ -37,7 +37,7 @@ class MarkovModel(DirtyApp):
                 await asyncio.sleep(pace)
                 yield word
         except asyncio.CancelledError:  # raised where it waits, when its reader leaves
-            log.info("nobody reads what %r began", prompt)
+            log.info("the reader of %r left", prompt)
             raise
 
     async def followers_of(self, word):
@@ -46,7 +46,7 @@ class MarkovModel(DirtyApp):
         total = sum(followers.values())
         return [{"word": other, "share": round(count / total, 2)} for other, count in followers.most_common(3)]
 
-    def _begin(self, prompt):  # no action: its name begins with _
+    def _begin(self, prompt):  # not an action: its name begins with _
         return next((word for word in reversed(prompt.split()) if word in self.followers), "The")
 
     def _follow(self, word, choose):

@@ -9,7 +9,7 @@ import { BadInputError, toInputFault, UnreadableBody } from "../schemas/bad-inpu
 export const NO_OTHER_SCHEMAS = {
   compilersFactory: {
     buildValidator: () => {
-      throw new Error("a route's schema is none of zod's");
+      throw new Error("a route's schema was not made with zod");
     },
     buildSerializer: () => () => JSON.stringify,
   },

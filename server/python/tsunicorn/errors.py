@@ -65,7 +65,7 @@ class DirtyStreamGoneError(DirtyError):
 
 
 class DirtyCancelledError(DirtyError):
-    """Somebody ended the stream by its id."""
+    """A client ended the stream by its id."""
 
 
 class StashError(DirtyError):

@@ -68,7 +68,8 @@ function isLinked(from: string, to: string): boolean {
 function refuseHolder(path: string, pid: number): void {
   const inPlace = statSync(path, { throwIfNoEntry: false });
   if (inPlace === undefined) return;
-  if (!inPlace.isFile()) throw new HeldError(`Cannot write the pidfile ${path}: what is there is no file.`);
+  if (!inPlace.isFile())
+    throw new HeldError(`Cannot write the pidfile ${path}: the path is not a regular file.`);
   const holder = readHolder(path);
   // Its user may have named a file of data by mistake.
   if (holder === undefined) {

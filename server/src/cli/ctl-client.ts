@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 
-/** A fleet's largest report is far below this; whatever sends more is no Tsunicorn. */
+/** The largest report of a server is far below this. A program that sends more is not Tsunicorn. */
 const MAX_ANSWER = 16 * 1024 * 1024;
 
 /** No server that could answer was found. */
@@ -38,7 +38,7 @@ export function askServer(path: string, words: readonly string[], ms: number): P
     socket.on("data", (data: Buffer) => {
       chunks.push(data);
       bytes += data.length;
-      if (bytes > MAX_ANSWER) fail(new RefusedError(`What answers at ${path} is no Tsunicorn.`));
+      if (bytes > MAX_ANSWER) fail(new RefusedError(`The program that answers at ${path} is not Tsunicorn.`));
       if (!data.includes(0x0a)) return;
       clearTimeout(timer);
       socket.destroy();
@@ -61,14 +61,16 @@ function readAnswer(text: string): unknown {
   try {
     answer = JSON.parse(line);
   } catch (error) {
-    throw new RefusedError("The answer is no JSON: what listens there is no Tsunicorn.", { cause: error });
+    throw new RefusedError("The answer is not JSON: the program that listens there is not Tsunicorn.", {
+      cause: error,
+    });
   }
   if (typeof answer === "object" && answer !== null && "ok" in answer) {
     if (answer.ok === true && "result" in answer) return answer.result;
     if ("error" in answer && typeof answer.error === "string") throw new RefusedError(answer.error);
   }
   throw new RefusedError(
-    "The answer has an unknown form: what listens there is no Tsunicorn, or another version.",
+    "The answer has an unknown form: the program that listens there is not Tsunicorn, or another version.",
   );
 }
 

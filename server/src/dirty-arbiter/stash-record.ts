@@ -144,7 +144,7 @@ function fromFields(payload: Buffer): LogRecord {
       case "drop":
         return { kind, table };
       default:
-        throw new DirtyProtocolError("A record is of no kind.");
+        throw new DirtyProtocolError("A record is of an unknown kind.");
     }
   };
   return {

@@ -19,7 +19,7 @@ export function gone(): DirtyError {
   return new DirtyStreamGoneError("The dirty worker that had the stream is gone.");
 }
 
-/** Somebody ended it by its name. */
+/** A client ended it by its id. */
 export function cancelled(): DirtyError {
   return new DirtyCancelledError("The stream was cancelled.");
 }

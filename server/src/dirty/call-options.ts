@@ -50,7 +50,7 @@ export function checkOptions(options: CallOptions): CallOptions {
   checkRequestId(requestId);
   checkOnQueued(options.onQueued);
   if (streamId !== undefined && (typeof streamId !== "string" || !isStreamId(streamId))) {
-    throw new TypeError("The streamId of a dirty call is none that createStreamId() made.");
+    throw new TypeError("The streamId of a dirty call was not made by createStreamId().");
   }
   return options;
 }

@@ -272,6 +272,6 @@ function giveUp(error: unknown, request: IncomingMessage, response: ServerRespon
 function whatItIs(candidates: readonly unknown[]): string {
   const [value] = candidates;
   if (value instanceof NetServer) return ", but a server that speaks TLS, HTTP/2 or no HTTP at all";
-  if (typeof value === "function") return `; the class ${value.name} is none, but an instance of it may be`;
+  if (typeof value === "function") return `; the class ${value.name} cannot, but an instance of it may`;
   return "";
 }

@@ -17,7 +17,7 @@
  * | DirtyDrainingError | DIRTY_DRAINING | 503 | the server is shutting down and takes nothing new |
  * | DirtyStreamNotFoundError | DIRTY_STREAM_NOT_FOUND | 404 | no resumable stream has that id, or not any more |
  * | DirtyStreamGoneError | DIRTY_STREAM_GONE | 410 | the chunks asked for are not kept any more, or went with their worker |
- * | DirtyCancelledError | DIRTY_CANCELLED | 410 | somebody ended the stream by its id |
+ * | DirtyCancelledError | DIRTY_CANCELLED | 410 | a client ended the stream by its id |
  * | StashError | STASH_ERROR | 500 | an operation that the stash cannot do |
  * | StashFullError | STASH_FULL | 500 | a table, or the stash, would grow over its bounds |
  * | StashTableNotFoundError | STASH_TABLE_NOT_FOUND | 500 | the stash has no such table |
@@ -179,7 +179,7 @@ export class DirtyStreamGoneError extends DirtyError {
   override readonly code = "DIRTY_STREAM_GONE";
 }
 
-/** Somebody ended the stream by its id. */
+/** A client ended the stream by its id. */
 export class DirtyCancelledError extends DirtyError {
   override readonly code = "DIRTY_CANCELLED";
 }

@@ -75,7 +75,7 @@ test("a file of data that was named by mistake stays as it is", () => {
 
 test("a folder in its place is refused", () => {
   mkdirSync(path);
-  expect(() => Pidfile.write(path)).toThrow(`Cannot write the pidfile ${path}: what is there is no file.`);
+  expect(() => Pidfile.write(path)).toThrow(`Cannot write the pidfile ${path}: the path is not a regular file.`);
 });
 
 test.each([

@@ -226,7 +226,7 @@ describe("without a server", () => {
   test.each([
     ["nothing.sock", "There is no control socket at @/nothing.sock."],
     ["file", "No server listens at @/file: it is gone."],
-  ])("a named socket is said to be none: %s", async (name, reason) => {
+  ])("a named socket without a server behind it is an error: %s", async (name, reason) => {
     writeFileSync(join(temporary, "file"), "");
     expect(await ctl(["--socket", name, "ping"])).toEqual({
       code: 2,
@@ -236,7 +236,7 @@ describe("without a server", () => {
   });
 });
 
-describe("what listens there is no Tsunicorn:", () => {
+describe("a program that is not Tsunicorn answers with", () => {
   /** A server of another kind. */
   async function impostor(answer: string): Promise<void> {
     const server: Server = createServer((socket) => {
@@ -248,7 +248,7 @@ describe("what listens there is no Tsunicorn:", () => {
   }
 
   test.each([
-    ["no JSON", "HTTP/1.1 400 Bad Request\r\n\r\n", "The answer is no JSON"],
+    ["other text than JSON", "HTTP/1.1 400 Bad Request\r\n\r\n", "The answer is not JSON"],
     ["another form", "[1]\n", "The answer has an unknown form"],
     ["nothing", "", "closed the connection without an answer"],
   ])("%s", async (_, answer, reason) => {

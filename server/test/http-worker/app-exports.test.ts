@@ -88,7 +88,7 @@ describe("what can serve", () => {
 
 describe("what cannot", () => {
   test.each([
-    ["a class", "export default class Site { handle() {} }", "; the class Site is none"],
+    ["a class", "export default class Site { handle() {} }", "; the class Site cannot"],
     [
       "a server that speaks TLS",
       'import { createServer } from "node:https"; export default createServer();',

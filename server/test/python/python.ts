@@ -11,4 +11,4 @@ const FIT = "import sys; sys.exit(sys.version_info < (3, 9))";
 
 /** Why tests that need Python cannot run; undefined where they can. */
 export const NO_PYTHON: string | undefined =
-  spawnSync(PYTHON, ["-c", FIT]).status === 0 ? undefined : `${PYTHON} is no Python 3.9 or later`;
+  spawnSync(PYTHON, ["-c", FIT]).status === 0 ? undefined : `${PYTHON} is not Python 3.9 or later`;
