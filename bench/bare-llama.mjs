@@ -1,6 +1,6 @@
 // The other side of the llama measure: GGUF files run by node-llama-cpp itself, in one plain process. It answers in
-// two ways: over a bare `node:http` server, one `res.write` per token, and in process, where nobody reads the tokens
-// but a loop, and the times are all that is sent. Plain JavaScript, so that no loader weighs on it.
+// two ways: over a bare `node:http` server, one `res.write` per token, and in process. There a loop reads the tokens,
+// and only the times are sent. Plain JavaScript, so that no loader weighs on it.
 //
 //   node bench/bare-llama.mjs PORT NAME=FILE...     CHAT_LLAMA_* as for the chat
 import { createServer } from "node:http";
@@ -107,7 +107,7 @@ async function chat(request, response) {
 }
 
 /**
- * So many answers at once, in so many rounds.
+ * Makes `users` answers at once, in `rounds` rounds.
  * @param {URLSearchParams} query
  */
 async function inProcess(query) {

@@ -1,6 +1,6 @@
 const MIB = 1024 * 1024;
 
-/** A body that costs whoever reads it as much as a body of its kind can. */
+/** A body that costs its reader as much as a body of its kind can. */
 export interface Body {
   /** What it is, for the table. */
   readonly title: string;
@@ -19,7 +19,7 @@ const withFields = (fields: string) => `{"messages":[${HELLO}],"max_tokens":1,${
 const withMessages = (messages: readonly object[]) => JSON.stringify({ messages, max_tokens: 1 });
 const keys = (count: number, before = "") =>
   Array.from({ length: count }, (_, at) => `"${before}key ${at}":1`).join(",");
-/** As often as there is room for in a body of so many bytes. */
+/** Repeats an item as often as a body of `bytes` bytes has room for it. */
 const fill = (item: string, bytes: number) =>
   item.repeat(Math.floor((bytes - 200) / Buffer.byteLength(item)));
 const say = (content: string) => `{"messages":[{"role":"user","content":"${content}"}],"max_tokens":1}`;

@@ -24,5 +24,5 @@ process.on("message", async (/** @type {Load} */ load) => {
   }
 });
 
-// The bench is gone: nobody wants the result any more.
+// The bench is gone, and with it the reader of the result.
 process.on("disconnect", () => process.exit());

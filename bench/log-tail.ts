@@ -31,7 +31,7 @@ export class LogTail {
 
   /**
    * Waits until `count` processes of a kind are ready, and gives the oldest when it has been so for `ms`.
-   * @throws Error when there are not so many within 30 s
+   * @throws Error when `count` processes are not ready within 30 s
    */
   async oldest(kind: string, count: number, ms: number): Promise<number> {
     const isOldEnough = () =>

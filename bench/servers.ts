@@ -71,7 +71,7 @@ export class Server {
       if (await isReady(port)) return new Server(child, log, port, performance.now() - startedAt);
       await sleep(READY_POLL_MS);
     }
-    // It may be its children that hang: with their parent gone, nobody would end them.
+    // Its children may hang. Without their parent they would stay.
     if (child.pid !== undefined) for (const pid of await processTree(child.pid)) kill(pid);
     throw new Error(`a server did not start: ${failure || "not ready in time"}\n${log.lines.join("\n")}`);
   }

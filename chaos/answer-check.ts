@@ -90,7 +90,7 @@ export class AnswerCheck {
     );
   }
 
-  // A parser forgives what the chat must not write: other line ends, fields that nobody knows, empty lines.
+  // A parser forgives what the chat must not write: other line ends, unknown fields, empty lines.
   #compare(): void {
     const both = Math.min(this.#came.length, this.#written.length);
     if (this.#came.slice(0, both) !== this.#written.slice(0, both))

@@ -85,7 +85,10 @@ export class Attempt {
     return isRefusal ? Number(headers["retry-after"]) : undefined;
   }
 
-  /** 410 when its run is gone, 404 when nobody knows of it; as a status, or as an event where that was out already. */
+  /**
+   * 410 when its run is gone, 404 when the server does not know it. It is the status, or an event where the status was
+   * out already.
+   */
   get missing(): 404 | 410 | undefined {
     const { status } = this.exchange;
     const type = this.check.error?.type;

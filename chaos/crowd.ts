@@ -36,7 +36,7 @@ export interface Violation {
 export interface CrowdResult {
   /** How often each kind of client ended in each way. */
   readonly outcomes: Record<string, Record<string, number>>;
-  /** How often what happened that ended nobody. */
+  /** How often each event happened which ended no client. */
   readonly events: Record<string, number>;
   readonly violations: Violation[];
   tokens: number;
@@ -50,7 +50,7 @@ export function noResult(): CrowdResult {
 }
 
 /**
- * Keeps so many clients busy, one after another in each place, until `signal` is aborted, and then waits for the last.
+ * Keeps a number of clients busy, one after another in each place, until `signal` is aborted. Then it waits for the last.
  *
  * @param part is in the names of the clients, which must differ between the crowds of a run.
  */

@@ -19,7 +19,7 @@ export interface Fault {
   over: number | undefined;
   /** When its successor was ready, where that was looked for; undefined until then. */
   replacedAt: number | undefined;
-  /** Whether nobody replaced the process in time, so that the chaos itself killed it. */
+  /** Whether the server did not replace the process in time, so that the chaos itself killed it. */
   byHand: boolean;
 }
 

@@ -54,7 +54,7 @@ export class KnownText {
   }
 }
 
-/** Whose word a token is, and which; undefined when it is no word of a known text. */
+/** Whose word a token is, and which; undefined when it does not belong to a known text. */
 export function markOf(token: string): { owner: string; word: number } | undefined {
   const match = /^([a-z][a-z0-9]*)-(\d+)/.exec(token);
   return match ? { owner: match[1] ?? "", word: Number(match[2]) } : undefined;

@@ -37,11 +37,11 @@ export interface Failure {
 export function mayFail({ faults, features }: World, { type, from, at, lag }: Failure): boolean {
   if (type === "timeout") {
     const isOverdue = at - from >= LIMITS.dirtyTimeout * 1000 - 500;
-    // Its worker stood still, or it waited for another while nobody could say where there is one.
+    // Its worker stood still, or it waited for another while no dirty arbiter could place it.
     const stoodStill = faults.between("dirty worker", from, at).some((fault) => fault.action !== "kill");
     return isOverdue && (stoodStill || faults.between("dirty arbiter", from, at).length > 0);
   }
-  // No worker was left, and the next ones could not start again and again: nobody waits for such.
+  // No worker was left, and those after it failed to start again and again: the server does not wait for such.
   if (type === "no_workers")
     return faults.deaths("dirty worker", at - CRASH_LOOP.ms, at) >= CRASH_LOOP.deaths;
   if (type !== "worker_died") return false;
@@ -54,10 +54,10 @@ export function mayFail({ faults, features }: World, { type, from, at, lag }: Fa
 }
 
 /**
- * Whether a run may be gone: its dirty worker died, or stood still for too long, while nobody read it.
+ * Whether a run may be gone: its dirty worker died, or stood still for too long, while the run had no reader.
  *
- * @param heardAt when its reader last got something. An HTTP worker that is stuck reads for nobody, and notices
- *   nothing, so the end of the connection says less.
+ * @param heardAt when its reader last got something. The end of the connection says less: an HTTP worker that is
+ *   stuck reads the run for no client, and does not notice.
  */
 export function mayBeGone({ faults }: World, heardAt: number, at: number): boolean {
   return faults
@@ -66,8 +66,8 @@ export function mayBeGone({ faults }: World, heardAt: number, at: number): boole
 }
 
 /**
- * Whether nobody may know of a request that waited for a slot: its HTTP worker and the dirty arbiter, which alone knew of
- * it, both died.
+ * Whether the server may have lost a request that waited for a slot: its HTTP worker and the dirty arbiter, which alone
+ * knew of it, both died.
  */
 export function mayBeLostWaiting({ faults }: World, from: number, at: number): boolean {
   const died = (kind: "http worker" | "dirty arbiter") =>
@@ -81,9 +81,9 @@ const KNOWN_AGAIN_MS = 250;
 const REGISTERED_MS = 1_500;
 
 /**
- * Whether nobody may know of a run that is gone. The dirty arbiter, which alone would remember it, died too: after the
- * run's worker, or before it and had no successor yet, or while that worker stood still and never came to tell the
- * successor what it runs.
+ * Whether the server may have forgotten a run that is gone. The dirty arbiter, which alone would remember it, died too.
+ * It died after the run's worker. Or it died before it and had no successor yet. Or it died while that worker stood
+ * still, which then never told the successor what it ran.
  */
 export function mayBeForgotten({ faults }: World, heardAt: number, at: number): boolean {
   const arbiters = faults.faults.filter(({ kind, action }) => kind === "dirty arbiter" && action !== "pause");

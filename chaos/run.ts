@@ -32,7 +32,7 @@ export interface RunOptions {
   readonly kinds: readonly Kind[];
   readonly seed: string;
   readonly features: Features;
-  /** Seconds of load without faults, before and after: code that is loaded late is no leak. */
+  /** Seconds of load without faults, before and after: so code that is loaded late is not taken for a leak. */
   readonly calmSeconds: number;
   /** Ends the run early, in order. */
   readonly signal: AbortSignal;
@@ -138,7 +138,10 @@ export async function run(options: RunOptions): Promise<RunResult> {
   }
 }
 
-/** A signal that is aborted after a time, or with another. AbortSignal.any() may collect a timeout that nobody else holds. */
+/**
+ * A signal that is aborted after a time, or with another. AbortSignal.any() would not do: it may collect a timeout
+ * that only it refers to.
+ */
 function within(ms: number, signal: AbortSignal): AbortSignal {
   const controller = new AbortController();
   // Each client waits on it.

@@ -15,7 +15,7 @@ export interface World {
   readonly faults: FaultLog;
   /** ms since the run began. */
   now(): number;
-  /** How often something happened that is no client's end: a refusal that was tried again, a resume. */
+  /** Counts an event that does not end its client: a refusal that was tried again, a resume. */
   count(what: string): void;
 }
 

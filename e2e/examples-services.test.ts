@@ -16,7 +16,7 @@ exampleSuite("embeddings", embeddingTests);
 
 exampleSuite("images", imageTests);
 
-/** Asks so many times at once, waits until somebody is refused, and leaves. */
+/** Asks `count` times at once, waits until a request is refused, and leaves. */
 async function refusedOf(count: number, ask: (signal: AbortSignal) => Promise<Response>): Promise<void> {
   const left = new AbortController();
   const refused = new Promise<Response>((resolve, reject) => {
@@ -24,7 +24,7 @@ async function refusedOf(count: number, ask: (signal: AbortSignal) => Promise<Re
       const response = await ask(left.signal);
       if (response.status !== 200) resolve(response);
     });
-    void Promise.allSettled(asked).then(() => reject(new Error("nobody was refused")));
+    void Promise.allSettled(asked).then(() => reject(new Error("no request was refused")));
   });
   try {
     const response = await refused;
@@ -37,7 +37,7 @@ async function refusedOf(count: number, ask: (signal: AbortSignal) => Promise<Re
 }
 
 function modelTests(server: () => ExampleServer): void {
-  it("says the words as they come, and stops when nobody reads on", async () => {
+  it("says the words as they come, and stops when their reader leaves", async () => {
     const body = { prompt: "a reader who left", words: 1000 };
     const response = await server().post("/dictate", body);
     for await (const part of response.body ?? []) {

@@ -111,7 +111,7 @@ function storyTests(server: () => ExampleServer): void {
   });
 
   it.for([
-    ["is no JSON", "{about", 400],
+    ["is not JSON", "{about", 400],
     ["says nothing", "{}", 400],
     ["is too long", JSON.stringify({ about: "a".repeat(20_000) }), 413],
     ["is too long, as it turns out", new Blob(["a".repeat(20_000)]).stream(), 413],

@@ -34,7 +34,7 @@ describe("the examples", () => {
     expect(commandsOf(readmeOf(name))[0]).toBe(`npm run example ${name}`);
   });
 
-  it("are listed for whoever does not know their names", async () => {
+  it("are listed for a user who does not know their names", async () => {
     const command = runCommand("npm", ["run", "example", "nothing"], { cwd: repository });
     await expect(command).rejects.toThrow(`There is no example "nothing"`);
     await expect(command).rejects.toThrow(`one of: ${[...names].sort().join(", ")}`);

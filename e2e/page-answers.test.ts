@@ -72,7 +72,7 @@ describe("answers of the chat page", () => {
     await page.ended();
     await folded.press("Enter");
     await section.getByText("thinking...").waitFor();
-    // What was thought is no part of the answer.
+    // What was thought does not belong to the answer.
     expect(await page.copied()).toBe(await ask(suite.chat.url, "hello"));
 
     await page.reload();

@@ -24,7 +24,7 @@ function keepStoreBusy(): Promise<void> {
   });
 }
 
-/** In a page: keeps so many conversations, the newest of them the first. */
+/** In a page: keeps `count` conversations, the newest of them the first. */
 function fillStore(count: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const opening = indexedDB.open("tsunicorn-chat");

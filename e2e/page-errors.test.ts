@@ -85,7 +85,7 @@ describe("what goes wrong on the chat page", () => {
     await page.says("You said “and now?”");
   });
 
-  it("is an answer that is none", async () => {
+  it("is an answer in an unknown form", async () => {
     const page = await suite.open();
     await page.page.route("**/chat", (route) =>
       route.fulfill({ headers: { "content-type": "text/event-stream" }, body: "data: <html>\n\n" }),
@@ -95,7 +95,7 @@ describe("what goes wrong on the chat page", () => {
   });
 });
 
-/** Ends a server as the machine's power cut would: nobody can say goodbye. */
+/** Ends a server as the machine's power cut would: no process can say goodbye. */
 function killAll({ command }: Chat): void {
   const children = [...command.output.matchAll(/(\d+) is ready/g)].map(([, pid]) => Number(pid));
   command.clear();
@@ -140,7 +140,7 @@ describe("a server that goes away from under the chat page", () => {
 
   it("takes the rest of an answer with it, which is told when it is back", async () => {
     const port = await freePort();
-    // Nobody is left who could take the server's own folder away.
+    // The killed server cannot remove its own folder.
     const temporary = mkdtempSync(join(tmpdir(), "tsunicorn-cut-"));
     onTestFinished(() => rmSync(temporary, { recursive: true }));
     own = await startChatOn(port, { ...TOLD, TMPDIR: temporary });

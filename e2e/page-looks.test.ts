@@ -34,7 +34,7 @@ async function expectToFit(page: ChatPage, where: string): Promise<void> {
 describe("the look of the chat page", () => {
   const suite = pageSuite();
 
-  it.each(MATRIX)("on %s, %s, keeps nobody out and fits", async (size, theme, options) => {
+  it.each(MATRIX)("on %s, %s, is accessible and fits", async (size, theme, options) => {
     const page = await suite.open({ ...options, colorScheme: theme, reducedMotion: "reduce" });
     const expectGood = async (where: string): Promise<void> => {
       await expectToFit(page, where);
@@ -122,7 +122,7 @@ describe("the look of the chat page", () => {
     expect(await barColour(page)).toBe(dark);
   });
 
-  it("follows the end of an answer, unless somebody reads further up", async () => {
+  it("follows the end of an answer, unless the reader has scrolled up", async () => {
     const page = await suite.open({ viewport: { width: 800, height: 500 } });
     await page.send("long");
     await page.says("Sentence 30 says");

@@ -50,7 +50,7 @@ describe("a chat page with several models", () => {
     expect(await second.answer.getByText("Next in the queue").count()).toBe(0);
     await third.says("Next in the queue");
     await spoken.getByText("Next in the queue").waitFor();
-    // Whoever leaves the queue makes room, too.
+    // A user who leaves the queue makes room, too.
     await second.stopButton.click();
     await third.says("You said “three”");
     await third.ended();

@@ -45,7 +45,7 @@ describe("an answer of the chat page that is interrupted", () => {
     proxy = undefined;
   });
 
-  /** What the browser says of requests that find nobody. */
+  /** What the browser says of requests that find no server. */
   const LOST = /net::ERR|Failed to load resource/;
 
   const beginLong = async (page: ChatPage, prompt = "long"): Promise<void> => {

@@ -8,7 +8,7 @@ const TEXT = /\.(?:css|html|js|svg)$/;
 // Smaller files fit into one packet as they are.
 const LEAST_BYTES = 1024;
 
-/** Writes `.br` and `.gz` beside each text file of the build: smaller than what a server could make while somebody waits. */
+/** Writes `.br` and `.gz` beside each text file of the build. A server could not make them as small while a browser waits. */
 export function compress(): Plugin {
   return {
     name: "compress",

@@ -5,7 +5,7 @@ export class SpinApp extends DirtyApp {
   /**
    * Keeps the worker's thread busy.
    * @param seconds how long
-   * @returns how often the loop went round, so that nobody can take it out
+   * @returns how often the loop went round. With this result the compiler must keep the loop
    */
   spin(seconds: number): number {
     const end = performance.now() + seconds * 1000;

@@ -34,7 +34,7 @@ interface Times {
 
 const NONE: Times = { roundMs: [], firstTokenMs: [], tokens: 0 };
 
-/** Makes so many answers at once, in so many rounds. */
+/** Makes `users` answers at once, in `rounds` rounds. */
 type Ask = (way: Way, model: ModelName, users: number, rounds: number) => Promise<Times>;
 
 /** One pair of servers: medians by model, way and number of users. */
@@ -139,7 +139,8 @@ async function measure(bench: Bench, number: number, ask: Ask): Promise<Figures>
     for (let turn = 0; turn < turns; turn++) {
       for (let at = 0; at < WAYS.length; at++) {
         const way = WAYS[(number + turn + at) % WAYS.length] ?? "ours";
-        // Several at once only where their tokens are sure to be their own, or nobody counts them.
+        // node-llama-cpp mixes up the tokens of several answers. The client over HTTP counts the tokens of each answer, so
+        // there it makes one at a time.
         for (const users of way === "http" ? [1] : [1, USERS]) {
           const rounds = model === "tiny" ? 10 : users === 1 ? 3 : 1;
           const times = await ask(way, model, users, bench.quick ? 1 : rounds);

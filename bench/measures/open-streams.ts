@@ -55,13 +55,13 @@ async function runOpen(bench: Bench, side: Side, streams: number): Promise<Figur
   const rampMs = bench.quick ? 200 : 10_000;
   const samples = bench.quick ? 1 : 5;
   const intervalMs = bench.quick ? 100 : 1_000;
-  // So many tokens that the first stream still runs when the last sample is taken.
+  // Enough tokens for the first stream to run until the last sample is taken.
   const tokens = Math.ceil(rampMs / intervalMs) + Math.ceil((samples * SETTLE_MS) / intervalMs) + 8;
   const plan = (side === "ours" ? chatPlan : barePlan)(bench.node, { tokens, intervalMs });
   const what = `open streams, ${side}`;
   return withServer(plan, async (server, client) => {
     const load = { port: server.port, path: CHAT, body: PROMPT, tokens, rounds: 1, timeoutMs: 120_000 };
-    // One stream before the idle state is weighed: code that is loaded late is no stream's memory.
+    // One stream before the idle state is weighed, so that no code is loaded after that.
     inspect(bench, what, await client.streams({ ...load, streams: 1, spreadMs: 0 }));
     await sleep(SETTLE_MS);
     const idle = await pssBytes(await server.processes());

@@ -80,7 +80,7 @@ function ask(bench: Bench, port: number, { title, path, text, status }: Body): P
   });
 }
 
-/** What JSON.parse alone takes for a text, in ms; null for one that is no JSON. */
+/** What JSON.parse alone takes for a text, in ms; null for one that is not JSON. */
 function parseMs(text: string): number | null {
   const times: number[] = [];
   for (let number = 0; number < 3; number++) {

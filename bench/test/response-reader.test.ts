@@ -87,9 +87,9 @@ describe("what is wrong is seen", () => {
       `${HEAD}${chunk('data: {"error":{"type":"x"}}\n\n')}0\r\n\r\n`,
       { errors: 1, tokens: 0 },
     ],
-    ["an event that is no JSON", `${HEAD}${chunk("data: hello\n\n")}0\r\n\r\n`, { errors: 1, tokens: 0 }],
+    ["an event that is not JSON", `${HEAD}${chunk("data: hello\n\n")}0\r\n\r\n`, { errors: 1, tokens: 0 }],
     [
-      "a line that is no data",
+      "a line that is not data",
       `${HEAD}${chunk(`: comment\n${token("x")}`)}0\r\n\r\n`,
       { errors: 1, tokens: 1 },
     ],

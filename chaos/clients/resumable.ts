@@ -40,7 +40,7 @@ class ResumingReader {
     const { from } = first.attempt;
     let { attempt, ending } = first;
     const late = from + 2 * REQUEST_MS;
-    // Where the head was lost with its HTTP worker, so was the id: nobody can come back for it.
+    // The id is lost if the head was lost with its HTTP worker. Then the client cannot come back for the answer.
     if (id === "") return this.#withoutId(attempt, ending);
     for (;;) {
       if (attempt.check.done || attempt.check.fault !== undefined) return attempt.verdict(ending, from);

@@ -44,7 +44,7 @@ export const secondReader: Client = async (world, self) => {
     const { missing } = beside;
     if (how === "whole" && missing === 410 && mayBeGone(world, from, world.now()))
       return { outcome: "gone (410)", tokens: 0 };
-    // Whom it was ended for may have been faster: nobody knows an answer that was cancelled.
+    // The cancelling request may have been faster: the server does not know a cancelled answer.
     if (how === "whole" && missing === 404 && (deleted || mayBeForgotten(world, from, world.now())))
       return { outcome: "forgotten (404)", tokens: 0 };
     return beside.verdict(how, from);

@@ -107,7 +107,7 @@ describe("the check of an answer", () => {
     ["something after [DONE]", `${whole(mine.tokens)}data: {"token": "x"}\n\n`],
     ["something after an error", `data: {"error":{"type":"timeout","message":""}}\n\n${DONE}`],
     ["an event in another form", stream(mine.tokens).replace('{"token": ', '{"token":') + DONE],
-    ["ids that nobody asked for", stream(mine.tokens, true) + DONE],
+    ["ids that the client did not ask for", stream(mine.tokens, true) + DONE],
     ["a comment where none may be", `: hello\n\n${whole(mine.tokens)}`],
     ["other line ends", whole(mine.tokens).replace("\n\n", "\r\n\r\n")],
     ["one empty line too many", whole(mine.tokens).replace("\n\n", "\n\n\n")],

@@ -35,7 +35,7 @@ describe("nothing excuses", () => {
     expect(mayBeCut(world([["dirty worker", "kill", 9_900, 9_950]]), 10_000, 0)).toBe(false);
   });
 
-  test("the death of a worker where nobody died, or an error that comes late", () => {
+  test("the death of a worker where none died, or an error that comes late", () => {
     expect(mayFail(world([]), died("worker_died", 0, 10_000))).toBe(false);
     expect(mayFail(world([["dirty worker", "kill", 5_000, 5_050]]), died("worker_died", 0, 10_000))).toBe(
       false,
@@ -67,7 +67,7 @@ describe("nothing excuses", () => {
     expect(mayFail(world(faults), died(type, 0, 10_000))).toBe(false);
   });
 
-  test("a stream that nobody knows while its dirty worker lives", () => {
+  test("a stream that is not found while its dirty worker lives", () => {
     const arbiter: Done = ["dirty arbiter", "kill", 9_000, 9_050];
     expect(mayBeGone(world([arbiter, ["dirty worker", "pause", 8_000, 9_500]]), 9_000, 10_000)).toBe(false);
     expect(mayBeForgotten(world([arbiter]), 9_000, 10_000)).toBe(false);
@@ -86,7 +86,7 @@ test("the death of the process that served them excuses clients", () => {
   expect(mayBeForgotten(world([worker, ["dirty arbiter", "kill", 9_500, 9_550]]), 9_000, 10_000)).toBe(true);
 });
 
-test("the deaths of its HTTP worker and the dirty arbiter excuse that nobody knows a request that waited", () => {
+test("the deaths of its HTTP worker and the dirty arbiter excuse the loss of a request that waited", () => {
   const http: Done = ["http worker", "kill", 9_400, 9_450];
   const arbiter: Done = ["dirty arbiter", "kill", 9_500, 9_550];
   expect(mayBeLostWaiting(world([http, arbiter]), 9_000, 10_000)).toBe(true);
@@ -97,7 +97,7 @@ test("the deaths of its HTTP worker and the dirty arbiter excuse that nobody kno
   );
 });
 
-test("a dirty worker that stood still while the dirty arbiter was replaced, and then died, told nobody what it ran", () => {
+test("a dirty worker that stood still while the dirty arbiter was replaced, and then died, never told its runs", () => {
   const arbiter: Done = ["dirty arbiter", "kill", 7_000, 7_050];
   const killed: Done = ["dirty worker", "kill", 9_850, 9_900];
   const paused = (from: number, to: number): Done => ["dirty worker", "pause", from, to];

@@ -55,7 +55,7 @@ export class Command {
         settle(code ?? signal ?? -1);
       });
     });
-    // Whoever waits for the end gets the rejection; nobody has to.
+    // A test that waits for the end gets the rejection. Without one it must not count as unhandled.
     this.ended.catch(() => undefined);
   }
 

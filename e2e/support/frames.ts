@@ -4,7 +4,7 @@ import type { Browser, Page } from "playwright-core";
 export interface LongestFrame {
   /** By the clock, from one to the next: whatever else runs on the machine makes it longer. */
   readonly clock: number;
-  /** What the page's main thread itself worked for one, whoever else ran. */
+  /** What the page's main thread itself worked for one, whatever else ran. */
   readonly work: number;
 }
 

@@ -14,7 +14,7 @@ const WORKSPACES = {
   },
   chat: {
     sources: ["chat/src", "chat/tsconfig.json", "tsconfig.base.json"],
-    // Nobody imports the chat, and without its types it need not wait for the server's.
+    // No package imports the chat. Without types of its own, it need not wait for the server's.
     build: () => compile("chat", { types: false }),
   },
   web: {
@@ -54,7 +54,7 @@ async function compile(workspace, { types }) {
     // Else the output of a source that is gone could still be imported.
     if (!outputs.has(file) && file !== record) rmSync(file);
   }
-  // tsc believes its record: it would not write again what somebody removed.
+  // tsc believes its record: it would not write an output again that was removed by hand.
   if ([...outputs].some((file) => !present.has(file))) rmSync(record, { force: true });
   await run(`Compiling ${workspace}`, process.execPath, [
     join(root, "node_modules/typescript/bin/tsc"),

@@ -46,8 +46,8 @@ function sameDependencies(locked, manifest) {
 }
 
 /**
- * Compares npm's own record of what it installed with the lock file. So a tree that somebody installed by hand
- * (`npm ci`) is taken as it is, not installed a second time.
+ * Compares npm's own record of what it installed with the lock file. So a tree that was installed by hand (`npm ci`) is
+ * taken as it is, not installed a second time.
  * @param {Record<string, any>} lock package-lock.json
  * @param {Record<string, any>} installed node_modules/.package-lock.json
  * @param {Record<string, any>} manifests package.json by folder, "" for the root's

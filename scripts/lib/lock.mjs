@@ -54,7 +54,7 @@ function breakLock(path, seen) {
   rmSync(aside, { force: true });
 }
 
-/** Creates the lock with its text in one step, so that nobody ever reads an empty one. */
+/** Creates the lock with its text in one step, so that no process ever reads an empty one. */
 function tryTake(path, text) {
   const draft = `${path}.${randomUUID()}`;
   writeFileSync(draft, text);

@@ -21,8 +21,8 @@ export class CommandFailed extends Error {
 const MOST_OUTPUT = 64 * 1024;
 
 /**
- * Runs a command to its end. An interrupt of ours ends the command first: it would go on alone otherwise, beside
- * whoever comes next.
+ * Runs a command to its end. An interrupt of ours ends the command first: it would go on alone otherwise, beside the next
+ * command.
  * @param {string} what the command in words, for the error
  * @param {string} file
  * @param {string[]} args

@@ -21,8 +21,8 @@ function table(rows) {
 }
 
 /**
- * Adds up what ran. An error outside of the tests (a file that does not load, a failing hook, a rejection that
- * nobody handled) counts as one that failed.
+ * Adds up what ran. An error outside of the tests (a file that does not load, a failing hook, an unhandled rejection)
+ * counts as one that failed.
  * @param {Report} report
  * @param {{ byName?: boolean }} [options] byName: tests were chosen by their names, so most are skipped without
  *   a reason, and only those with one are listed

@@ -18,7 +18,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 const quickly = { deadline: 10_000 };
 
-/** A pid that belongs to nobody: that of a process which has ended and was waited for. */
+/** A pid without a process: that of one which has ended and was waited for. */
 async function deadPid() {
   const child = spawn(process.execPath, ["--version"], { stdio: "ignore" });
   await once(child, "close");

@@ -55,7 +55,7 @@ describe("an answer while it comes", () => {
     expect(plain.result(true).content).toEqual([{ type: "text", text: "[thinking...]\n\nYes" }]);
   });
 
-  it("ends as stopped where somebody stopped it, and as failed with what is known", () => {
+  it("ends as stopped where it was stopped, and as failed with what is known", () => {
     const stopped = new Answer({ thinking: false });
     stopped.take({ type: "stopped" });
     expect(stopped.result(true).status).toEqual({ type: "incomplete", reason: "cancelled" });

@@ -23,7 +23,7 @@ describe("reading the events of an answer", () => {
     });
   });
 
-  it("takes what is no JSON for an error, and reads over what it does not know", () => {
+  it("takes what is not JSON for an error, and reads over what it does not know", () => {
     expect(message("<html>")).toMatchObject({ type: "error" });
     expect(message('{"error": null}')).toEqual({
       type: "error",

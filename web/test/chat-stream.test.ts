@@ -194,7 +194,7 @@ describe("a lost connection", () => {
     expect(await ask(server)).toMatchObject({ text: "ab", failure: undefined });
   });
 
-  it("is a stopped answer where somebody stopped it meanwhile", async () => {
+  it("is a stopped answer where another client stopped it meanwhile", async () => {
     const server = new FakeServer(
       () => events(tokens(1, "a"), { end: "break" }),
       () => gone(410, '{"detail": "The answer was cancelled."}'),

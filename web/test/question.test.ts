@@ -53,7 +53,7 @@ describe("the question that a branch ends with", () => {
     });
   });
 
-  it("names no model that nobody chose", () => {
+  it("names no model that the user did not choose", () => {
     expect(questionOf([message("user", "Q")], { thinking: false })).toEqual({
       prompt: "Q",
       thinking: false,

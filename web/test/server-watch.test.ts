@@ -56,7 +56,7 @@ describe("the server's models", () => {
     expect(await list(Response.json({ object: "list", data }))).toEqual(["simulated", "big"]);
   });
 
-  it("are none where an older server does not tell, or nonsense comes", async () => {
+  it("are an empty list where an older server does not tell, or nonsense comes", async () => {
     expect(await list(new Response("", { status: 404 }))).toEqual([]);
     expect(await list(new Response("<html>"))).toEqual([]);
     expect(await list(Response.json({ data: 3 }))).toEqual([]);

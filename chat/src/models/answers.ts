@@ -43,8 +43,8 @@ data: [DONE]
 \`\`\`
 
 Two things keep this honest. If you read slowly, the generator is made to wait, so that unread tokens do not \
-fill the memory of the server. And if you close the connection, the generator is stopped, so that nobody pays \
-for words that no one will read.`;
+fill the memory of the server. And if you close the connection, the generator is stopped, so that no machine \
+computes words that no one will read.`;
 
 /** The program that the answer about code shows; a test compiles it against the server's types. */
 export const EXAMPLE_APP = `import { DirtyApp } from "tsunicorn";

@@ -12,7 +12,7 @@ export type TextOf = (chunk: unknown) => string | undefined;
 
 /**
  * Makes what reads an answer's chunks as text. Each has one text at most, so a reader can count chunks by texts.
- * @param model its name, for the error of a chunk that is none.
+ * @param model its name, for the error about a wrong chunk.
  * @throws DirtyAppError, what is made, for a chunk that is not text or not a piece.
  */
 export function textOfChunks(form: ChunkForm, model: string): TextOf {

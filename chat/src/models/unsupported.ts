@@ -38,7 +38,7 @@ export function refuseUnsupported(
   options: GenerateOptions | undefined,
   { tools, json }: Abilities = {},
 ): void {
-  // Those that must not be called are none.
+  // Tools that must not be called need no support.
   if (options?.tools !== undefined && options.toolChoice !== "none" && tools !== true) {
     throw new UnsupportedRequestError("This model does not support tools.", "tools");
   }

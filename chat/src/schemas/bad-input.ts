@@ -86,7 +86,7 @@ const INT_MESSAGE = "Input should be a valid integer, unable to parse string as 
 
 const OBJECT_MESSAGE = "Input should be a valid dictionary or object to extract fields from";
 
-/** The fault of a body that is no JSON object. */
+/** The fault of a body that is not a JSON object. */
 export const WRONG_TYPE: InputFault = { loc: ["body"], msg: OBJECT_MESSAGE, type: "model_attributes_type" };
 
 /** The fault of a body that is not UTF-8. */

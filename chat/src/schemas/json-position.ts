@@ -39,9 +39,9 @@ export function findJsonError(text: string): number | undefined {
     skip(SPACE);
     return string() && next(":");
   };
-  // A string that is not closed, or holds a bad escape or a bare control character, is none: the error is then where it
-  // begins. It is read by hand, because a regular expression with a choice in its loop keeps a step for each character,
-  // and gives up within a few MiB.
+  // A string that is not closed, or holds a bad escape or a bare control character, is wrong, and the error stands where
+  // the string begins. It is read by hand: a regular expression with a choice in its loop keeps a step for each
+  // character, and gives up within a few MiB.
   const string = () => {
     if (text.charCodeAt(at) !== QUOTE) return false;
     for (let end = at + 1; end < text.length; end++) {

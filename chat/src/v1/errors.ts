@@ -46,8 +46,8 @@ export function isV1(url: string): boolean {
 }
 
 /**
- * What every answer of `/v1` has, failed ones too: it is what it says, and no cache keeps what somebody asked. An event
- * stream has `no-cache, no-transform` of its own in the place of `no-store`, which is what proxies know streams by.
+ * What every answer of `/v1` has, failed ones too. Its type is not guessed, and caches do not keep it, since it may be
+ * private. An event stream has `no-cache, no-transform` in place of `no-store`: proxies know streams by that.
  */
 const HEADERS = { "x-content-type-options": "nosniff", "cache-control": "no-store" };
 

@@ -86,7 +86,7 @@ const BAD_BODIES: [name: string, body: unknown, ...faults: Fault[]][] = [
     { loc: [...FIRST_MESSAGE, "role"], type: "missing" },
   ],
   [
-    "a message of nobody",
+    "a message of an unknown role",
     asked([{ role: "robot", content: "" }]),
     { loc: [...FIRST_MESSAGE, "role"], type: "literal_error" },
   ],
@@ -252,7 +252,7 @@ describe("what is wrong with resuming is told to the client, and forgotten:", ()
   });
 
   it.each(["x", "str_", `${NO_STREAM}A`, "STR_AAAAAAAAAAAAAAAAAAAAAA", "str_AAAAAAAAAAAAAAAAAAAAA%20"])(
-    "the stream %s, which is no stream's id",
+    "the stream %s, whose id has a wrong form",
     async (id) => {
       for (const method of ["GET", "DELETE"]) {
         const response = await fetch(`${chat.url}/chat/streams/${id}`, { method });

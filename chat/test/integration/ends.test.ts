@@ -1,5 +1,5 @@
 /**
- * Work stops when nobody wants it: wherever a request stands, however its client leaves, and on either route.
+ * Work stops when its client leaves: wherever the request stands, however the client leaves, and on either route.
  *
  * Times are of the machine's monotonic clock, which the model and this test share, so that nothing of how the test
  * looks at them counts.
@@ -170,7 +170,7 @@ describe("a client of a request that waits in the queue", () => {
 describe("a client of a request", () => {
   serve("--stall-timeout", "1");
 
-  it("that waits for a worker which is still loading: it is never answered, and holds up nobody", async () => {
+  it("that waits for a worker which is still loading: it is never answered, and holds up no other request", async () => {
     writeFileSync(join(folder, "hold"), "");
     const [worker = 0] = chat.pids("dirty worker");
     process.kill(worker, "SIGKILL");

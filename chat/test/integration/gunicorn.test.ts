@@ -74,7 +74,7 @@ it("answers in one piece, and in OpenAI's form with its limits", async () => {
   expect(embedded.status).toBe(400);
 });
 
-it("gives an ordinary stream to whoever asks for a resumable one", async () => {
+it("gives an ordinary stream to a client that asks for a resumable one", async () => {
   const { text, headers } = await post(`${chat.url}/chat`, { prompt: "hello", resumable: true });
   expect(textOf(text.replaceAll(/^id: \d+\n/gm, ""))).toBe("You said: hello");
   const id = headers.get("x-stream-id");

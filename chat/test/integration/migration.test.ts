@@ -39,7 +39,7 @@ function resumableText(stream: Stream): string {
   return reader.text;
 }
 
-/** Waits until each stream has so many tokens. */
+/** Waits until each stream has `tokens` tokens. */
 async function begun(streams: readonly Stream[], tokens: number): Promise<void> {
   await eventually(`${tokens} tokens`, () =>
     streams.every(({ text }) => (text.match(/"token"/g) ?? []).length >= tokens),
@@ -64,7 +64,7 @@ async function kill(pid: number | undefined): Promise<void> {
   await eventually(`process ${pid} is gone`, () => !isAlive(pid));
 }
 
-/** Waits until there are so many processes of a kind, none of which was there before. */
+/** Waits until there are `count` processes of a kind, none of which was there before. */
 async function replaced(title: string, count: number, before: readonly number[]): Promise<void> {
   await eventually(`${count} new processes: ${title}`, () => {
     const now = chat.pids(title);
@@ -72,7 +72,7 @@ async function replaced(title: string, count: number, before: readonly number[])
   });
 }
 
-/** What the simulated model says in so many tokens. */
+/** The first `TOKENS` tokens of what the simulated model says. */
 function answer(prompt: string, thinking = false): string {
   const round = [...answerTo(prompt), "\n\n"];
   const tokens = Array.from({ length: TOKENS }, (_, index) => round[index % round.length]);
@@ -132,7 +132,7 @@ describe("a dirty worker that is killed in mid-answer", () => {
     }
   });
 
-  it("takes an answer with it that nobody was reading: it is 410", async () => {
+  it("takes an answer with it that had no reader: it is 410", async () => {
     const streams = await Promise.all(Array.from({ length: 4 }, () => askResumable(chat, "hello")));
     await begun(streams, 5);
     await leave(streams);

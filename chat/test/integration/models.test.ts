@@ -61,7 +61,7 @@ describe("two models", () => {
     expect(await (await fetch(`${chat.url}/v1/models`)).text()).toBe(text);
   });
 
-  it("answer those who ask for them, the first where nobody is asked for", async () => {
+  it("answer those who ask for them, the first where the request names none", async () => {
     expect(await ask({ prompt: "hello" })).toBe(GREETING);
     expect(await ask({ prompt: "hello", model: "simulated" })).toBe(GREETING);
     expect(await ask({ prompt: "hello", model: "my-echo" })).toBe('echo["hello",false]');

@@ -226,7 +226,7 @@ describe("embeddings", () => {
   });
 
   test.for(["text", "nan", "few", "none", "list", "empty"])(
-    "that are none (%s) are an app error",
+    "in a wrong form (%s) are an app error",
     async (input) => {
       const { status, text } = await ask("/v1/embeddings", { model: "wrong-pieces", input });
       expect(status).toBe(500);

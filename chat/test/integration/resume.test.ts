@@ -123,7 +123,7 @@ describe("a resumable answer", () => {
     expect(first.text.slice(first.text.indexOf("id: 21\n")).startsWith(third.text)).toBe(true);
   });
 
-  it.each(["GET", "DELETE"])("that nobody asked for is 404 to %s", async (method) => {
+  it.each(["GET", "DELETE"])("with an id that was never given is 404 to %s", async (method) => {
     const { status, headers, text } = await send(chat, method, NO_STREAM);
     expect(status).toBe(404);
     expect(headers.get("content-type")).toMatch(/^application\/json/);
@@ -131,7 +131,7 @@ describe("a resumable answer", () => {
     expect(JSON.parse(text)).toEqual({ detail: "There is no such stream, or it has expired." });
   });
 
-  it("refuses a Last-Event-ID that is none, also for a stream that is there", async () => {
+  it("refuses a Last-Event-ID that is not a number, also for a stream that is there", async () => {
     const stream = await askResumable(chat, "hello");
     const refused = await readOn(chat, idOf(stream), "x");
     await refused.ended();
@@ -255,7 +255,7 @@ describe("a resumable answer that has to wait, or whose model hangs,", () => {
   });
 });
 
-describe("a resumable answer that nobody comes back for", () => {
+describe("a resumable answer whose reader does not come back", () => {
   serveFixture("--stream-grace", "0.5", "--dirty-queue-timeout", "20");
 
   it("is stopped after its grace, and is 404 then", async () => {

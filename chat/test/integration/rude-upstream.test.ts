@@ -18,7 +18,7 @@ interface Case {
   readonly breaks?: boolean;
   /** A field that is refused by name. */
   readonly refuses?: string;
-  /** The first so many that ask hear no more than so many of them. */
+  /** The first `asks` requests get no more than `parts` parts each. */
   readonly holds?: { readonly asks: number; readonly parts: number };
 }
 

@@ -28,7 +28,7 @@ async function beginAndStall() {
   return socket;
 }
 
-it("a client that does not read for a while holds up nobody, and misses no token", async () => {
+it("a client that does not read for a while holds up no other client, and misses no token", async () => {
   const socket = await beginAndStall();
   expect(eventsOf((await post(`${chat.url}/chat`, { prompt: "hello" })).text)).toHaveLength(TOKENS + 1);
 
@@ -40,7 +40,7 @@ it("a client that does not read for a while holds up nobody, and misses no token
   expect(events.at(-1)).toBe("[DONE]");
 });
 
-it("a client that does not read and then leaves holds up nobody", async () => {
+it("a client that does not read and then leaves holds up no other client", async () => {
   const socket = await beginAndStall();
   socket.destroy();
   expect((await post(`${chat.url}/chat/sync`, { prompt: "hello" })).status).toBe(200);

@@ -27,7 +27,7 @@ describe("thoughts", () => {
     }
   });
 
-  it("are none where the answer only speaks of them", () => {
+  it("are not looked for where the answer only speaks of them", () => {
     const text = "Write <think> first.";
     expect(parts([...text], new AnswerParts(MARKS, [], []))).toEqual(["", text]);
     expect(parts(["<thi", "s>"], new AnswerParts(MARKS, [], []))).toEqual(["", "<this>"]);

@@ -28,7 +28,7 @@ describe("CHAT_MODELS", () => {
     expect(apps).toEqual(models.map(({ app }) => app));
   });
 
-  it("leaves apps in Python as they are: what they name is no path", () => {
+  it("leaves apps in Python as they are: they name a module, not a path", () => {
     expect(parseModels("mine=python:my_model:MyModel", "/home/ann").apps).toEqual([
       "python:my_model:MyModel",
     ]);

@@ -230,7 +230,7 @@ export function describeModel(name: string, subject: ModelUnderTest): void {
       });
     }
 
-    it("refuses tools that it does not have, in words for whoever asked, and goes on", async () => {
+    it("refuses tools that it does not have, in words for the client, and goes on", async () => {
       const tools = [{ type: "function", function: { name: "look_up", parameters: {} } }];
       const refused = await ask({ tools }).catch((error: unknown) => error);
       if (refused instanceof Error) {
@@ -264,7 +264,7 @@ function cosine(a: readonly number[], b: readonly number[]): number {
   return a.reduce((sum, value, at) => sum + value * (b[at] ?? 0), 0);
 }
 
-/** One after the other: a model makes only so many answers at once. */
+/** One after the other: a model makes only a few answers at once. */
 async function all<T>(work: readonly (() => Promise<T>)[]): Promise<T[]> {
   const results: T[] = [];
   for (const next of work) results.push(await next());

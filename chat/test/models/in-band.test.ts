@@ -18,7 +18,7 @@ describe("pieces as text alone", () => {
     expect((await told(PIECES)).join("")).toBe("[thinking\nHm[1］]\n\nWell].");
   });
 
-  it("have none where nobody wants to see it", async () => {
+  it("leave out thoughts that were not asked for", async () => {
     expect(await told(PIECES, false)).toEqual(["Well", "]", "."]);
   });
 

@@ -248,7 +248,7 @@ describe("a GGUF file", () => {
     }
   });
 
-  it("that is not there, or is none, ends the start with what to do", async ({ skip }) => {
+  it("that is missing, or has another format, ends the start with what to do", async ({ skip }) => {
     await expect(LlamaModel.load(llamaSettings({}, "/nowhere/big.gguf"))).rejects.toThrow(
       /there is no model at \/nowhere\/big\.gguf\. .*curl -L -o big\.gguf/,
     );

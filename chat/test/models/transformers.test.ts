@@ -185,7 +185,7 @@ describe("an ONNX model", { timeout: LOAD_MS }, () => {
     const template =
       "{{ messages[0].content }}{{ '<think>\\n' if enable_thinking else '<think>\\n</think>' }}";
     const thinking = await modelOf({ thoughts: 3, template });
-    // Its last token is none of those that it knows, so it begins anew, with its mark.
+    // The model does not know its last token, so it begins anew, with its mark.
     const { pieces } = await ask(thinking, "hello", { thinking: true, options: { maxTokens: 3 } });
     expect(textOf(pieces)).toBe("");
     expect(thoughtOf(pieces)).toContain("Each");
@@ -193,7 +193,7 @@ describe("an ONNX model", { timeout: LOAD_MS }, () => {
     expect(quiet.text).toBe("café".slice(0, 3));
   });
 
-  it("reads a special token as text where somebody wrote it, so that nobody can end a turn with it", async ({
+  it("reads a special token in a user's text as text, so that a user cannot end a turn with it", async ({
     skip,
   }) => {
     if (!HAS_TRANSFORMERS) skip(NO_TRANSFORMERS);

@@ -61,7 +61,7 @@ async function send(path: string, length: number | undefined, ...body: string[])
   };
 }
 
-/** A body of so many bytes. */
+/** A body of `bytes` bytes. */
 const list = (bytes: number): string => `["${"x".repeat(bytes - 4)}"]`;
 const chunk = (text: string): string => `${text.length.toString(16)}\r\n${text}\r\n`;
 

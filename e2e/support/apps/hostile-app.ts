@@ -18,7 +18,7 @@ const ANSWERS: ReadonlyMap<string, readonly string[]> = new Map([
   ["picture", ["![own](assets/nothing.svg) ![foreign](https://evil.example/picture.png)"]],
 ]);
 
-/** A model that tries to do harm to whoever reads its answers. */
+/** A model that tries to do harm to the readers of its answers. */
 export class HostileApp extends DirtyApp {
   static override concurrency = 100;
 

@@ -6,7 +6,7 @@ const RULE = /^([-*_])(?:[ \t]*\1){2,}[ \t]*$/;
 const WORDS = /^ {4}|^ *["'“‘(]?\p{L}/u;
 const FENCE = /^ *(?:`{3}|~{3})/;
 
-/** Cuts a list between its outermost items. @returns undefined where the block is more than a list, or may be none */
+/** Cuts a list between its outermost items. @returns undefined where the block may be something else as well or instead */
 export function cutList(block: string, longest: number): LongBlock | undefined {
   const first = ITEM.exec(block);
   if (first === null) return undefined;

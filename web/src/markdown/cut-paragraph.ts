@@ -8,10 +8,10 @@ const WORDS =
 const NOT_LAST = /\||^ {0,3}(?:-+|=+)[ \t]*$/;
 /** Between words, or behind a full stop that needs no space, where what follows would go on as a paragraph. */
 const PLACE = /(?<=[^\s\\])[ \n](?=["'“‘«(]?\p{L})|(?<=[。！？])(?=\p{L})/gu;
-/** After so many times its longest length a piece is cut even within emphasis. */
+/** A piece of this many times its longest length is cut even within emphasis. */
 const AT_LAST = 4;
 
-/** Cuts a paragraph between its words. @returns undefined where the block is more than a paragraph, or may be none */
+/** Cuts a paragraph between its words. @returns undefined where the block may be something else as well or instead */
 export function cutParagraph(block: string, longest: number): LongBlock | undefined {
   let sure = block.length;
   for (const { start, text, isLast } of linesOf(block)) {

@@ -4,7 +4,7 @@ const HEAD = /^( {0,3}[^\s\\][^\n\\]*)\n( {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:
 /** A line that can only be one more row: it is the beginning of nothing else. */
 const ROW = /^ {0,3}(?:\||\*\*\p{L}|\p{L}|\p{N}+(?![\p{N}.)]))/u;
 
-/** Cuts a table between its rows. @returns undefined where the block is more than a table, or may be none */
+/** Cuts a table between its rows. @returns undefined where the block may be something else as well or instead */
 export function cutTable(block: string, longest: number): LongBlock | undefined {
   const [head, headings = "", below = ""] = HEAD.exec(block) ?? [];
   if (head === undefined || !below.includes("|") || cellsOf(headings) !== cellsOf(below)) return undefined;

@@ -1,7 +1,7 @@
 /**
  * A block of Markdown in pieces that can be parsed one by one: nothing in one of them changes what another means. A
- * table is cut between rows, a list between items, a paragraph between words; code is one piece, which nobody has to
- * parse. Head, pieces and end together are the block's text.
+ * table is cut between rows, a list between items, a paragraph between words. Code is one piece, since it is not parsed.
+ * Head, pieces and end together are the block's text.
  */
 export interface LongBlock {
   readonly kind: "table" | "list" | "code" | "paragraph";

@@ -9,7 +9,7 @@ import { plainText } from "./question.ts";
 type Thread = Awaited<ReturnType<RemoteThreadListAdapter["fetch"]>>;
 type TitleStream = Awaited<ReturnType<RemoteThreadListAdapter["generateTitle"]>>;
 
-/** So many conversations are listed at once: each costs time with whatever changes on the page. */
+/** Conversations that are listed at once: each costs time with every change of the page. */
 export const PAGE = 50;
 
 /**

@@ -29,7 +29,7 @@ export type ChatUpdate =
   | { readonly type: "tokens"; readonly tokens: readonly string[] }
   | { readonly type: "queued"; readonly place: number }
   | { readonly type: "connection"; readonly lost: boolean }
-  /** Somebody stopped it, in another tab or on the server. Nothing follows. */
+  /** It was stopped in another tab or on the server. Nothing follows. */
   | { readonly type: "stopped" };
 
 /** A reason to abort with: the page stops reading, and the answer goes on without it. */

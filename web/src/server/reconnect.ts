@@ -20,7 +20,7 @@ export interface Tries {
 /**
  * Gets back to an answer after token number `after`, as long as it may still be there.
  * @param tries the tries before; goes up with each, and sets how long to wait and when to give up
- * @returns the response, or "stopped" where somebody ended the answer
+ * @returns the response, or "stopped" where another client ended the answer
  * @throws ChatFailure where the answer is gone or the server stays away; the signal's reason on abort
  */
 export async function reconnect(

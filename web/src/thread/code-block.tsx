@@ -41,7 +41,7 @@ export function Code(props: { code: string; language: string; open: boolean }): 
   );
 }
 
-/** So many lines get their colours within a frame; the others follow in the next ones. */
+/** Lines that get their colours within a frame; the others follow in the next ones. */
 const LINES_AT_ONCE = 150;
 
 const Coloured = memo(function Coloured({ code, language }: { code: string; language: string }): ReactNode {

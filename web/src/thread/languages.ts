@@ -1,5 +1,5 @@
-// Stands in for "shiki" itself (see vite.config.ts), which @streamdown/code imports with all its 300 languages:
-// 17 MB of files, of which nobody's answers would use most. Each of these is a chunk that is loaded when code in it comes.
+// Stands in for "shiki" itself (see vite.config.ts), which @streamdown/code imports with all its 300 languages: 17 MB of
+// files, most of which no answer uses. Each of these is a chunk that is loaded when code in it comes.
 import { createBundledHighlighter } from "shiki/core";
 import { createJavaScriptRegexEngine } from "shiki/engine/javascript";
 

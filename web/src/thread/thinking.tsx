@@ -3,7 +3,7 @@ import { Icon } from "../ui/icons.tsx";
 import { duration } from "./duration.ts";
 
 /**
- * What the model thought before it answered. Open while that runs, folded when the answer starts, unless somebody
+ * What the model thought before it answered. Open while that runs, folded when the answer starts, unless the user
  * chose otherwise by hand.
  */
 export function Thinking(props: { text: string; running: boolean; ms: number | undefined }): JSX.Element {

@@ -3,7 +3,7 @@ import { useCallback, useSyncExternalStore } from "react";
 /** A phone, or a window as narrow: the conversations are a drawer. */
 export const NARROW = "(max-width: 47.99rem)";
 
-/** Somebody types on keys that are always there; elsewhere, focus would open a keyboard over the page. */
+/** The device has a keyboard. On others, focus would open one over the page. */
 export const HAS_KEYS = "(hover: hover) and (pointer: fine)";
 
 /** Whether a media query holds, now and when that changes. */

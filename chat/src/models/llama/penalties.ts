@@ -17,7 +17,7 @@ export function repeatPenaltyOf(
   return {
     punishTokens: () => said,
     maxPunishTokens: most,
-    // llama.cpp's own way of it, which node-llama-cpp says it would use: 1 is none.
+    // llama.cpp's own penalty, which node-llama-cpp would use unless told otherwise: 1 turns it off.
     penalty: 1,
     frequencyPenalty,
     presencePenalty,

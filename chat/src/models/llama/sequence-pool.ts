@@ -57,8 +57,8 @@ export class SequencePool {
     else next.take(sequence);
   }
 
-  // A few tokens that all conversations begin with are no reason to lose a long one: at least half of what the
-  // sequence has read must be of use.
+  // At least half of what the sequence has read must be of use. All conversations begin with the same few tokens, and
+  // a long one must not be lost for those.
   #bestFor(tokens: Token[]): Sequence | undefined {
     let best = this.#free[0];
     let most = 0;

@@ -11,8 +11,8 @@ interface KnownCall {
 }
 
 /**
- * Takes from the beginning of an answer what its reader has already. Where the answer does not say all of that again, it
- * is another one, and both together would be none.
+ * Takes from the beginning of an answer what its reader has already. If the answer does not say all of that again, it is
+ * another answer, and the two do not fit together.
  */
 export class EmittedSkip {
   #text = "";

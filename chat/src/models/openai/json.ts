@@ -30,7 +30,7 @@ export function countOf(value: unknown): number | undefined {
     : undefined;
 }
 
-/** Reads JSON; undefined where a text is none. */
+/** Reads JSON; undefined if the text is not JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

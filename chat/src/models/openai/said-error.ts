@@ -55,7 +55,7 @@ export function saidError(value: unknown): SaidError {
   };
 }
 
-/** As {@link saidError}, of a body's text. One that is no JSON is the message. */
+/** As {@link saidError}, of a body's text. A text that is not JSON becomes the message. */
 export function saidErrorIn(text: string): SaidError {
   const value = parseJson(text);
   return value === undefined ? { ...saidError({}), message: text } : saidError(value);

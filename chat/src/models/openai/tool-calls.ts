@@ -58,7 +58,7 @@ export class ToolCallReader {
         call = this.#begin(part);
       }
       if (part.index !== undefined) this.#byIndex.set(part.index, call);
-      // An id that another call has is none.
+      // An id that another call has already does not count.
       const id = this.#calls.some((other) => other !== call && other.id === part.id) ? "" : part.id;
       add(call, { ...part, id });
       this.#pass(call, ready, false);

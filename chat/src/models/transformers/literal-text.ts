@@ -6,8 +6,8 @@ import { THINK } from "./think.ts";
 const BREAK = `\ue000${randomUUID()}\ue000`;
 
 /**
- * Reads texts in which special tokens count where a template wrote them, and are words like others where people did: who
- * writes `<|im_end|>` must not end their turn with it. What marks a thought is left to the template.
+ * Reads texts in which special tokens count where a template wrote them, and are plain text where a user did. A user
+ * who writes `<|im_end|>` must not end their turn with it. What marks a thought is left to the template.
  */
 export class LiteralText {
   readonly #tokenizer: Tokenizer;
@@ -25,7 +25,7 @@ export class LiteralText {
     this.#fence = special.find((token) => this.#encode(token).length === 1) ?? "";
   }
 
-  /** What somebody wrote, its special tokens taken apart until {@link LiteralText.read} has read it. */
+  /** A user's text, its special tokens taken apart until {@link LiteralText.read} has read it. */
   quote(text: string): string {
     return this.#special === undefined ? text : text.replace(this.#special, `$&${BREAK}`);
   }

@@ -173,12 +173,12 @@ describe("with one server", () => {
       await expect(create({ model: "gpt-9" })).rejects.toMatchObject({ code: "model_not_found" });
       await expect(create(say("fail"))).rejects.toThrow(InternalServerError);
       await expect(client.models.retrieve("gpt-9")).rejects.toThrow(NotFoundError);
-      const nobody = new OpenAI({
+      const absent = new OpenAI({
         apiKey: "any",
         baseURL: `http://127.0.0.1:${await freePort()}/v1`,
         maxRetries: 0,
       });
-      await expect(nobody.models.list()).rejects.toThrow(APIConnectionError);
+      await expect(absent.models.list()).rejects.toThrow(APIConnectionError);
     });
 
     it("throws what goes wrong in mid-stream", async () => {

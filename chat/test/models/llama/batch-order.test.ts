@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { orderBatch } from "../../../src/models/llama/batch-order.ts";
 
-/** Fills a batch with so many tokens of each sequence, and tells which sequences it took how many of. */
+/** Fills a batch of `size` tokens, and tells which sequences it took how many tokens of. */
 function order(size: number, ...waiting: [place: number, tokens: number][]): [number, number][] {
   const items = waiting.map(([evaluationPriority, length]) => ({
     evaluationPriority,

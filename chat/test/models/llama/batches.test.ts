@@ -79,7 +79,7 @@ it("refuses a version of the package that it does not know", () => {
   expect(() => new Batches(other)).toThrow("npm run llama installs version 3.21.1");
 });
 
-it("has whoever comes during a batch wait for its end, so that the next one is for all", async () => {
+it("has requests that come during a batch wait for its end, so that the next one is for all", async () => {
   const { context, native, begun, decoded } = playedContext();
   const batches = new Batches(context);
   await batches.turn();

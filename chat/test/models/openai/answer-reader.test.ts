@@ -268,7 +268,7 @@ describe("the tool calls of an upstream", () => {
     expect(read([call(custom), DONE]).pieces).toEqual([{ toolCalls: [custom] }]);
   });
 
-  it("that have no name are no whole answer, and may be cut off by the limit", () => {
+  it("without a name make an answer fail, unless the limit cut it off", () => {
     expect(read([call({ id: "a", function: { arguments: "{}" } }), DONE]).failure).toMatch(
       /does not say which/,
     );
@@ -629,7 +629,7 @@ describe("an upstream ends", () => {
   });
 });
 
-it("what the end of a stream cuts off is no answer, and harms none", () => {
+it("an event that the end of a stream cuts off is dropped, and harms no answer", () => {
   const cut = (...before: readonly unknown[]) => {
     const answer = new AnswerReader();
     for (const event of before) answer.take({ data: JSON.stringify(event) });

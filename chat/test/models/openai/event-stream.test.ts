@@ -57,7 +57,7 @@ describe("the events of an upstream's answer", () => {
     ["data lines without an empty line", `data: ${"x".repeat(1000)}\n`, ""],
     ["empty data lines", "data:\n", ""],
     ["a document", " ", "{"],
-  ])("that are %s without an end are no reason to fill the memory", async (_what, piece, begin) => {
+  ])("that are %s without an end do not fill the memory", async (_what, piece, begin) => {
     const part = piece.repeat(Math.ceil((64 * 1024) / piece.length));
     async function* endless(): AsyncGenerator<Uint8Array> {
       yield Buffer.from(begin);

@@ -74,7 +74,7 @@ describe("an ONNX model that embeds", { timeout: 90_000 }, () => {
     expect(await embedder.embed(["a"], signal)).toEqual([direction(97)]);
   });
 
-  it("says what the graph makes where that is no embedding", async ({ skip }) => {
+  it("says what the graph makes instead of an embedding", async ({ skip }) => {
     if (!HAS_TRANSFORMERS) skip(NO_TRANSFORMERS);
     const embedder = await embedderOf({ output: "pixels" });
     await expect(embedder.embed(["a"], signal)).rejects.toThrow("the model makes no embeddings, but pixels");

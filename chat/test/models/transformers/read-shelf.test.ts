@@ -6,7 +6,7 @@ function read(...tokens: number[]): ReadTokens {
   return { tokens, cache: { get_seq_length: () => tokens.length } };
 }
 
-/** Puts on a shelf what was read, each after another. */
+/** Keeps what was read of conversations, one after another. */
 function shelfWith(most: number, ...all: readonly ReadTokens[]): ReadShelf {
   const shelf = new ReadShelf(most);
   for (const each of all) {
@@ -16,7 +16,7 @@ function shelfWith(most: number, ...all: readonly ReadTokens[]): ReadShelf {
   return shelf;
 }
 
-it("a conversation that goes on gets the most that was read of it, and nobody else does", () => {
+it("a conversation that goes on gets the most that was read of it, and no other conversation does", () => {
   const [short, long, other] = [read(1, 2), read(1, 2, 3, 4), read(9)];
   const shelf = shelfWith(4, short, long, other);
   expect(shelf.take([1, 2, 3, 4, 5])).toBe(long);

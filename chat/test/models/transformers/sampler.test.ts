@@ -33,7 +33,7 @@ describe("the next token", () => {
     expect(counts.map((count) => Math.round(count / 100))).toEqual([1, 2, 7]);
   });
 
-  it("is one of the likeliest where only so many may be", () => {
+  it("is one of the likeliest where topK limits their number", () => {
     const logits = [3, 1, 2, 0, 2.5];
     expect(choices(logits, { topK: 2 })).toEqual([0, 4]);
     expect(choices(logits, { topK: 1 })).toEqual([0]);
@@ -74,7 +74,7 @@ describe("the next token", () => {
     expect(logits).toEqual([1.2, 1, -9]);
   });
 
-  it("is none where the model computed no numbers", () => {
+  it("cannot be chosen where the model computed no numbers", () => {
     expect(() => chosen([Number.NaN, Number.NaN], {})).toThrow("nothing that is a number");
     expect(chosen([Number.NaN, 3], { temperature: 0 })).toBe(1);
   });

@@ -119,7 +119,7 @@ function graphOf(said: readonly string[], { ids }: Vocabulary, again: number): O
         output: `present.0.${name}`,
         attributes: { axis: 2 },
       })),
-      // Whoever loses what it read, gives it twice or gets a place wrong has an answer that ends at once.
+      // If the code under test loses what was read, gives it twice or gets a place wrong, the answer ends at once.
       { operator: "Shape", inputs: ["attention_mask"], output: "mask_shape" },
       { operator: "Shape", inputs: ["present.0.key"], output: "kept_shape" },
       { operator: "Gather", inputs: ["mask_shape", "one"], output: "told", attributes: { axis: 0 } },
