@@ -126,7 +126,7 @@ function renderQueues(result: unknown, width: number): string {
     { head: "TIMEOUT", value: "timeout", format: age, right: true },
     {
       head: "RETRY AFTER",
-      // It says something only where somebody waits.
+      // Without a request that waits it says nothing.
       value: ({ queued, retryAfter }) => (queued === 0 ? age(undefined) : age(retryAfter)),
       right: true,
     },

@@ -6,7 +6,7 @@ export function isRow(value: unknown): value is Row {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The object in a value; an empty one where it is none, since an older server may not send it. */
+/** The object in a value; an empty one for any other value, since an older server may not send the object. */
 export function row(value: unknown): Row {
   return isRow(value) ? value : {};
 }

@@ -21,7 +21,7 @@ export interface FoundServer {
 /** The servers of this user whose private folders are in `folder`. */
 export interface Search {
   readonly servers: readonly FoundServer[];
-  /** Control sockets that somebody listens on who did not answer. */
+  /** Control sockets on which a process listens that did not answer. */
   readonly silent: readonly string[];
 }
 
@@ -36,7 +36,7 @@ export async function findServers(folder: string): Promise<Search> {
         const server = readServer(socket, await askServer(socket, ["ping"], PING_MS));
         if (server !== undefined) servers.push(server);
       } catch (error) {
-        // A folder that a killed server left behind is no server.
+        // A folder that a killed server left behind does not count.
         if (!(error instanceof NoServerError)) silent.push(socket);
       }
     }),
@@ -44,7 +44,7 @@ export async function findServers(folder: string): Promise<Search> {
   return { servers: servers.sort((a, b) => a.pid - b.pid), silent: silent.sort() };
 }
 
-/** Reads the answer to `ping`; undefined when it is none. */
+/** Reads the answer to `ping`; undefined for any other answer. */
 export function readServer(socket: string, answer: unknown): FoundServer | undefined {
   if (!isRow(answer)) return undefined;
   const { pid, name, config, uptime }: Row = answer;

@@ -1,7 +1,7 @@
 /** What the `tsunicorn` command is asked to do. */
 export type Task = "help" | "version" | "check-config" | "print-config" | "serve";
 
-/** Flags that are no settings: they choose the task. Where several are given, the first of this list counts. */
+/** Flags that choose the task, and are not settings. Of several that are given, the first in this list counts. */
 const TASKS: readonly {
   readonly task: Task;
   readonly words: readonly string[];

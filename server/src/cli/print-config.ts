@@ -20,7 +20,7 @@ export function renderConfig({ settings, sources, hooks, configFile = "" }: Load
   return renderConfigRows([
     ...SETTING_NAMES.map((name) => ({
       name,
-      // A setting without a value is none; undefined is no word for users.
+      // A setting without a value reads "none", since users may not know the word undefined.
       value: settings[name] === undefined ? "none" : JSON.stringify(hideSecrets(name, settings[name])),
       source: describeSource(sources[name]),
     })),

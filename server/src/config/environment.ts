@@ -5,7 +5,7 @@ import { didYouMean } from "./suggest.ts";
 
 const PREFIX = "TSUNICORN_";
 
-/** Variables with our prefix that are no settings: the server sets them for its children. */
+/** Variables with our prefix that are not settings: the server sets them for its children. */
 export const RESERVED_VARIABLES: readonly string[] = ["TSUNICORN_DIRTY_SOCKET"];
 
 /**

@@ -20,7 +20,7 @@ export function wholeNumber(min: number, max: number): z.ZodType<number> {
 /**
  * A duration in seconds; fractions are allowed.
  *
- * @param min the least that makes sense: 0 where the setting can be none or off, else 0.001.
+ * @param min the least that makes sense: 0 where 0 turns the setting off, else 0.001.
  */
 export function seconds(min: 0 | 0.001): z.ZodType<number> {
   const error = `is not a number of seconds from ${min} to ${MAX_SECONDS}`;

@@ -55,7 +55,7 @@ export function isFetch(value: unknown): value is FetchLike {
   return has(value, "fetch");
 }
 
-/** Whether an export can be called as a listener. A class is none: without `new` it throws at each request. */
+/** Whether an export can be called as a listener. A class cannot: without `new` it throws at each request. */
 export function isListener(value: unknown): value is RequestListener {
   return typeof value === "function" && !/^class\b/.test(Function.prototype.toString.call(value));
 }

@@ -1,4 +1,4 @@
-/** Answers that are written by hand, to bytes that are no HTTP and to upgrades that are refused: Node has no response for them. */
+/** Answers to bytes that are not HTTP, and to refused upgrades. Node has no response for these: they are written by hand. */
 import type { Duplex } from "node:stream";
 
 /** What a client gets to read why its bytes were refused, before its connection is reset. */

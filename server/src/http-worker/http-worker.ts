@@ -201,7 +201,7 @@ export class HttpWorker {
     this.requests++;
     const id = assignRequestId(request);
     this.limit.count();
-    // Upgraded, it has no request in progress any more, and is none of Node's.
+    // Once upgraded, it has no request in progress, and Node does not close it any more.
     this.connections.delete(request.socket);
     this.upgraded.add(socket);
     socket.once("close", () => this.upgraded.delete(socket));
@@ -261,7 +261,7 @@ export class HttpWorker {
     return true;
   }
 
-  // Bytes that are no HTTP never reach the app, so the answer is written here, by hand.
+  // Bytes that are not HTTP never reach the app, so the answer is written here, by hand.
   private refuse(error: Pick<NodeJS.ErrnoException, "code">, socket: Socket): void {
     // It was refused already, and sends on: to reset it now could take the answer from the client.
     if (socket.writableEnded) return;

@@ -135,8 +135,8 @@ export class JoinedResponse<
     if (keepsOrder(this.socket)) setHolding(this.socket, undefined);
     const room = this.#canFrame() ? this.#sendFramed(held) : super.write(held, "utf8");
     this.#begun = true;
-    // The writer was told to wait for "drain". When the socket took all of it there will be none. After the end
-    // there must be none: it would have the writer write on.
+    // The writer was told to wait for "drain". When the socket took all of it, Node emits none, so it is emitted here. But
+    // not after the end: it would have the writer write on.
     if (this.#drainOwed && room) {
       process.nextTick(() => {
         if (!this.writableEnded) this.emit("drain");
@@ -190,7 +190,7 @@ export function joinWritesOf(app: object): void {
   if (!(prototype instanceof ServerResponse) || Reflect.get(prototype, "app") !== app) return;
   const above: unknown = Object.getPrototypeOf(prototype);
   const { constructor: _, ...joined } = Object.getOwnPropertyDescriptors(JoinedResponse.prototype);
-  // What somebody has replaced there is to be called as it was.
+  // A method that middleware has replaced there must still be called.
   const isNodes = Object.keys(joined).every(
     (name) => describe(above, name)?.value === describe(ServerResponse.prototype, name)?.value,
   );

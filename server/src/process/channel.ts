@@ -103,7 +103,7 @@ export type FromChild =
   | { type: "debugged"; debugged: boolean }
   /** The child has served as many requests as it may, and wants a successor. */
   | { type: "wornOut" }
-  /** So many dirty workers more, or fewer: a signal to the dirty arbiter, or MANAGE, which has an id and is answered. */
+  /** `by` dirty workers more, or fewer: a signal to the dirty arbiter, or MANAGE, which has an id and is answered. */
   | { type: "scale"; by: number; id?: number }
   /** What `report` asked for; its shape is the kind's own. */
   | { type: "report"; id: number; report: unknown }
@@ -117,7 +117,7 @@ export type FromChild =
   /** A dirty worker has registered with the dirty arbiter: from now on it is given requests. */
   | { type: "registered"; worker: number };
 
-/** Sends to the arbiter. A channel that is gone is no error here: `onParentGone` deals with that. */
+/** Sends to the arbiter. A closed channel does not throw: `onParentGone` deals with that. */
 export function tellArbiter(message: FromChild): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => {});
 }

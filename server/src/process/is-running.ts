@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
  * none asks, as in many a container once the parent is gone, it would be there for ever.
  */
 export function isRunning(pid: number): boolean {
-  // To the system these are no processes but groups of them, as a child's "id" that could not be started.
+  // To the system these ids stand for groups of processes. A child that could not be started has the id 0.
   if (pid <= 0) return false;
   try {
     process.kill(pid, 0);

@@ -146,7 +146,7 @@ export class LineWriter {
   #wait(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#drain(), this.#pause);
-    // A log is no reason for a process to stay.
+    // Lines that are left do not keep a process alive.
     this.#timer.unref();
     this.#pause = Math.min(LONGEST_PAUSE_MS, 2 * this.#pause);
   }

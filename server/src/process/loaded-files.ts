@@ -7,7 +7,7 @@ import { nodeReadsTypeScript } from "./load-module.ts";
 import { missing, type ResolveContext } from "./loaded-files-hooks.ts";
 import { disableTsxCache } from "./tsx.ts";
 
-/** So many files are told at most; an app that has more of its own is watched in part. */
+/** The most files that are told; an app that has more of its own is watched in part. */
 const MAX_FILES = 10_000;
 /** This package's own folder, of sources or compiled. */
 const OWN = fileURLToPath(new URL("..", import.meta.url));

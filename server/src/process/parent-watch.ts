@@ -3,7 +3,7 @@ import { endOwnGroup } from "./process-group.ts";
 
 /**
  * Calls back once when the arbiter is gone. The channel that every child inherits closes with the process
- * that holds its other end, also after SIGKILL. The parent's id is no sign: in a container the arbiter is
+ * that holds its other end, also after SIGKILL. The parent's id tells nothing: in a container the arbiter is
  * process 1, and so is the process that adopts an orphan.
  */
 export function onParentGone(callback: () => void): void {

@@ -16,7 +16,7 @@ export function shortenLine(line: string, bytes: number): string {
     const shorter = `${JSON.stringify(parsed, (_, value) => (typeof value === "string" ? cut(value, most) : value))}\n`;
     if (Buffer.byteLength(shorter) <= bytes) return shorter;
   }
-  // So many fields that even without their texts they do not fit.
+  // It has more fields than fit, even without their texts.
   const kept = USUAL.map((name): [string, unknown] => [name, parsed[name]])
     .filter(([, value]) => typeof value === "string" || typeof value === "number")
     .map(([name, value]) => [name, typeof value === "string" ? cut(value, bytes / 32) : value]);

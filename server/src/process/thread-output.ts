@@ -1,9 +1,9 @@
 import type { Worker } from "node:worker_threads";
 
 /**
- * Passes on what a thread prints, and never has the thread wait for it: where nothing takes what this process writes, it
- * is dropped as what the process itself prints. By itself Node would let the thread stand until somebody reads, and with it
- * all that waits for the thread.
+ * Passes on what a thread prints, and never has the thread wait for it. If the reader of this process's output does not
+ * read, it is dropped, as what the process itself prints. Node alone would stop the thread until the reader reads on,
+ * and all that waits for the thread.
  * @param thread one that was made with `OWN_OUTPUT`.
  */
 export function passOutputOn(thread: Worker): void {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Backoff, CRASH_LOOP, HEALTHY_MS } from "../../src/arbiter/backoff.ts";
 
-/** The pauses in ms after so many failures in a row, one after the other. */
+/** The pauses in ms after each of `failures` failures in a row. */
 function pauses(failures: number, servedMs = 0): number[] {
   const backoff = new Backoff();
   return Array.from({ length: failures }, (_, index) => {
@@ -59,7 +59,7 @@ describe("Backoff", () => {
     expect(backoff.notBefore).toBe(2000);
   });
 
-  test("children that could start and died later are no loop, but have their pauses", () => {
+  test("children that could start and died later are not a loop, but have their pauses", () => {
     const backoff = new Backoff();
     for (let i = 0; i < 5; i++) {
       backoff.started();

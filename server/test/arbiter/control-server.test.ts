@@ -144,9 +144,9 @@ test("a command that comes in pieces is put together", async () => {
   expect(await client.answered()).toMatchObject([{ ok: true }]);
 });
 
-describe("harms nobody:", () => {
+describe("a client does no harm that sends", () => {
   test.each([
-    ["words that are no JSON", "show workers\n"],
+    ["words that are not JSON", "show workers\n"],
     ["a request of HTTP", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"],
     ["JSON of another form", '{"command":"show workers"}\n'],
     ["a command of numbers", '{"command":[1]}\n'],

@@ -35,7 +35,7 @@ function portOf(address: string): number {
   return Number(address.slice(address.lastIndexOf(":") + 1));
 }
 
-/** Whether somebody accepts or will accept a connection there. */
+/** What a connection there comes to: "connected", or the code of the error. */
 function connects(where: { port: number; host?: string } | { path: string }): Promise<string> {
   return new Promise((resolve) => {
     const socket: Socket = connect({ host: "127.0.0.1", ...where });

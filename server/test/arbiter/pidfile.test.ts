@@ -75,7 +75,9 @@ test("a file of data that was named by mistake stays as it is", () => {
 
 test("a folder in its place is refused", () => {
   mkdirSync(path);
-  expect(() => Pidfile.write(path)).toThrow(`Cannot write the pidfile ${path}: the path is not a regular file.`);
+  expect(() => Pidfile.write(path)).toThrow(
+    `Cannot write the pidfile ${path}: the path is not a regular file.`,
+  );
 });
 
 test.each([
@@ -99,7 +101,7 @@ test("that of another server which took its place is not removed", () => {
   expect(readFileSync(path, "utf8")).toBe("1\n");
 });
 
-test("one that somebody removed is no trouble at the end", () => {
+test("one that a user has removed does not disturb the end", () => {
   const pidfile = Pidfile.write(path);
   rmSync(path);
   pidfile.remove();

@@ -23,7 +23,7 @@ test("each question gets its own answer", async () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test("a child that does not answer is waited for 2 s, and its late answer is nobody's", async () => {
+test("a child that does not answer is waited for 2 s, and its late answer is dropped", async () => {
   const desk = new ReportDesk();
   const child = new Child();
   const answer = desk.ask(child);
@@ -32,7 +32,7 @@ test("a child that does not answer is waited for 2 s, and its late answer is nob
   desk.answered(child, child.ids[0] ?? 0, "late");
 });
 
-test("nobody waits for a child that is gone, or takes another's answer for its own", async () => {
+test("a child that is gone is not waited for, and its answer is not taken from another", async () => {
   const desk = new ReportDesk();
   const [child, other] = [new Child(), new Child()];
   const [gone, stays] = [desk.ask(child), desk.ask(other)];

@@ -31,7 +31,7 @@ describe("units of resources", () => {
     expect(pool.has({ gpu: 1 })).toBe(false);
   });
 
-  test("are counted also while somebody holds them", () => {
+  test("are counted also while a worker holds them", () => {
     const pool = new ResourcePool({ gpu: ["0", "1"] });
     pool.take({}, { gpu: 2 });
     expect([pool.exists("gpu", 2), pool.exists("gpu", 3), pool.exists("tpu", 1)]).toEqual([

@@ -93,7 +93,7 @@ describe("a service manager", () => {
   });
 
   test("that does not answer is told in the log, and nothing fails", async () => {
-    const service = notifier({ NOTIFY_SOCKET: join(folder, "nobody.sock") });
+    const service = notifier({ NOTIFY_SOCKET: join(folder, "absent.sock") });
     service.ready("on");
     await service.close();
     expect(logged).toContain("the service manager could not be notified: Failed to");

@@ -212,7 +212,7 @@ describe("without a server", () => {
     });
   });
 
-  test("what killed servers left behind is no server", async () => {
+  test("what killed servers left behind is not taken for a server", async () => {
     mkdirSync(join(temporary, "tsunicorn-dead"));
     writeFileSync(join(temporary, "tsunicorn-dead", "control.sock"), "");
     mkdirSync(join(temporary, "tsunicorn-empty"));

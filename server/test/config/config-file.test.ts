@@ -98,7 +98,7 @@ describe("a config file can be written", () => {
 describe("the hooks of a config file", () => {
   const layerOf = (text: string) => readConfigFile(path.join(folderWith({ "c.mjs": text }), "c.mjs"));
 
-  test("are told by their names, and are no settings", async () => {
+  test("are told by their names, and are not settings", async () => {
     const { given, hooks, problems } = await layerOf(
       "export default { workers: 2, postFork() {}, onExit: async () => {}, onReload: undefined };",
     );

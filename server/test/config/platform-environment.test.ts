@@ -81,7 +81,7 @@ describe("HOST", () => {
     expect((await load({ HOST, PORT: "80" })).bind).toEqual(["[::]:80"]);
   });
 
-  test("that is none is named with PORT", async () => {
+  test("that cannot be a host is named with PORT", async () => {
     expect(await problemOf({ HOST: "no host", PORT: "80" })).toBe(
       'bind: "no host:80" is not HOST:PORT, [IPV6]:PORT, :PORT, PORT or unix:PATH (from environment HOST and PORT)',
     );

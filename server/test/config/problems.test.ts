@@ -145,7 +145,7 @@ describe("a flag", () => {
     expect(await problemsOf(["main.ts", ...argv])).toEqual([message]);
   });
 
-  test("is no flag after --", async () => {
+  test("is not a flag after --", async () => {
     expect(await problemsOf(["--", "--main.ts"])).toEqual([]);
   });
 });

@@ -21,7 +21,7 @@ export interface DeskOptions {
 }
 
 /** The HTTP worker that a test's requests come from unless it says otherwise. */
-export const SOMEBODY = { name: "somebody" };
+export const SOMEBODY = { name: "http worker" };
 
 /** Placement under test. */
 export class Desk {

@@ -25,7 +25,7 @@ function errorType(peer: WirePeer): unknown {
 /** All that a peer sent before has been handled. */
 async function handled(peer: WirePeer): Promise<void> {
   const id = 1_000_000 + peer.frames.length;
-  place(peer, id, { app: "app:Nobody" });
+  place(peer, id, { app: "app:Missing" });
   await until(
     () => "the request for an unknown app is refused",
     () => peer.all(MSG.ERROR).some((frame) => frame.id === id),
@@ -80,7 +80,7 @@ describe("HELLO", () => {
     ["a client that sends REQUEST", MSG.REQUEST, { app_path: "app:App", action: "a", args: [], kwargs: {} }],
     ["a client that sends PLACE without its fields", MSG.PLACE, { app: "app:App" }],
     ["a client that sends PLACE with a list", MSG.PLACE, []],
-  ])("%s is cut off, and nobody else", async ([, type, value]) => {
+  ])("%s is cut off, and no other peer", async ([, type, value]) => {
     await open();
     const other = await running.peer("http-worker");
     const peer = await running.peer("http-worker");
@@ -138,7 +138,7 @@ describe("a request", () => {
     expect(client.all(MSG.PLACED).map(({ id }) => id)).toEqual([1, 3]);
   });
 
-  test("that nobody waits for any more has its unused slot revoked at once", async () => {
+  test("that its client gave up has its unused slot revoked at once", async () => {
     await open();
     const worker = await running.worker(3);
     const client = await running.peer("http-worker");

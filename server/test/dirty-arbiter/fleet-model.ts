@@ -63,7 +63,7 @@ export class FleetModel {
         granted: (request, { worker, slot }) => {
           const asked = this.answered(request, "granted");
           const others = this.waiting(request.app);
-          // Whoever waits longest is first.
+          // The request that has waited longest is first.
           for (const other of others) expect(other.request.arrival).toBeGreaterThanOrEqual(request.arrival);
           const given = this.worker(worker);
           expect(given.connected).toBe(true);
@@ -104,7 +104,7 @@ export class FleetModel {
       id: ++this.lastId,
       app,
       action: "run",
-      // Nobody's time is over before the model's end, so no worker has to be killed.
+      // No run's time is over before the model's end, so no worker has to be killed.
       timeout: 100_000_000,
       arrival: this.now - ago,
     };
@@ -204,7 +204,7 @@ export class FleetModel {
     worker.connected = true;
     worker.heardAt = this.now;
     worker.began.length = 0;
-    // It says what runs. A run that had begun and is not among it has ended while nobody could be told.
+    // It says what runs. A run that had begun and is not among it has ended while the worker had no connection.
     for (const slot of [...worker.leased.values()]) {
       if (worker.running.has(slot.slot)) slot.told = true;
       else if (slot.told) worker.leased.delete(slot.slot);
@@ -276,7 +276,7 @@ export class FleetModel {
       this.check();
     }
     expect(this.asked.filter(({ answer }) => answer === "none")).toEqual([]);
-    expect(this.placement.idle, "a lease is left that nobody will ever free").toBe(true);
+    expect(this.placement.idle, "a lease is left that no worker will ever free").toBe(true);
   }
 
   private busy(): boolean {
@@ -285,7 +285,7 @@ export class FleetModel {
 
   private answered(request: PlaceRequest, answer: "granted" | "rejected"): Asked {
     const asked = this.asked.find((one) => one.request === request);
-    if (asked === undefined) throw new Error("an answer for a request that nobody made");
+    if (asked === undefined) throw new Error("an answer for a request that was never made");
     expect(asked.answer, `the second answer to request ${request.id}`).toBe("none");
     asked.answer = answer;
     return asked;
@@ -296,7 +296,7 @@ export class FleetModel {
   }
 
   private free(id: number, worker: Worker, slot: number): void {
-    // Without a connection nobody hears it; the next READY tells.
+    // Without a connection the dirty arbiter does not hear it; the next READY tells.
     if (!worker.connected) return;
     worker.leased.delete(slot);
     this.placement.free(id, slot);
@@ -323,7 +323,7 @@ export class FleetModel {
   }
 
   private client(which: number): { name: string } {
-    return this.clients[which % this.clients.length] ?? { name: "nobody" };
+    return this.clients[which % this.clients.length] ?? { name: "no client" };
   }
 }
 

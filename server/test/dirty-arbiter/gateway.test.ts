@@ -354,7 +354,7 @@ describe("a foreign client may not", () => {
     ["cancel", MSG.CANCEL],
     ["answer", MSG.RESPONSE],
     ["stream", MSG.CHUNK],
-    ["send what nobody knows", 0x1f],
+    ["send an unknown type", 0x1f],
     ["say HELLO behind a request", MSG.HELLO],
   ])("%s: its connection ends, and others go on", async ([, type]) => {
     const other = await arbiter.stranger();
@@ -370,7 +370,7 @@ describe("a foreign client may not", () => {
   });
 });
 
-/** Waits until so many workers have registered. */
+/** Waits until `workers` workers have registered. */
 async function registered(workers: number): Promise<void> {
   const observer = await arbiter.stranger();
   for (let count: unknown; count !== workers; ) {

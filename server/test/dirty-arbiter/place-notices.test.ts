@@ -34,7 +34,7 @@ describe("a request that waits", () => {
     expect(desk.queued.slice(2)).toEqual([{ id: fourth, position: 0 }]);
   });
 
-  test("is told when somebody who came earlier stands before it again", () => {
+  test("is told when a request that came earlier stands before it again", () => {
     const { desk } = busyDesk();
     const late = desk.place("a", WANTED);
     desk.wait(1000, 1);

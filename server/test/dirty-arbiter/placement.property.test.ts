@@ -25,7 +25,7 @@ const event: fc.Arbitrary<{ readonly name: string; happen(fleet: FleetModel): vo
 );
 
 describe("whatever happens to a fleet", () => {
-  test("nobody waits while a worker has room, no worker is overfilled, and each request has one answer", {
+  test("no request waits while a worker has room, no worker is overfilled, and each request has one answer", {
     timeout: 60_000,
   }, () => {
     fc.assert(

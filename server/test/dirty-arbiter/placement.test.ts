@@ -75,9 +75,9 @@ describe("which worker a request goes to", () => {
   test("a request for an app that is not configured is refused at once", () => {
     const desk = new Desk();
     desk.ready(1);
-    desk.place("nobody");
+    desk.place("missing");
     expect(desk.rejected[0]?.error).toBeInstanceOf(DirtyAppNotFoundError);
-    expect(desk.rejected[0]?.error.details).toMatchObject({ app_path: "nobody" });
+    expect(desk.rejected[0]?.error.details).toMatchObject({ app_path: "missing" });
   });
 
   test("a request for an action that no worker's app has is refused at once, also where all places are taken", () => {
@@ -182,7 +182,7 @@ describe("a full app", () => {
     expect(error?.retryAfter).toBeLessThanOrEqual(30);
   });
 
-  test("takes whoever was let in before, though its queue is full of those who came later", () => {
+  test("takes a request that was let in before, though its queue is full of later ones", () => {
     const desk = new Desk({ queueSize: 1 });
     desk.ready(1);
     const arrival = desk.now - 1000;
@@ -204,7 +204,7 @@ describe("a full app", () => {
     expect(desk.rejected[0]?.error).toBeInstanceOf(DirtyQueueFullError);
   });
 
-  test("lets nobody wait longer than the queue's timeout", () => {
+  test("lets no request wait longer than the queue's timeout", () => {
     const desk = new Desk({ queueTimeoutMs: 5000 });
     desk.ready(1);
     desk.place();
@@ -260,7 +260,7 @@ describe("a full app", () => {
 });
 
 describe("a slot", () => {
-  test("that nobody used for 2 s is taken back, and given to the next once the worker says FREE", () => {
+  test("that was not used for 2 s is taken back, and given to the next once the worker says FREE", () => {
     const desk = new Desk();
     desk.ready(1);
     const idle = desk.place();
@@ -386,7 +386,7 @@ describe("a run past its time", () => {
     expect(desk.killed).toEqual([]);
   });
 
-  test("that ended within its grace kills nobody", () => {
+  test("that ended within its grace kills no worker", () => {
     const desk = new Desk();
     desk.ready(1);
     const id = desk.place("a", { timeout: 5000 });
@@ -478,7 +478,7 @@ describe("a worker that lost its connection", () => {
     expect(desk.revoked.slice(told)).toEqual([{ worker: 1, slot: desk.slot(id), cancel: true }]);
   });
 
-  test("has a slot revoked that nobody used, once it is back", () => {
+  test("has an unused slot revoked, once it is back", () => {
     const desk = new Desk();
     desk.ready(1);
     const id = desk.place();

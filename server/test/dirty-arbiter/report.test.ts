@@ -44,7 +44,7 @@ test("lists the leases, the oldest first, with their times", () => {
   desk.wait(500, 1);
   const second = desk.place("a", { timeout: 60_000 });
   desk.placement.heartbeat(1, [desk.slot(first)]);
-  desk.placement.cancel({ name: "nobody" }, second);
+  desk.placement.cancel({ name: "other" }, second);
   desk.wait(1000, 1);
   expect(report(desk).leases).toEqual([
     { slot: desk.slot(first), app: "a", worker: 1, state: "running", age: 1.5, left: 59 },

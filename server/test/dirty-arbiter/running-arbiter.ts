@@ -20,7 +20,7 @@ export class RunningArbiter {
   readonly path: string;
   readonly arbiter: DirtyArbiter;
   readonly killed: number[] = [];
-  /** What it asked the arbiter for: so many workers more. */
+  /** What it asked the arbiter for: how many workers more, in each message. */
   readonly scaled: number[] = [];
   /** Why the arbiter refuses that. */
   refusal: string | null = null;

@@ -22,7 +22,7 @@ async function client(name = "client"): Promise<WirePeer> {
   return peer;
 }
 
-test("a client that does not read its answers fills no memory, holds up nobody, and has them all in the end", async () => {
+test("a client that does not read its answers fills no memory, holds up no other client, and has them all in the end", async () => {
   const slow = await client();
   const value = "x".repeat(1024 * 1024);
   slow.send([MSG.STASH, 1, { op: STASH.PUT, table: "t", key: "k", value }]);

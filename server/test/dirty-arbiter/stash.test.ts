@@ -86,7 +86,7 @@ describe("Gunicorn's operations answer as Gunicorn's do", () => {
     expect(use("TABLES")).toEqual([]);
   });
 
-  test("an operation that nobody knows, and one without a key, are errors", () => {
+  test("an unknown operation, and one without a key, are errors", () => {
     expect(() => stash.execute({ ...ask("GET"), op: 99 })).toThrow(StashError);
     expect(() => use("GET")).toThrow(StashError);
     expect(() => use("PUT", { value: 1 })).toThrow(StashError);
@@ -130,7 +130,7 @@ describe("compare and set", () => {
     use("PUT", { key: "a", value: { x: 1, y: 2 } });
     expect(use("COMPARE_AND_SET", { key: "a", expected: 1, value: 2 })).toBe(false);
     expect(use("COMPARE_AND_SET", { key: "a", value: 2 })).toBe(false);
-    // The order of keys is no part of a value.
+    // The order of keys does not belong to a value.
     expect(use("COMPARE_AND_SET", { key: "a", expected: { y: 2, x: 1 }, value: 3 })).toBe(true);
     expect(use("GET", { key: "a" })).toBe(3);
   });

@@ -154,7 +154,7 @@ describe("when its worker dies", () => {
     expect(desk.answers(desk.find(BEN, "s"))).toEqual([GONE]);
   });
 
-  test("and nobody says so, it is gone, and that is remembered for a while", () => {
+  test("and no reader says so, it is gone, and that is remembered for a while", () => {
     const desk = new StreamDesk();
     desk.place(ANN, "s");
     desk.directory.started([desk.grant(1)]);
@@ -181,7 +181,7 @@ describe("when its client leaves while it waits", () => {
     expect(desk.answers(first)).toEqual([]);
   });
 
-  test("the dirty arbiter makes the run where somebody waits for it", () => {
+  test("the dirty arbiter makes the run where another client waits for it", () => {
     const desk = new StreamDesk();
     const first = desk.place(ANN, "s");
     const second = desk.find(BEN, "s");
@@ -191,14 +191,14 @@ describe("when its client leaves while it waits", () => {
     expect(desk.answers(second).at(-1)).toEqual({ found: slot });
   });
 
-  test("and nobody else wants it, it is dropped", () => {
+  test("and no other client wants it, it is dropped", () => {
     const desk = new StreamDesk();
     desk.directory.cancel(ANN, desk.place(ANN, "s"));
     expect(desk.requests).toHaveLength(0);
     expect(desk.directory.size).toBe(0);
   });
 
-  test("because it died, the dirty arbiter makes the run, unless nobody asks for it within the grace", () => {
+  test("because it died, the dirty arbiter makes the run, if a client asks for it within the grace", () => {
     const desk = new StreamDesk();
     desk.place(ANN, "kept");
     desk.place(ANN, "left");
@@ -428,14 +428,14 @@ describe("a new dirty arbiter", () => {
     expect(desk.requests).toHaveLength(1);
     desk.ready(1, [{ stream: "s", slot: 7 }]);
     for (const id of [finder, first, second]) expect(desk.answers(id)).toEqual([{ found: 7 }]);
-    // Nobody has the other: now it is continued.
+    // No worker has the other: now it is continued.
     expect(desk.requests).toHaveLength(2);
     desk.grant(1);
     const slot = desk.grant(1);
     expect(desk.answers(alone)).toEqual([{ placed: slot }]);
   });
 
-  test("lets whoever asked for a stream find the run with which it is continued", () => {
+  test("lets a client that asked for a stream find the run with which it is continued", () => {
     const desk = new StreamDesk({}, true, [1]);
     desk.directory.settle();
     const finder = desk.find(BEN, "s");
@@ -549,7 +549,7 @@ test("there are never more streams than allowed: what is gone is forgotten first
   expect(more).toHaveLength(3);
 });
 
-test("whoever waits too long is told so, and the stream stays for the others", () => {
+test("a client that waits too long is told so, and the stream stays for the others", () => {
   const desk = new StreamDesk();
   desk.place(ANN, "s");
   const finder = desk.find(BEN, "s");

@@ -120,7 +120,7 @@ describe("no action is", () => {
     ["isPrototypeOf", "isPrototypeOf"],
     ["__proto__", "__proto__"],
     ["__defineGetter__", "__defineGetter__"],
-    ["a property of the prototype that is no function", "notAFunction"],
+    ["a property of the prototype that is not a function", "notAFunction"],
     ["a method that a subclass took away", "hidden"],
     ["the getter of DirtyApp", "request"],
     ["what is not there", "nothing"],
@@ -138,7 +138,7 @@ describe("no action is", () => {
     expect(getterRan).toBe(0);
   });
 
-  test("what somebody added to Object.prototype", () => {
+  test("what a package added to Object.prototype", () => {
     Object.defineProperty(Object.prototype, "polluted", { value: () => "gotcha", configurable: true });
     try {
       expect(findAction(app, "polluted")).toBeUndefined();

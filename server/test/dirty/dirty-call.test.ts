@@ -61,7 +61,7 @@ describe("a call", () => {
     expect(await placed()).toEqual(["once", "last"]);
   });
 
-  test("that failed rejects each time with the same error, and asks nobody again", async () => {
+  test("that failed rejects each time with the same error, and sends nothing again", async () => {
     const call = client.execute(APP, "fails");
     const first = Promise.resolve(call).catch((error: unknown) => error);
     const run = await side.take(worker);
@@ -179,7 +179,7 @@ describe("a stream", () => {
     expect(await iterator.next()).toEqual({ done: true, value: undefined });
   });
 
-  test("whose loop is left is cancelled, and nobody waits for the worker", async () => {
+  test("whose loop is left is cancelled, and the loop does not wait for the worker", async () => {
     const loop = (async () => {
       for await (const value of client.stream(APP, "gen")) return value;
       return undefined;
@@ -461,7 +461,7 @@ describe("a call that cannot be made", () => {
     ["a date deep inside", { list: [{ at: new Date(0) }] }],
   ];
 
-  test.for(unsendable)("with %s says so, gives its slot back, and harms nobody else", async ([, value]) => {
+  test.for(unsendable)("with %s says so, gives its slot back, and harms no other call", async ([, value]) => {
     const other = collect(client.stream(APP, "other"));
     const run = await side.take(worker);
     run.chunks("a");
@@ -485,7 +485,7 @@ describe("a call that cannot be made", () => {
     ["a request id that is a list", () => client.with({ requestId: ["a"] as unknown as string })],
     ["an action that is undefined", () => client.execute(APP, undefined as unknown as string)],
     ["an action that is a number", () => client.stream(APP, 5 as unknown as string)],
-    ["an app that is no spec", () => client.execute("nonsense", "add")],
+    ["an app that is not a spec", () => client.execute("nonsense", "add")],
   ];
 
   test.for(wrong)("with %s throws at once", ([, make]) => {

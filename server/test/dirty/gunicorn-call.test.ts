@@ -136,7 +136,7 @@ describe("a call", () => {
     expect(gunicorn.notes("connected")).toHaveLength(before);
   });
 
-  test("asked to be resumable is an ordinary stream, and nobody can come back for it", async () => {
+  test("asked to be resumable is an ordinary stream, and its client cannot come back for it", async () => {
     const streamId = createStreamId();
     const stream = client.with({ streamId }).stream(JOBS, "ticks", 3, 1);
     await stream.accepted();
@@ -193,7 +193,7 @@ describe("an error of Gunicorn is", () => {
     try {
       expect(await failureOf(client.execute(JOBS, "add", 1, 2))).toBeInstanceOf(DirtyNoWorkersAvailableError);
     } finally {
-      // Nobody serves calls any more, so only a new one has workers again.
+      // This Gunicorn serves no calls any more: only a new one has workers again.
       await gunicorn.kill();
       await gunicorn.start();
     }
@@ -342,8 +342,8 @@ describe("whatever else answers at the socket", () => {
   test.for<[name: string, bytes: string]>([
     ["an HTTP answer", "HTTP/1.1 400 Bad Request\r\n\r\n"],
     ["a frame of another version", "\x47\x44\x02\x02\0\0\0\0\0\0\0\0\0\0\0\x01"],
-    ["a payload that is no value", "\x47\x44\x01\x02\0\0\0\x01\0\0\0\0\0\0\0\x01\xff"],
-    ["a message that is no answer", "\x47\x44\x01\x11\0\0\0\0\0\0\0\0\0\0\0\x01"],
+    ["a payload that is not a value", "\x47\x44\x01\x02\0\0\0\x01\0\0\0\0\0\0\0\x01\xff"],
+    ["a message that is not an answer", "\x47\x44\x01\x11\0\0\0\0\0\0\0\0\0\0\0\x01"],
     ["a frame that is too large", "\x47\x44\x01\x02\xff\xff\xff\xff\0\0\0\0\0\0\0\x01"],
   ])("%s is a typed error", async ([, bytes]) => {
     for (const action of ["says", "says_later"]) {
@@ -354,7 +354,7 @@ describe("whatever else answers at the socket", () => {
     }
   });
 
-  test("another request's answer is none of ours", async () => {
+  test("another request's answer is not taken for ours", async () => {
     const error = await failureOf(client.execute(JOBS, "answers_another"));
     expect(error).toBeInstanceOf(DirtyProtocolError);
     expect(error.message).toMatch(/has the id 2; the request had 1/);
@@ -383,7 +383,7 @@ describe("whatever else answers at the socket", () => {
       server = createServer({ allowHalfOpen: true }, (socket) => {
         sockets.push(socket);
         socket.on("error", () => {});
-        socket.write("this is no frame, is it?");
+        socket.write("this is not a frame, is it?");
       });
       await new Promise<void>((resolve) => server.listen(path, resolve));
       const error = await failureOf(clientOf({ socket: path }).execute(JOBS, "add", 1, 2));

@@ -165,7 +165,7 @@ describe("status", () => {
     });
   });
 
-  test("that nobody can give is known at once, so that a start does not wait for it", async () => {
+  test("that Gunicorn cannot give is known at once, so that a start does not wait for it", async () => {
     const host = hostOf([CHAT], "/nowhere/x.sock");
     host.open();
     // Longer than the test may take.

@@ -34,7 +34,7 @@ describe("a stream taken in batches", () => {
     expect(await box.nextBatch()).toEqual({ done: true, value: undefined });
   });
 
-  it("fails whoever waits when nothing came", async () => {
+  it("fails a reader that waits when nothing came", async () => {
     const { box } = inbox();
     const waiting = box.nextBatch();
     box.end({ error: new Error("broke") });

@@ -261,7 +261,7 @@ describe("a worker whose socket ends", () => {
 
   test("and cannot be reached at all: the request is placed again", async () => {
     const result = outcome(client.execute(APP, "add"));
-    await side.grant(side.pathOf("nobody"));
+    await side.grant(side.pathOf("absent"));
     const run = await side.take(worker);
     run.returns(1);
     expect(await result).toEqual({ value: 1 });
@@ -412,7 +412,7 @@ describe("credit", () => {
     expect(dict["bytes"]).toBeLessThan(WINDOW / 2 + 20_000);
   });
 
-  test("is not granted while nobody asks for the next chunk", async () => {
+  test("is not granted while the reader does not ask for the next chunk", async () => {
     const iterator = client.stream(APP, "gen")[Symbol.asyncIterator]();
     const first = iterator.next();
     const run = await side.take(worker);
@@ -426,7 +426,7 @@ describe("credit", () => {
 });
 
 describe("time", () => {
-  test("of a run that nobody ends is over soon after its deadline", async () => {
+  test("of a run that does not end is over soon after its deadline", async () => {
     await open({ timeout: 0.2 });
     const began = Date.now();
     const result = outcome(client.execute(APP, "hangs"));

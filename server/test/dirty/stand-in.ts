@@ -27,10 +27,10 @@ export class Listener {
     return this;
   }
 
-  /** The next peer that connects, or the oldest that nobody has asked for. */
+  /** The oldest peer that was not given out yet, or the next one that connects. */
   async peer(): Promise<WirePeer> {
     await until(
-      () => `somebody connects to ${this.path}`,
+      () => `a peer connects to ${this.path}`,
       () => this.peers.length > this.given,
     );
     const peer = this.peers[this.given++];
@@ -90,7 +90,7 @@ export class StandIn {
     return standIn;
   }
 
-  /** A socket of its folder that somebody listens on. */
+  /** A socket of its folder, listening. */
   async listen(name: string): Promise<Listener> {
     const listener = await new Listener(this.pathOf(name)).open();
     this.listeners.push(listener);

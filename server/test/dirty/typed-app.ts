@@ -2,7 +2,7 @@ import { DirtyApp } from "../../src/dirty/app.ts";
 
 /** An app with an action of every kind, for tests of the client's types. */
 export class ChatApp extends DirtyApp {
-  model = "a field is no action";
+  model = "a field is not an action";
   readonly handler = (text: string): string => text;
 
   get size(): number {

@@ -57,7 +57,7 @@ describe("the typed client", () => {
     await count;
   });
 
-  test("is no promise: it can be returned from an async function and awaited", async () => {
+  test("is not a promise: it can be returned from an async function and awaited", async () => {
     const chat = dirty<ChatApp>(SPEC);
     const returned = await (async () => chat)();
     expect(returned).toBe(chat);
@@ -82,7 +82,7 @@ describe("the typed client", () => {
     expect(() => dirty<ChatApp>(SPEC).with({ requestId: 5 as unknown as string })).toThrow(/requestId/);
   });
 
-  test("says at once that a spec is none", () => {
+  test("says at once that a spec is wrong", () => {
     expect(() => dirty<ChatApp>("chat-app.ts")).toThrow();
     expect(() => dirty<ChatApp>("")).toThrow();
   });

@@ -34,7 +34,7 @@ describe("the types of a client", () => {
     expectTypeOf<Parameters<Chat["load"]>>().toEqualTypeOf<[name: string, options?: { fast: boolean }]>();
   });
 
-  test("what is no action is not there", () => {
+  test("only actions are there", () => {
     expectTypeOf<Chat>().not.toHaveProperty("_internal");
     expectTypeOf<Chat>().not.toHaveProperty("model");
     expectTypeOf<Chat>().not.toHaveProperty("size");

@@ -17,7 +17,7 @@ afterEach(() => {
   side.close();
 });
 
-test("a call that nobody used is logged as a mistake, once, and one that was used is not", () => {
+test("a call that was not used is logged as a mistake, once, and a used one is not", () => {
   const warn = vi.spyOn(getLogger(), "warn").mockImplementation(() => {});
   const said = (text: string): number =>
     warn.mock.calls.filter(([message]) => String(message).includes(text)).length;

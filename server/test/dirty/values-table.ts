@@ -54,7 +54,7 @@ export const CROSSING = {
   rows: () => [{ id: 1, name: "a", vector: Float32Array.of() }] as Row[],
   dict: () => ({ a: { b: 1n } }) as Record<string, Record<string, bigint>>,
   json: () => ({ a: [1, { b: "c" }] }) as Json,
-  // It has the two texts of an error, and is none.
+  // It has the two texts of an error, but is a plain object.
   said: () => ({ name: "Ada", message: "hello" }),
   buffer: () => Buffer.from("ab") as Buffer,
   arrayBuffer: () => new Uint8Array([1, 2, 3]).buffer as ArrayBuffer,

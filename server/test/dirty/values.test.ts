@@ -78,7 +78,7 @@ describe("the types of a client", () => {
 
 /** Never called: only the compiler reads it. */
 export async function refused(app: DirtyAppClient<ValueApp>): Promise<void> {
-  // @ts-expect-error an action whose result cannot cross is no function to its callers
+  // @ts-expect-error an action whose result cannot cross is not a function to its callers
   await app.when();
   // @ts-expect-error neither is an argument taken that cannot cross
   await app.store(new Date());

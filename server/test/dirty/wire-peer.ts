@@ -12,7 +12,7 @@ const PATIENCE_MS = 5000;
 export interface Frame {
   readonly type: number;
   readonly id: RequestId;
-  /** The payload; an empty dict where it is none. */
+  /** The payload; an empty dict where it is not a dict. */
   readonly dict: Readonly<Record<string, unknown>>;
   /** When it came, `Date.now()`. */
   readonly at: number;

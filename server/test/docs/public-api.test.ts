@@ -25,7 +25,7 @@ function exportedTypes(): string[] {
   });
 }
 
-// Whoever changes one of these lists changes what users' programs are written against.
+// A change of one of these lists changes what users' programs are written against.
 describe("the public API", () => {
   test("exports these values and no others", () => {
     expect(Object.keys(api).sort()).toEqual([

@@ -108,7 +108,7 @@ describe("wherever it arrives", () => {
     ["a#b"],
     ["a?b"],
     ["a\\b"],
-  ])("%j is no Host: 400", (host) => {
+  ])("%j is not a Host: 400", (host) => {
     for (const at of ["127.0.0.1", "10.0.0.7", undefined])
       expect(statusOf([host], { at, allowed: ["*"] })).toBe(400);
   });

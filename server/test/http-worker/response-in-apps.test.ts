@@ -256,8 +256,8 @@ describe("headers that are repeated", () => {
 
   test.each<[string, unknown[]]>([
     ["a name without a value", ["a", "1", "b"]],
-    ["a value that is none", ["a", undefined]],
-    ["a name that is none", ["a b", "1"]],
+    ["a value that is undefined", ["a", undefined]],
+    ["a name with a space", ["a b", "1"]],
     ["a value with a line break", ["a", "1\r\nb: 2"]],
   ])("a list that Node refuses is refused: %s", async (_name, headers) => {
     const codes: unknown[] = [];

@@ -152,14 +152,14 @@ describe("a client is left alone", () => {
       () => "the answer waits",
       () => [...connections.keys()].some((socket) => socket.writableLength > 0),
     );
-    // It reads again after the pause; what it did not take meanwhile, nobody could have given it.
+    // It reads again after the pause. What it did not take meanwhile, no server could have given it.
     const end = performance.now() + LIMIT_S * 3000;
     while (performance.now() < end);
     client.resume();
     await noneFor(LIMIT_S * 2000);
   });
 
-  test("that was upgraded: what it gets is no answer", async () => {
+  test("that was upgraded: what it gets is not an answer", async () => {
     await serve(() => {});
     server.on("upgrade", (_request, socket: Socket) => {
       socket.on("error", () => {});

@@ -1,4 +1,4 @@
-/** A reader that stops reading stops its own generator and nobody else's, and nothing grows meanwhile. */
+/** A reader that stops reading stops its own generator and no other, and nothing grows meanwhile. */
 import { readFileSync } from "node:fs";
 import { Agent, type IncomingMessage, request } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

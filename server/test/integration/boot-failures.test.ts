@@ -48,7 +48,7 @@ test.each([
     /The app .*main\.mjs calls listen\(\) itself, on port 0 \(main\.mjs:1\)\. Remove that call and export the app/,
   ],
   [
-    "listens where somebody else does",
+    "listens where another process does",
     `import { createServer } from 'node:net';
       const other = createServer();
       await new Promise((resolve) => other.listen(0, resolve));
@@ -352,7 +352,7 @@ test("a web app that begins to fail is tried again with growing pauses, and reco
     "it has failed four times",
     () => (server.log().match(/http worker \d+ failed/g)?.length ?? 0) >= 4,
   );
-  // It waits in the backlog until there is somebody to answer it.
+  // It waits in the backlog until a worker is there to answer it.
   const waiting = ask(server.target, "/pid");
   rmSync(join(server.folder, "down"));
   expect((await waiting).status).toBe(200);

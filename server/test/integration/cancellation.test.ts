@@ -1,4 +1,4 @@
-/** Work stops when nobody wants it: within 100 ms of a disconnect, whether queued, before the first token or streaming. */
+/** Work stops within 100 ms of its client's disconnect, whether queued, before the first token or streaming. */
 import { afterAll, beforeAll, describe, expect, type TestContext, test } from "vitest";
 import { expectWithin } from "../promised-time.ts";
 import { eventually } from "./harness.ts";
@@ -124,7 +124,7 @@ describe("a client that leaves", () => {
     },
   );
 
-  test("while it is queued is never served, and holds up nobody", async () => {
+  test("while it is queued is never served, and holds up no other request", async () => {
     const first = server.newId();
     const busy = server.call({ app: "One", action: "job", args: [1000], id: first });
     await server.noted(first, "began");

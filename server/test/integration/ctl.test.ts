@@ -368,7 +368,7 @@ test("a server whose arbiter is killed leaves no control socket behind", async (
   await eventually("it is gone", () => !readdirSync(server.folder).includes("ctl.sock"));
 });
 
-test("garbage, endless lines and a hundred silent connections on the control socket harm nobody", async () => {
+test("garbage, endless lines and a hundred silent connections on the control socket do no harm", async () => {
   const server = await start();
   const path = socketOf(server);
   const sockets: Socket[] = [];

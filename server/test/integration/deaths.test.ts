@@ -110,10 +110,10 @@ describe("it is killed", () => {
     await server.logged(/"http worker \d+ failed: it ended with signal SIGKILL/);
   });
 
-  test("an HTTP worker, by an exception that nobody catches: the log says so, and another takes its place", async () => {
+  test("an HTTP worker, by an uncaught exception: the log says so, and another takes its place", async () => {
     const answer = await ask(server.target, "/throw").catch((error: Error) => error);
     expect(answer).toBeInstanceOf(Error);
-    await server.logged("nobody catches this");
+    await server.logged("never caught");
     expect((await ask(server.target, "/pid")).status).toBe(200);
   });
 

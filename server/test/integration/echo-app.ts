@@ -84,7 +84,7 @@ export default async function serve(request, response) {
     }
     else if (kind === "echo-headers") response.end(JSON.stringify(request.headers));
     else if (kind === "big") response.end("x".repeat(Number(first)));
-    else if (kind === "throw") setImmediate(() => { throw new Error("nobody catches this"); });
+    else if (kind === "throw") setImmediate(() => { throw new Error("never caught"); });
     else if (kind === "call") response.end(JSON.stringify({ result: await call(first, second) }));
     else if (kind === "held") { while (!isThere("enough " + first)) await sleep(10); response.end("held"); }
     else if (kind === "late") {

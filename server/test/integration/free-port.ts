@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 
-// Below the ports that kernels give to whoever asks for any, so that no client and no other listener is given one.
+// Below the ports that a kernel gives to processes which ask for any port. So no client or other listener gets one.
 const FIRST_PORT = 20_000;
 const PORTS = 12_000;
 /** Two test files may run at once: each has a share of its own. */
@@ -8,7 +8,7 @@ const SHARES = 2;
 const handedOut = new Set<number>();
 
 /**
- * A TCP port that is free right now, and is given to nobody else.
+ * A TCP port that is free right now, and is given to no other test.
  * @throws Error where there is none, after many tries
  */
 export async function freePort(): Promise<number> {

@@ -53,7 +53,7 @@ class PythonClient {
     this.process.stdin?.write(`${JSON.stringify(step)}\n`);
   }
 
-  /** Sends one message that is no request, and waits for its answer. */
+  /** Sends one message of another type than REQUEST, and waits for its answer. */
   async question(message: Record<string, unknown>): Promise<unknown> {
     const before = this.frames.length;
     this.step({ send: [{ id: "77", ...message }] });
@@ -207,7 +207,7 @@ describe("a client in Python", () => {
   });
 
   test.for<[name: string, asked: Omit<Asked, "id">, type: string]>([
-    ["an app that is not there", { app: "nobody.mjs:App", action: "run" }, "DirtyAppNotFoundError"],
+    ["an app that is not there", { app: "missing.mjs:App", action: "run" }, "DirtyAppNotFoundError"],
     ["a path in Python's form", { app: "myapp.ml:MLApp", action: "run" }, "DirtyAppNotFoundError"],
     ["an action that is not there", { action: "missing" }, "DirtyAppNotFoundError"],
     ["an error of the app", { action: "fails", args: ["no"] }, "DirtyAppError"],
@@ -241,7 +241,7 @@ describe("a client in Python", () => {
     });
   });
 
-  test("has a worker's death told by its name, while nobody else waits for it", async () => {
+  test("has a worker's death told by its name, while no other request waits for it", async () => {
     const client = connect();
     const frames = await client.ask({ id: "1", action: "tellsThenDies", args: [3] });
     expect(frames.map(({ type }) => type)).toEqual([CHUNK, CHUNK, CHUNK, ERROR]);

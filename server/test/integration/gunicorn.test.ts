@@ -75,8 +75,8 @@ test("errors have their classes and codes", async () => {
   expect(failed.error?.details).toEqual({ app_path: JOBS, action: "fails" });
   const late = await server.call({ app: JOBS, action: "hangs", timeout: 0.2 });
   expect(late.error).toMatchObject({ name: "DirtyTimeoutError", code: "DIRTY_TIMEOUT" });
-  const nobody = await server.call({ app: "no.such:App", action: "x" });
-  expect(nobody.error).toMatchObject({ code: "DIRTY_NO_WORKERS" });
+  const missing = await server.call({ app: "no.such:App", action: "x" });
+  expect(missing.error).toMatchObject({ code: "DIRTY_NO_WORKERS" });
 });
 
 test("a client that leaves has its run cancelled within 100 ms: the connection closes", async (context) => {
@@ -90,7 +90,7 @@ test("a client that leaves has its run cancelled within 100 ms: the connection c
   });
 });
 
-test("a client that does not read stops the app, and nobody else", async () => {
+test("a client that does not read stops the app, and no other client", async () => {
   const { body = "" } = server.request({ app: JOBS, action: "flood", args: [20_000, 2000], kind: "stream" });
   const client = await RawConnection.to(server.target);
   await client.send(
@@ -152,7 +152,7 @@ test("a Gunicorn that is gone is an error at once and not ready, and all is well
   const gone = await server.call({ app: JOBS, action: "add", args: [1, 1] });
   expect(gone.error).toMatchObject({ name: "DirtyConnectionError", code: "DIRTY_CONNECTION" });
   expect(gone.error?.message).toContain("start Gunicorn again");
-  await eventually("nobody is ready", async () => (await status())["ready"] === false);
+  await eventually("the server is not ready", async () => (await status())["ready"] === false);
   await gunicorn.start();
   expect((await server.call({ app: JOBS, action: "add", args: [1, 1] })).result).toBe(2);
   await eventually("all are ready", async () => (await status())["ready"] === true);

@@ -1,6 +1,6 @@
 /**
- * Whatever somebody sends to a dirty socket, only their own connection ends. A stream runs through all of it, and
- * has every token at the end.
+ * Whatever a peer sends to a dirty socket, only its own connection ends. A stream runs through all of it, and has every
+ * token at the end.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -62,7 +62,7 @@ afterAll(async () => {
   await fleet.close();
 });
 
-/** What the peer itself is told, and what nobody else notices. */
+/** The peer itself is told, and no other peer notices. */
 async function expectCutOff(peer: WirePeer): Promise<void> {
   await peer.end();
   const errors = peer.all(MSG.ERROR).map(({ dict }) => dict["error"] as { error_type: string });
@@ -104,7 +104,7 @@ function random(seed: number, length: number): Buffer {
   );
 }
 
-/** Bytes that are wrong on every socket, whoever sends them. */
+/** Bytes that are wrong on every socket, from every kind of peer. */
 const BROKEN: [name: string, bytes: Buffer][] = [
   ["another magic", rawHeader(MSG.REQUEST, 1, 0, { magic: "GE" })],
   ["an HTTP request", Buffer.from("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")],
@@ -114,7 +114,7 @@ const BROKEN: [name: string, bytes: Buffer][] = [
   ["version 2", rawHeader(MSG.REQUEST, 1, 0, { version: 2 })],
   ["a length of 4 GiB", rawHeader(MSG.REQUEST, 1, 0xffff_ffff)],
   ["a length of 64 MiB and one byte", rawHeader(MSG.REQUEST, 1, 64 * MIB + 1)],
-  ["a type that nobody knows", rawFrame(0x1f, 1, REQUEST)],
+  ["an unknown type", rawFrame(0x1f, 1, REQUEST)],
   ["the type 0", rawFrame(0, 1, REQUEST)],
   ["the type 0xff", rawFrame(0xff, 1, REQUEST)],
   ...[1, 2, 3, 4, 5].map((seed): [string, Buffer] => [`random bytes (${seed})`, random(seed, 64 * 1024)]),
@@ -130,7 +130,7 @@ const PAYLOADS: [name: string, payload: Buffer][] = [
   ["a value that is cut off", REQUEST.subarray(0, -3)],
   ["a value with a byte behind it", Buffer.concat([REQUEST, Buffer.of(0)])],
   ["two values", Buffer.concat([REQUEST, REQUEST])],
-  ["a type of value that nobody knows", Buffer.of(0x7f, 0, 0, 0, 0)],
+  ["an unknown type of value", Buffer.of(0x7f, 0, 0, 0, 0)],
   ["1,000 lists inside one another", nestedLists(1000)],
   ["a million lists inside one another", nestedLists(1_000_000)],
   ["a string of 4 GiB", Buffer.concat([Buffer.of(0x11), u32(0xffff_ffff), Buffer.from("abc")])],

@@ -74,7 +74,7 @@ describe("binds", () => {
     expect((await ask(web, "/pid")).body).toBe((await ask(target, "/pid")).body);
   });
 
-  test("so many connections as the backlog says wait for a worker that is busy, and are served after", async () => {
+  test("connections wait for a busy worker, as many as the backlog says, and are served after", async () => {
     const [pid = 0] = server.pids("http worker");
     process.kill(pid, "SIGSTOP");
     try {
@@ -345,7 +345,7 @@ describe("connections", () => {
     connection.leave();
   });
 
-  test("a request that offers an upgrade which nobody takes is answered as any other", async () => {
+  test("a request that offers an upgrade which the app does not take is answered as any other", async () => {
     const connection = await RawConnection.to(target);
     connection.send(
       "GET /pid HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",

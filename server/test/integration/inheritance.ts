@@ -1,4 +1,4 @@
-/** Listening sockets as a service manager holds them: bound and listening, so that connections wait for whoever comes. */
+/** Listening sockets as a service manager holds them: bound and listening, so that connections wait for the service. */
 import { spawnSync } from "node:child_process";
 import { ListeningSocket } from "../../src/arbiter/listening-socket.ts";
 
@@ -9,7 +9,7 @@ for (let fd = 3; fd < 3 + Number(process.argv[1]); fd++) {
   require("node:net").createServer().listen({ fd }, () => { if (--left === 0) process.exit(0); });
 }`;
 
-/** Binds addresses and makes the kernel take connections there; nobody accepts them yet. */
+/** Binds addresses and makes the kernel take connections there; no process accepts them yet. */
 export async function listenAsManager(...binds: string[]): Promise<ListeningSocket[]> {
   const sockets: ListeningSocket[] = [];
   for (const bind of binds) sockets.push(await ListeningSocket.bind(bind));

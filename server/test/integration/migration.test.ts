@@ -112,7 +112,7 @@ describe("a worker that is killed in mid-stream", () => {
     expect(notes("began").map(({ id }) => id)).toEqual(["the-id", "the-id"]);
   });
 
-  test("loses its place in the queue to nobody who came later, however long it ran", async () => {
+  test("keeps its place in the queue before all that came later, however long it ran", async () => {
     // Longer than a request may wait for a slot.
     await open({ workers: 1, flags: ["--dirty-queue-timeout", "1"] });
     const reading = new Reading(fleet.client.stream(SPEC, "counts", 180, 10));

@@ -14,7 +14,7 @@ let fleet: Fleet;
 let http: FleetProcess;
 let dirty: FleetProcess;
 
-/** Starts processes that have so many ms to end once the arbiter is gone. */
+/** Starts processes that have `graceMs` to end once the arbiter is gone. */
 async function open(graceMs = GRACE_MS): Promise<void> {
   const seconds = String(graceMs / 1000);
   const flags = ["--graceful-timeout", seconds, "--dirty-graceful-timeout", seconds];
@@ -62,7 +62,7 @@ describe("workers that spin while they load", () => {
 
 test("a process that the arbiter said is gone is not looked at any more", async () => {
   await open();
-  // It stands for one of somebody else, which was given the id of a child that ended.
+  // It stands for a process of another user, which was given the id of a child that ended.
   fleet.arbiter.tell({ type: "children", pids: [http.pid, dirty.pid] });
   fleet.arbiter.tell({ type: "children", pids: [http.pid] });
   arbiterIsGone();

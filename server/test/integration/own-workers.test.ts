@@ -1,4 +1,4 @@
-/** Apps with workers of their own: what one does to its processes is no other's matter. */
+/** Apps with workers of their own: what one does to its processes does not touch the others. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseAppSpec } from "../../src/config/app-spec.ts";
 import { ctl, ctlJson } from "./ctl-command.ts";
@@ -24,7 +24,7 @@ async function workers(): Promise<{ app: string; pid: number }[]> {
     });
 }
 
-/** Waits until there are so many workers of each app. */
+/** Waits until each app has the number of workers that is wanted. */
 async function count(wanted: Record<string, number>): Promise<{ app: string; pid: number }[]> {
   return eventually(
     JSON.stringify(wanted),

@@ -57,15 +57,9 @@ async function failing(
 
 describe("a start ends with the reason, and what to do,", () => {
   test("where the interpreter is missing", async () => {
-    const { said, code } = await failing(
-      {},
-      "--dirty-app",
-      "python:jobs:One",
-      "--python",
-      "python-of-nobody",
-    );
+    const { said, code } = await failing({}, "--dirty-app", "python:jobs:One", "--python", "python-of-none");
     expect(said).toMatch(
-      /the Python interpreter python-of-nobody cannot be started: there is no such program, and no folder \/.*\/python-of-nobody;/,
+      /the Python interpreter python-of-none cannot be started: there is no such program, and no folder \/.*\/python-of-none;/,
     );
     expect(said).toMatch(/install Python 3\.9 or later, or name another with --python/);
     expect(code).toBe(3);
@@ -477,7 +471,7 @@ describe("a stream with a stream id", () => {
   const ways = async (way: string) => JSON.parse((await ask(server().target, `/${way}`)).body);
   const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index);
 
-  test("is read on by whoever comes back, is kept, can be cancelled, and outlives its worker", async () => {
+  test("is read on by a client that comes back, is kept, can be cancelled, and outlives its worker", async () => {
     expect(server().running.pids("dirty worker")).toEqual([]);
     expect(await ways("back")).toEqual({ seen: numbers(0, 30), again: numbers(25, 30) });
     expect(

@@ -116,27 +116,24 @@ async function unread(action: string, chunks: number): Promise<{ id: string; mes
 }
 
 describe("a reader that reads nothing", () => {
-  test.each(["flood", "flood_later"])(
-    "stops its %s, and nobody else's, which goes on when it reads on",
-    async (action) => {
-      const { id, message } = await unread(action, 30_000);
-      let last = -1;
-      const stoodAt = await eventually("the generator stands", async () => {
-        const before = last;
-        last = Number((await call("Many", "yielded", id)).result);
-        await new Promise((resolve) => setTimeout(resolve, 200));
-        return last > 0 && last === before && last;
-      });
-      expect(stoodAt).toBeLessThan(15_000);
-      expect(await call("Many", "add", 1, 2)).toMatchObject({ result: 3 });
-      let text = "";
-      message.setEncoding("latin1").on("data", (data: string) => {
-        text += data;
-      });
-      await eventually("the whole stream is read", () => message.complete, 60_000);
-      expect(text.split("\n").length).toBe(30_000 + 2);
-    },
-  );
+  test.each(["flood", "flood_later"])("stops its %s, and no other run, until it reads on", async (action) => {
+    const { id, message } = await unread(action, 30_000);
+    let last = -1;
+    const stoodAt = await eventually("the generator stands", async () => {
+      const before = last;
+      last = Number((await call("Many", "yielded", id)).result);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      return last > 0 && last === before && last;
+    });
+    expect(stoodAt).toBeLessThan(15_000);
+    expect(await call("Many", "add", 1, 2)).toMatchObject({ result: 3 });
+    let text = "";
+    message.setEncoding("latin1").on("data", (data: string) => {
+      text += data;
+    });
+    await eventually("the whole stream is read", () => message.complete, 60_000);
+    expect(text.split("\n").length).toBe(30_000 + 2);
+  });
 
   test.each(["flood", "flood_later"])("and leaves, ends its %s", async (action) => {
     const { id, message } = await unread(action, 30_000);
@@ -182,7 +179,7 @@ describe("a client that leaves", () => {
     expect(await call("One", "add", 1, 2)).toMatchObject({ result: 3 });
   });
 
-  test("while it is queued is never served, and holds up nobody", async () => {
+  test("while it is queued is never served, and holds up no other request", async () => {
     const held = await server.stream(inPython("One", { action: "ticks", args: [100_000, 20] }));
     await held.has(1);
     const id = server.newId();
@@ -272,7 +269,7 @@ describe("an error of the app", () => {
   });
 
   test.each(["nothing", "_hidden", "__init__", "field", "computed", "init", "close", "__call__"])(
-    "%s is no action",
+    "%s is not an action",
     async (action) => {
       expect((await call("One", action)).error).toMatchObject({ name: "DirtyAppNotFoundError" });
     },
@@ -290,7 +287,7 @@ describe("a worker that dies", () => {
     expect(await call("One", "was_ready")).toMatchObject({ result: true });
   });
 
-  test("is no end for an action that continues: another worker goes on behind what was delivered", async () => {
+  test("does not end an action that continues: another worker goes on behind what was delivered", async () => {
     const stream = await server.stream(inPython("Two", { action: "goes_on", args: [10, 4] }));
     expect(await stream.over()).toMatchObject({ ended: true });
     expect(stream.chunks).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
@@ -320,7 +317,7 @@ describe("a run over its time", () => {
   );
 });
 
-test("runs that compute hold up nobody else's", async () => {
+test("runs that compute hold up no other run", async () => {
   const ids = [server.newId(), server.newId()];
   const spinning = ids.map((id) =>
     server.call(inPython("Many", { action: "spin_until", args: ["enough"], id })),

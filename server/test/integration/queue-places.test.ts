@@ -48,7 +48,7 @@ test("each request sees its place go down to 1 while the worker serves those bef
     );
   await told([[1], [2], [3]]);
 
-  // Whoever comes to read the last one hears of its place too, and plain requests of nothing but their slot.
+  // A second reader of the last one hears of its place too. Plain requests hear of nothing but their slot.
   const resumed: number[] = [];
   const { streamId = "" } = waiting[2] ?? {};
   const again = new Reading(fleet.client.resume(streamId, { onQueued: (place) => resumed.push(place) }));

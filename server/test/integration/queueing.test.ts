@@ -166,7 +166,7 @@ describe("two workers", () => {
     expect(pids.filter((pid) => pid === pids[0])).toHaveLength(4);
   });
 
-  test("one of them killed: nobody waits while the other has room, and both serve again", async () => {
+  test("one of them killed: no request waits while the other has room, and both serve again", async () => {
     const [pid = 0] = server.running.pids("dirty worker");
     process.kill(pid, "SIGKILL");
     const outcomes = await Promise.all(

@@ -73,7 +73,7 @@ function holders(running: EchoServer): Holder[] {
     .map((line): Holder => JSON.parse(line));
 }
 
-/** Waits until these units are held by workers that are not among the old, and by nobody else. */
+/** Waits until these units are held only by workers that are not among the old. */
 async function onlyNew(running: EchoServer, units: string[], old: number[]): Promise<void> {
   await eventually(
     "only new workers are left, each with a unit",

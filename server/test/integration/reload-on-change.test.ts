@@ -1,4 +1,4 @@
-/** --reload: whoever saves a file sees what it does, and only the workers that loaded it are replaced. */
+/** --reload: a saved file takes effect, and only the workers that loaded it are replaced. */
 import { readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
@@ -138,7 +138,7 @@ test("a file that is saved replaces the workers that loaded it, and no others", 
   expect(server.pids("dirty arbiter")).toEqual(arbiter);
 });
 
-test("a file that was only touched, and one that nobody loaded, change nothing", async () => {
+test("a file that was only touched, and one that no worker loaded, change nothing", async () => {
   const said = server.fromNow();
   const [http, dirty] = pids();
   utimesSync(join(server.folder, "shared.ts"), new Date(), new Date());
@@ -211,7 +211,7 @@ while (isThere("slow")) await new Promise((resolve) => setTimeout(resolve, 10));
     await settled();
   });
 
-  test("the web app while its dirty workers are gone and fail to come back: nobody waits for them", async () => {
+  test("the web app while its dirty workers are gone and fail to come back: it does not wait for them", async () => {
     const said = server.fromNow();
     const [http, [doomed = 0]] = pids();
     writeFileSync(join(server.folder, "broken"), "");
@@ -225,7 +225,7 @@ while (isThere("slow")) await new Promise((resolve) => setTimeout(resolve, 10));
     await settled();
   });
 
-  test("a dirty app while its web app cannot be started any more: nobody waits for that", async () => {
+  test("a dirty app while its web app cannot be started any more: it does not wait for that", async () => {
     const said = server.fromNow();
     const [[doomed = 0], dirty] = pids();
     writeFileSync(join(server.folder, "broken page"), "");

@@ -274,7 +274,7 @@ describe("SIGHUP", () => {
     await eventually("the last code answers", () => (seen.get(`${code}${code}`) ?? 0) > 10);
     stopped = true;
     await Promise.all(clients);
-    // While both generations serve, old pages may get answers of new models; nobody gets an error.
+    // While both generations serve, old pages may get answers of new models; no client gets an error.
     const codes = Array.from({ length: code - first + 1 }, (_, i) => `${first + i}`);
     const right = new Set(codes.flatMap((page) => codes.map((model) => page + model)));
     expect([...seen.keys()].filter((answer) => !right.has(answer))).toEqual([]);

@@ -240,7 +240,7 @@ describe("a stream that waits for a slot", () => {
     await reading.ended();
   }
 
-  test("is accepted before it has one, and whoever asks for it then gets all of it", async () => {
+  test("is accepted before it has one, and a reader that asks for it then gets all of it", async () => {
     const { id, blocker } = await full();
     const stream = fleet.anotherClient().client.resume(id);
     await stream.accepted();
@@ -301,7 +301,7 @@ describe("a stream that waits for a slot", () => {
     expect(notes("began")).toHaveLength(1);
   });
 
-  test("is asked for again when the dirty arbiter dies, and read by whoever waited for it", async () => {
+  test("is asked for again when the dirty arbiter dies, and read by the reader that waited for it", async () => {
     const { id, blocker } = await full();
     const stream = fleet.client.resume(id);
     await stream.accepted();
@@ -317,7 +317,7 @@ describe("a stream that waits for a slot", () => {
 });
 
 describe("without a reader", () => {
-  test("a run is aborted when its grace is over, and nobody finds it any more", async () => {
+  test("a run is aborted when its grace is over, and no reader finds it any more", async () => {
     await open({ flags: ["--stream-grace", "0.3"] });
     const { id, reading, left } = begin("plain", [1000, 10]);
     await reading.has(2);
@@ -328,7 +328,7 @@ describe("without a reader", () => {
     expect(await codeOf(id)).toBe("DIRTY_STREAM_NOT_FOUND");
   });
 
-  test("a run goes on while somebody comes back in time, again and again", async () => {
+  test("a run goes on while a reader comes back in time, again and again", async () => {
     await open({ flags: ["--stream-grace", "1"] });
     const { id, reading, left } = begin("plain", [180, 10]);
     await reading.has(2);
@@ -361,7 +361,7 @@ describe("without a reader", () => {
 });
 
 describe("what is not kept", () => {
-  test("an id that nobody made, or that is none, is not found", async () => {
+  test("an id that was never used, or that has a wrong form, is not found", async () => {
     await open();
     for (const id of [createStreamId(), "str_", "", "../../etc", "str_ÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄ"]) {
       expect(await codeOf(id), id).toBe("DIRTY_STREAM_NOT_FOUND");
@@ -520,7 +520,7 @@ describe("when the dirty arbiter dies", () => {
     expect(await codeOf(ended.id)).toBe("DIRTY_STREAM_NOT_FOUND");
   });
 
-  test("a stream is found though its worker comes to the successor late, and nobody is told that there is none", async () => {
+  test("a stream is found though its worker comes to the successor late, and no reader is told that it does not exist", async () => {
     await open({ workers: 2 });
     const { id, reading, left } = begin("plain", [200, 10]);
     await reading.has(5);

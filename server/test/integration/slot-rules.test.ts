@@ -74,7 +74,7 @@ test("a client that loses the dirty arbiter and lives is told at once that its r
 });
 
 describe("a worker answers NACK", () => {
-  test("to a slot beyond its concurrency that nobody granted, and its own run goes on", async () => {
+  test("to a slot beyond its concurrency that was not granted, and its own run goes on", async () => {
     await open();
     const values: unknown[] = [];
     const stream = (async () => {
@@ -92,7 +92,7 @@ describe("a worker answers NACK", () => {
     expect(values).toEqual(Array.from({ length: 120 }, (_, n) => n));
   });
 
-  test("to a slot that nobody used for 2 s, which goes to the next in the queue meanwhile", async () => {
+  test("to a slot that was not used for 2 s, which goes to the next in the queue meanwhile", async () => {
     await open();
     const sleepy = await fleet.friend(fleet.path);
     place(sleepy, 1);
@@ -205,7 +205,7 @@ describe("a client that is gone", () => {
 });
 
 describe("late words", () => {
-  test("CANCEL and CREDIT for runs that are over harm nobody", async () => {
+  test("CANCEL and CREDIT for runs that are over do no harm", async () => {
     await open({ concurrency: 5 });
     const client = await fleet.friend(fleet.path);
     place(client, 1);
@@ -264,7 +264,7 @@ describe("a silent worker", () => {
 });
 
 describe("a dirty arbiter that was stopped for a while", () => {
-  test("kills nobody for a run that ended meanwhile, and drops nobody's slot", async () => {
+  test("kills no worker for a run that ended meanwhile, and drops no slot", async () => {
     await open({ concurrency: 2, flags: ["--dirty-timeout", "1", "--dirty-abort-grace", "0.1"] });
     const stream = collect(fleet.client.stream(SPEC, "ticks", 15, 20));
     const held = await fleet.friend(fleet.path);

@@ -1,4 +1,7 @@
-/** A client that takes nothing of its answer is cut after `stallTimeout`; until then it costs little, and nobody else. */
+/**
+ * A client that takes nothing of its answer is cut after `stallTimeout`. Until then it costs little, and disturbs no
+ * other client.
+ */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { createStreamId } from "../../src/protocol/stream-id.ts";
@@ -178,7 +181,7 @@ describe.each([
         .map(({ requestId }) => requestId)
         .toSorted(),
     ).toEqual(names);
-    // Whoever begins to read now finds the connection over, and not with the answer's proper end.
+    // A client that begins to read now finds the connection over, without the answer's proper end.
     for (const client of clients) {
       client.resume();
       await client.closed();

@@ -19,8 +19,8 @@ import { existsSync } from "node:fs";
 import { stash } from "tsunicorn";
 
 /**
- * Counts until the file "stop" is there: so many at a time that their keeper carries out hundreds between two
- * answers, and a kill meets some that are done and not answered.
+ * Counts until the file "stop" is there. It sends so fast that the dirty arbiter carries out hundreds between two
+ * answers. So a kill meets some that are done and not answered.
  */
 export async function hammer(name) {
   const counted = [];

@@ -99,7 +99,7 @@ describe("after a reload", () => {
     expect(await read(running, id)).toBe("failed: DIRTY_STREAM_GONE");
   });
 
-  test("the old dirty worker keeps an end that nobody has read, for whoever comes back in time", async () => {
+  test("the old dirty worker keeps an end that was not read, for a reader that comes back in time", async () => {
     const running = await server("--stream-grace", "60");
     const id = await cutOff(running, 10, 20);
     const old = await reload(running);
@@ -111,7 +111,7 @@ describe("after a reload", () => {
     await eventually("the worker ends", () => !isAlive(old));
   });
 
-  test("and when nobody comes back in time, the stream is gone, and the worker too", async () => {
+  test("and when no reader comes back in time, the stream is gone, and the worker too", async () => {
     const running = await server("--stream-grace", "1");
     const id = await cutOff(running, 10, 20);
     const old = await reload(running);
@@ -120,7 +120,7 @@ describe("after a reload", () => {
     expect(await read(running, newId())).toBe("failed: DIRTY_STREAM_NOT_FOUND");
   });
 
-  test("nobody is waited for beyond dirtyGracefulTimeout", async () => {
+  test("readers are not waited for beyond dirtyGracefulTimeout", async () => {
     const running = await server("--dirty-graceful-timeout", "1");
     const id = await cutOff(running, 10, 20);
     const old = await reload(running);
@@ -128,7 +128,7 @@ describe("after a reload", () => {
     expect(await read(running, id, 3)).toBe("failed: DIRTY_STREAM_GONE");
   });
 
-  test("a run that dirtyGracefulTimeout cuts goes on in the new generation where somebody reads it, else it is gone", async () => {
+  test("a run that dirtyGracefulTimeout cuts goes on in the new generation if it has a reader, else it is gone", async () => {
     const running = await server("--dirty-graceful-timeout", "2");
     const [alone, watched] = [await cutOff(running, 100_000, 20), newId()];
     (await begin(running, watched, 100_000, 20)).leave();
@@ -158,7 +158,7 @@ test("a stop does not wait for readers that cannot come back", async () => {
 });
 
 describe("a quick stop ends at once what a graceful one waits for, and in good order", () => {
-  /** The dirty worker drains a run that nobody reads, for as long as its grace lasts. */
+  /** The dirty worker drains a run without a reader, for as long as its grace lasts. */
   async function draining(running: EchoServer): Promise<void> {
     await cutOff(running, 2000, 20);
     running.signal("SIGTERM");

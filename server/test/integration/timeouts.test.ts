@@ -1,4 +1,4 @@
-/** A run has so much time and no more: whoever waits for it is told, and what does not end is replaced. */
+/** A run has a limit of time. Past it, its caller is told, and a worker whose run does not end is replaced. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually, isAlive } from "./harness.ts";
 import { JobServer } from "./jobs-app.ts";
@@ -209,7 +209,7 @@ describe("requests that hang their worker, one after the other", () => {
       expect(error?.code).toBe("DIRTY_TIMEOUT");
       await replaced(pid);
     }
-    // A worker that was killed for its request is no worker that cannot start: no pause grows.
+    // A worker that was killed for its request does not count as one that cannot start: no pause grows.
     expect(server.running.log()).not.toMatch(/the next starts in/);
   });
 });

@@ -7,7 +7,7 @@ import { echoServers } from "./echo-app.ts";
 
 const start = echoServers();
 const NODE = process.execPath;
-/** `nobody`, and a group that is nobody's. */
+/** The user `nobody`, and a group without users. */
 const OTHER = 65_534;
 const GROUP = 54_321;
 

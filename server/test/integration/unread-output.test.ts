@@ -18,7 +18,7 @@ const FILES = {
     if (request.url === "/print") console.log("x".repeat(20_000));
     response.end("ok");
   };`,
-  // Runs a command on a terminal that somebody has stopped with Ctrl-S.
+  // Runs a command on a terminal that its user has stopped with Ctrl-S.
   "terminal.py": `import os, pty, sys, termios
 main, side = pty.openpty()
 termios.tcflow(side, termios.TCOOFF)
@@ -74,7 +74,7 @@ const stopped = (child: ChildProcess) => {
 };
 
 /** The server with a pipe as its standard output whose reader reads only at the end. */
-test("a pipe that nobody reads holds up nothing, and its lines are whole and counted", async () => {
+test("a pipe that is not read holds up nothing, and its lines are whole and counted", async () => {
   const path = join(folder, "pipe");
   execFileSync("mkfifo", [path]);
   const pipe = openSync(path, O_RDWR | O_NONBLOCK);
@@ -117,7 +117,7 @@ test("a pipe that nobody reads holds up nothing, and its lines are whole and cou
   }
 });
 
-test("what an app prints into a pipe that nobody reads holds up nothing and fills no memory", async () => {
+test("what an app prints into a pipe that is not read holds up nothing and fills no memory", async () => {
   // A pipe that Node makes is a socket, as journald's is: it cannot be opened again.
   server = spawn(process.execPath, args, { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
   await answered();
@@ -134,7 +134,7 @@ test("what an app prints into a pipe that nobody reads holds up nothing and fill
   expect(await stopped(server)).toBe(0);
 });
 
-test("what a config file and its hooks print into a pipe that nobody reads holds up neither a reload nor a stop", async () => {
+test("what a config file and its hooks print into a pipe that is not read holds up neither a reload nor a stop", async () => {
   const noise = (what: string) => `for (let n = 0; n < 50; n++) console.log("${what}".repeat(10_000));`;
   writeFileSync(
     join(folder, "config.mjs"),

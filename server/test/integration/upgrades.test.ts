@@ -125,7 +125,7 @@ test("an upgraded connection lives for the graceful timeout, where the app has n
   expect(server.log()).not.toContain("is killed");
 });
 
-test("requests that offer an upgrade which nobody takes are served as any other", async () => {
+test("requests that offer an upgrade which the app does not take are served as any other", async () => {
   const main = `
     import { createServer } from "node:http";
     const server = createServer((request, response) => response.end("plain"));

@@ -234,7 +234,7 @@ test("an async listener that fails answers 500, or cuts its answer off, and keep
   await eventually("the app noticed", () => server.log().includes("has left"));
   expect((await ask(server.target, "/again")).status).toBe(500);
   await eventually("the log has the last reason", () => server.log().includes("secret reason of /again"));
-  // Whoever left gets no answer, so nothing went wrong.
+  // A client that left gets no answer, so nothing went wrong.
   expect(server.log()).not.toContain("secret reason of /left");
   expect(server.log()).not.toContain("rejected and not handled");
 });

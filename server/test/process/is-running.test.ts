@@ -15,12 +15,12 @@ test("a process runs until it has ended", async () => {
   expect(isRunning(pid)).toBe(false);
 });
 
-test.each([0, -1])("%d is no process, though it can be sent signals", (pid) => {
+test.each([0, -1])("%d is not a process, though it can be sent signals", (pid) => {
   expect(isRunning(pid)).toBe(false);
 });
 
 test.runIf(process.platform === "linux")(
-  "one that ended and that nobody asked about does not run",
+  "one that ended, and whose parent did not wait for it, does not run",
   async () => {
     // The shell becomes a program that never asks about the child which the shell began.
     const parent = spawn("sh", ["-c", "sleep 0.05 & echo $!; exec sleep 30"], {

@@ -14,7 +14,10 @@ let folder: string;
 let path: string;
 let fds: number[];
 
-/** A reader of the pipe that reads only when it is told to. Both ends at once: a pipe without a reader is no pipe. */
+/**
+ * A reader of the pipe that reads only when it is told to. Both ends are opened at once: a pipe cannot be opened for
+ * writing without a reader.
+ */
 const openPipe = () => {
   const reader = openSync(path, O_RDWR | O_NONBLOCK);
   const writer = openSync(path, O_WRONLY | O_NONBLOCK);
@@ -51,7 +54,7 @@ afterEach(() => {
 
 const dropped = (lines: number): string => `${JSON.stringify({ dropped: lines })}\n`;
 
-describe("a pipe that nobody reads", () => {
+describe("a pipe whose reader does not read", () => {
   test("gets every line once there is room again, in order", async () => {
     const { reader, writer } = openPipe();
     const lines = new LineWriter({ fd: writer }, { dropped });

@@ -204,7 +204,7 @@ const INSTALL = "run `npm install tsx` in @";
 
 describe("without tsx", () => {
   describe.each(PACKAGES)("%s", (_kind, manifest, first) => {
-    test("types are no hindrance to a Node that erases them, and another says what to do", async () => {
+    test("a Node that erases types loads it, and another says what to do", async () => {
       const folder = folderWith({
         ...manifest,
         ...LIB,

@@ -83,6 +83,6 @@ test("also a file that cannot be run or is not there, by a process that ends of 
   expect(await loadedOf("main.mjs", broken, 2)).toEqual(["broken.mjs", "main.mjs"]);
   const missing = { "main.mjs": 'import "./gone.mjs";', END: "" };
   expect(await loadedOf("main.mjs", missing, 2)).toEqual(["gone.mjs", "main.mjs"]);
-  const required = { "main.cjs": 'require("./broken.cjs");', "broken.cjs": "this is no code", END: "" };
+  const required = { "main.cjs": 'require("./broken.cjs");', "broken.cjs": "this is not code", END: "" };
   expect(await loadedOf("main.cjs", required, 2)).toEqual(["broken.cjs", "main.cjs"]);
 });

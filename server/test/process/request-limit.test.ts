@@ -16,7 +16,7 @@ test("a limit is reached with its last request, and told once however many follo
   expect(reachedAfter(3, 1, 0)).toEqual([1, 1, 1]);
 });
 
-test("0 is no limit, whatever the jitter", () => {
+test("0 turns the limit off, whatever the jitter", () => {
   expect(reachedAfter(1000, 0, 5).at(-1)).toBe(0);
 });
 

@@ -50,7 +50,7 @@ export function rawDict(...pairs: [key: string, value: Uint8Array][]): Buffer {
   return Buffer.concat([Buffer.of(0x21), u32(pairs.length), ...parts]);
 }
 
-/** The bytes that the wire's rules give for a value; `undefined` within it is no part of this. */
+/** The bytes that the wire's rules give for a value; `undefined` within it is not covered. */
 export function rawValue(value: unknown): Buffer {
   if (value === null) return Buffer.of(0x00);
   if (typeof value === "boolean") return Buffer.of(0x01, value ? 0x01 : 0x00);

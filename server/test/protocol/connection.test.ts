@@ -551,7 +551,7 @@ describe("closing", () => {
     expect(peer.frames.map(({ id }) => id)).toEqual([1]);
   });
 
-  test("to a path where nobody listens is told as an error, once", async () => {
+  test("to a path where no process listens is told as an error, once", async () => {
     const { connect } = await import("node:net");
     const owned = own(connect("/nonexistent/tsunicorn-test"));
     owned.connection.send(MSG.HELLO, 0, {});
@@ -578,7 +578,7 @@ describe("closing", () => {
     const { owned, peer } = await sockets.connection();
     owned.connection.pause();
     peer.socket.destroy();
-    owned.connection.sendChunk(1, "to nobody");
+    owned.connection.sendChunk(1, "to a peer that left");
     await until("the close", () => owned.closings.length > 0);
     expect(owned.closings[0]).toMatchObject({ code: "EPIPE" });
   });

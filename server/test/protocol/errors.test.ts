@@ -105,7 +105,7 @@ describe.for(table)("$name", ({ name, code, status }) => {
   });
 });
 
-describe("an error that is none of these", () => {
+describe("an error of another class", () => {
   test.for(["ValueError", "", "Error", "constructor", "__proto__", "toString"])(
     "of the unknown type %j arrives as a DirtyError",
     (name) => {

@@ -114,14 +114,14 @@ describe("the end of a stream", () => {
     }
     for (let at = 0; at <= stream.length; at++) {
       const { reader } = collector();
-      // That a frame is not whole yet is no error: the rest may be on its way.
+      // A frame that is not whole yet is not an error: the rest may be on its way.
       reader.push(stream.subarray(0, at));
       if (ends.has(at)) reader.end();
       else expect(() => reader.end(), `ended after ${at} bytes`).toThrow(DirtyProtocolError);
     }
   });
 
-  test("of a stream that never began is no error", () => {
+  test("of a stream that never began is not an error", () => {
     const { reader } = collector();
     reader.push(Buffer.alloc(0));
     reader.end();
@@ -173,7 +173,7 @@ describe("a stream that breaks the rules", () => {
   });
 });
 
-test("an error in the handler goes to whoever pushed, also for a frame that came in parts", () => {
+test("an error in the handler is thrown by push(), also for a frame that came in parts", () => {
   const bytes = rawFrame(4, 1, rawString("ok"));
   for (const parts of [[bytes], [bytes.subarray(0, 3), bytes.subarray(3)]]) {
     const reader = new FrameReader(() => {

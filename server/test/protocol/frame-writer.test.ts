@@ -47,7 +47,7 @@ describe("frames", () => {
     expect(writer.chunk(MSG.CHUNK, 1, "abc")).toBe(16 + 14 + 8);
   });
 
-  test("a null is a payload, undefined is none", () => {
+  test("null is a payload, undefined means no payload", () => {
     const writer = new FrameWriter();
     writer.frame(MSG.RESPONSE, 1, null);
     writer.frame(MSG.RESPONSE, 1, undefined);
@@ -69,7 +69,7 @@ describe("frames", () => {
     },
   );
 
-  test("an id that is no 64-bit number leaves nothing behind", () => {
+  test("an id that is not a 64-bit number leaves nothing behind", () => {
     const writer = new FrameWriter();
     writer.frame(MSG.END, 1);
     expect(() => writer.frame(MSG.END, 2n ** 64n)).toThrow();

@@ -126,7 +126,7 @@ describe("what is as large as it may be crosses, and no more", () => {
     refused(() => decodeTlv(dicts(65)));
   });
 
-  test("a plain value at the 65th place is no level", () => {
+  test("a plain value at the 65th place does not count as a level", () => {
     const innermost = Buffer.concat([lists(63), Buffer.alloc(0)]);
     const withItem = Buffer.concat([innermost.subarray(0, -1), Buffer.of(1), rawList(rawInt(1n))]);
     expect(() => decodeTlv(withItem)).not.toThrow();

@@ -124,7 +124,7 @@ describe("a message", () => {
     deepStrictEqual(readChunk(foreign, 16, foreign.length), [...data]);
   });
 
-  test("is no message where its payload is an array", () => {
+  test("is refused where its payload is an array", () => {
     for (const value of [Float32Array.of(1), new ArrayBuffer(4), Buffer.of(1), [1], 1]) {
       const bytes = encodeTlv(value, "ours");
       expect(() => readDict(bytes, 0, bytes.length)).toThrow(DirtyProtocolError);

@@ -43,7 +43,7 @@ describe("STASH", () => {
     ["no payload", Buffer.alloc(0)],
     ["a list", rawValue([1])],
     ["a value that is cut", rawDict(["op", rawInt(1n)], ["value", rawString("abc").subarray(0, 6)])],
-    ["a value that is no UTF-8", rawDict(["op", rawInt(1n)], ["value", rawString(Buffer.of(0xff))])],
+    ["a value that is not UTF-8", rawDict(["op", rawInt(1n)], ["value", rawString(Buffer.of(0xff))])],
     ["a value of a type that there is not", rawDict(["op", rawInt(1n)], ["value", Buffer.of(0x7f)])],
     ["bytes behind it", Buffer.concat([rawDict(["op", rawInt(1n)]), Buffer.of(0)])],
   ])("with %s ends the connection", ([, payload]) => {

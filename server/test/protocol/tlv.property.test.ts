@@ -121,7 +121,7 @@ test("a value with one byte changed, put in or taken out is a value or a protoco
   );
 });
 
-/** Decodes; what is no error must come back the same after another trip. */
+/** Decodes. If that is not an error, the value must come back the same after another trip. */
 function readsOrRefuses(input: Buffer): void {
   let read: unknown;
   try {
