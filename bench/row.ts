@@ -17,7 +17,7 @@ export type Target = { comparison: Comparison } & (
 /** One pair of runs, in the row's unit. */
 export interface Pair {
   ours: number;
-  /** The other side's figure; null where there is none. */
+  /** The other side's figure; null where the other side was not measured. */
   other: number | null;
 }
 
@@ -35,7 +35,7 @@ export interface RowHead {
 export interface Row extends RowHead {
   /** Median of our figures. */
   ours: number;
-  /** Median of the other side's; null where there is none. */
+  /** Median of the other side's; null where it was not measured. */
   other: number | null;
   /** Median over the pairs of what the target speaks of: quotient, difference, or our figure. */
   compared: number;

@@ -40,7 +40,7 @@ export class Random {
 
   /**
    * One of the items.
-   * @throws Error when there are none.
+   * @throws Error when there are no items.
    */
   pick<Item>(items: readonly Item[]): Item {
     const item = items[Math.floor(this.next() * items.length)];

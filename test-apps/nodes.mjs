@@ -6,7 +6,7 @@ const require = createRequire(import.meta.url);
 
 /** @typedef {{ name: string, path: string | undefined }} TestedNode `path` is undefined where this machine has none. */
 
-/** The path of a Node that is installed as a package; undefined: there is none for a machine of this kind. */
+/** The path of a Node that is installed as a package; undefined: no package has it for a machine of this kind. */
 function installed(name) {
   try {
     const path = join(dirname(require.resolve(`${name}/package.json`)), "bin/node");

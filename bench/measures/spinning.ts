@@ -82,7 +82,7 @@ async function dirtyWorkers(server: Server): Promise<number[]> {
   return found;
 }
 
-/** Has one dirty worker spin. Gives the status of the answer, 0 when there was none. */
+/** Has one dirty worker spin. Gives the status of the answer, 0 without an answer. */
 function spin(port: number, seconds: number): Promise<number> {
   return new Promise((resolve) => {
     const options = {

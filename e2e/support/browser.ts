@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { type Browser, chromium } from "playwright-core";
 
-/** The browser of the page's tests: `npm test` sets CHROMIUM; undefined where there is none. */
+/** The browser of the page's tests: `npm test` sets CHROMIUM; undefined where none is installed. */
 export const chromiumPath: string | undefined = [
   process.env.CHROMIUM,
   "/usr/bin/chromium-headless-shell",

@@ -9,7 +9,7 @@ export interface PngHeader {
   readonly interlaced: boolean;
 }
 
-/** Reads the header of a PNG image; undefined where there is none. */
+/** Reads the header of a PNG image; undefined for other bytes. */
 export function readPngHeader(bytes: Buffer): PngHeader | undefined {
   if (bytes.length < 33 || !bytes.subarray(0, 8).equals(SIGNATURE)) return undefined;
   if (bytes.toString("latin1", 12, 16) !== "IHDR") return undefined;

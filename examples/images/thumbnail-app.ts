@@ -6,7 +6,7 @@ import { shrink } from "./shrink.ts";
 /** More pixels than this would take too much memory: four bytes each, and as much again while they are decoded. */
 const MOST_PIXELS = 25_000_000;
 
-/** A thumbnail, or why there is none. */
+/** A thumbnail, or why it was refused. */
 export type Thumbnail = { png: Uint8Array } | { refused: string };
 
 /** Images become thumbnails. One at a time in each worker: it is all computing, which would only take turns. */

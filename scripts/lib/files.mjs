@@ -46,7 +46,7 @@ export function hashFiles(base, paths) {
 /**
  * Reads a small text file.
  * @param {string} path
- * @returns {string | undefined} undefined where there is none
+ * @returns {string | undefined} undefined where the file is missing
  */
 export function readIfThere(path) {
   try {

@@ -5,7 +5,7 @@ export const LLAMA_VERSION = "3.21.1";
 
 const NAME = "llama";
 
-/** node-llama-cpp's name for this machine's compiled part; undefined where there is none. */
+/** node-llama-cpp's name for this machine's compiled part; undefined where none is published. */
 function binary() {
   const systems = { linux: "linux", darwin: "mac", win32: "win" };
   const system = systems[process.platform];

@@ -8,7 +8,7 @@ const DEFAULT = "simulated";
 export class ModelCatalog {
   readonly models: readonly CatalogModel[];
 
-  /** @throws Error where there is none, or one name stands for two. */
+  /** @throws Error without models, or where two have one name. */
   constructor(models: readonly CatalogModel[]) {
     if (models.length === 0) throw new Error("there is no model");
     const names = models.map(({ name }) => name);

@@ -31,7 +31,7 @@ const COPIES = [
  * sent instead. Types that are not known here are not served.
  *
  * @param name a plain file name, without any folder. Anything else is not found, so no name leads out of it.
- * @returns whether there is such a file; nothing was sent where there is none. Not the reply: to await that is to wait for
+ * @returns whether there is such a file; if not, nothing was sent. Not the reply: to await that is to wait for
  *   its end, and to get nothing.
  */
 export async function sendFile(

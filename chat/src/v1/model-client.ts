@@ -157,7 +157,7 @@ export class ModelClients {
 
   /**
    * @param name the default model where it is left out.
-   * @throws RequestError where there is none of this name.
+   * @throws RequestError where no model has this name.
    */
   get(name: string | null | undefined): ModelClient {
     const client = this.#clients.find((each) => name == null || each.name === name);

@@ -14,7 +14,7 @@ export class PassOn {
   #left = MAX_VALUES;
 
   /**
-   * The fields of an object that a schema does not name; undefined where there are none.
+   * The fields of an object that a schema does not name; undefined where the schema names all.
    *
    * @param known the schema's shape.
    * @param path what stands in front of a field's name in an error, such as `messages[0].`.

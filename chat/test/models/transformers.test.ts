@@ -116,7 +116,7 @@ describe("an ONNX model", { timeout: LOAD_MS }, () => {
     expect(most).toBeLessThanOrEqual(2);
   });
 
-  it("goes on with a text as it stands, and begins one where there is none", async ({ skip }) => {
+  it("goes on with a text as it stands, and begins one where the prompt is empty", async ({ skip }) => {
     if (!HAS_TRANSFORMERS) skip(NO_TRANSFORMERS);
     const begun = "When it rains we sit by an east";
     const { pieces, text, finish } = await ask(model, begun, { options: { raw: true } });

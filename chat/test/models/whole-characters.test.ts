@@ -52,7 +52,7 @@ describe("the halves of a character", () => {
     expect(chunks).toEqual(["[thinking\n", "😀", "]\n\n", "😁", "no", "\ufffd"]);
   });
 
-  it("cost nothing where there are none: a piece passes as it is", () => {
+  it("cost nothing where every character is whole: a piece passes as it is", () => {
     const piece = { reasoning: "whole" };
     expect(new WholeCharacters().push(piece)).toBe(piece);
   });

@@ -12,7 +12,7 @@ const MOST_SOCKETS = 1024;
  * `LISTEN_FDNAMES`, as sd_listen_fds(3) describes them), and takes those variables out of the environment, so
  * that no child believes that they are meant for it.
  * @param env is changed.
- * @returns the sockets in their order; none when there are none, or they are meant for another process.
+ * @returns the sockets in their order; empty when none were inherited, or they are meant for another process.
  * @throws Error when one of them cannot be listened on; then none is kept.
  */
 export function takeInheritedSockets(env: NodeJS.ProcessEnv, pid: number = process.pid): ListeningSocket[] {

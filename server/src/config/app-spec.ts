@@ -8,7 +8,7 @@ export interface AppSpec {
   /** The module's path as it was written, which `resolveAppFile` finds the file of; in Python its dotted name. */
   readonly path: string;
   /**
-   * What stood behind a `?` in the path, with the `?`; empty where there was none. The module is imported once more for
+   * What stood behind a `?` in the path, with the `?`; empty without a `?`. The module is imported once more for
    * each, and reads its own in `import.meta.url`: so one class makes several apps.
    */
   readonly query: string;
@@ -97,7 +97,7 @@ export function isGunicornsName(spec: string): boolean {
  * @param file the path as a spec or the setting `app` has it, absolute or relative to `base`.
  * @param base the folder that paths are relative to, absolute.
  * @returns the file's absolute path.
- * @throws {AppSpecError} where there is none.
+ * @throws {AppSpecError} where there is no such file.
  */
 export function resolveAppFile(file: string, base: string): string {
   const exact = path.resolve(base, file);

@@ -25,7 +25,7 @@ export interface Setting<Value> {
   /** How text from a flag or from the environment becomes a value. */
   readonly kind: "text" | "number" | "boolean" | "list";
   readonly validator: z.ZodType<NonNullable<Value>>;
-  /** The value where none is given, or how to find it; undefined where there is none. */
+  /** The value where none is given, or how to find it; undefined where the setting has no default. */
   readonly default: Value | ((context: DefaultContext) => Value) | undefined;
   /** The default in words, where it is computed or undefined. */
   readonly defaultText?: string;

@@ -184,8 +184,8 @@ export class HttpWorker {
     this.gate?.opened();
   }
 
-  // Before all who listen for upgrades, also those who find the server by their request: Next does. Not while there is
-  // none of them: Node would then leave a request that only offers an upgrade without an answer.
+  // Before all who listen for upgrades, also those who find the server by their request: Next does. Without such a
+  // listener it is taken off: Node would then leave a request that only offers an upgrade without an answer.
   private watchUpgrades(server: Server): void {
     const upgrade = (request: IncomingMessage, socket: Duplex): void => this.upgrade(request, socket);
     server.on("newListener", (event, listener) => {

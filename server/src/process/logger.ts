@@ -38,7 +38,7 @@ let logFile: LogFile | undefined;
 
 /**
  * Makes the logger of this process. A line is written before the call returns where there is room for it: the last
- * line before a crash is the one that explains it. Where there is none, the process goes on without it.
+ * line before a crash is the one that explains it. Without room, the line waits and the process goes on.
  * @throws Error when the log file cannot be opened.
  */
 export async function setUpLogger({ level, format, role, file }: LoggerOptions): Promise<Logger> {

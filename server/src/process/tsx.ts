@@ -64,7 +64,7 @@ async function register(file: string): Promise<boolean> {
   return true;
 }
 
-// tsx itself would speak of a syntax error where there is none, or of a file that is not there.
+// tsx itself would report a wrong syntax error, or a missing file.
 function refuseQuestionMark(file: string): void {
   const mark = file.indexOf("?");
   if (mark === -1) return;

@@ -89,7 +89,7 @@ test.each([
   ["LISTEN_FDS=0", { LISTEN_PID: SELF, LISTEN_FDS: "0" }],
   ["the LISTEN_PID of another process", { LISTEN_PID: "1", LISTEN_FDS: "1", LISTEN_FDNAMES: "web" }],
   ["no LISTEN_PID", { LISTEN_FDS: "1" }],
-])("with %s there are none, and the variables go all the same", (_what, variables) => {
+])("with %s no socket is taken, and the variables go all the same", (_what, variables) => {
   const env = { ...variables, OTHER: "stays" };
   expect(takeInheritedSockets(env)).toEqual([]);
   expect(env).toEqual({ OTHER: "stays" });

@@ -34,7 +34,7 @@ function pythonImportsOf(file: string): string[] {
   );
 }
 
-/** A way from one back to itself, as `a -> b -> a`; undefined where there is none. */
+/** A way from one back to itself, as `a -> b -> a`; undefined where no way leads back. */
 function circleIn(imports: Imports): string | undefined {
   const done = new Set<string>();
   const search = (one: string, way: readonly string[]): string | undefined => {

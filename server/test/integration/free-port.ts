@@ -9,7 +9,7 @@ const handedOut = new Set<number>();
 
 /**
  * A TCP port that is free right now, and is given to no other test.
- * @throws Error where there is none, after many tries
+ * @throws Error where no port is free, after many tries
  */
 export async function freePort(): Promise<number> {
   const share = Number(process.env["VITEST_POOL_ID"] ?? 0) % SHARES;

@@ -106,7 +106,7 @@ function useStoredChanges(runtime: AssistantRuntime): void {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const stop = chatStore.storage.onChange(({ type, conversationId }) => {
       // Left in this page, what another tab deleted could be opened again by Back, and nothing said in it would be
-      // kept. Where this page deleted it, there is none to find.
+      // kept. Where this page deleted it, it is not found.
       if (type === "deleted") {
         const here = async () => runtime.threads.getItemById(conversationId).delete();
         here().catch(() => undefined);

@@ -32,7 +32,7 @@ export class Conversations {
       .sort((a, b) => b.lastMessageAt - a.lastMessageAt);
   }
 
-  /** One of them; undefined where there is none, for instance because another tab deleted it. */
+  /** One of them; undefined where it is missing, for instance because another tab deleted it. */
   async get(id: string): Promise<Conversation | undefined> {
     return this.#storage.transact("readonly", (tables) => getConversation(tables, id));
   }
@@ -60,7 +60,7 @@ export class Conversations {
     this.#unwritten.delete(id);
   }
 
-  /** Changes what is known of a conversation. Does nothing where there is none any more. */
+  /** Changes what is known of a conversation. Does nothing where it is missing. */
   async change(
     id: string,
     change: Partial<Pick<Conversation, "title" | "archived" | "headId">>,

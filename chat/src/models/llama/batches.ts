@@ -56,7 +56,7 @@ export class Batches {
     this.#computing = true;
     this.#tellBegun?.();
     this.#begun = undefined;
-    // Its tokens are asked for right behind it. There are none where it was all prompts.
+    // Its tokens are asked for right behind it. A batch of prompts alone has none.
     const asked = () => {
       this.#computing = false;
       return new Promise<void>((resolve) => setImmediate(resolve));

@@ -58,7 +58,7 @@ export async function readJson(file: string): Promise<unknown> {
   }
 }
 
-/** A field of what an exporter wrote; undefined where there is none. */
+/** A field of what an exporter wrote; undefined where the field is missing. */
 export function fieldOf(from: unknown, key: string): unknown {
   return typeof from === "object" && from !== null ? Reflect.get(from, key) : undefined;
 }
