@@ -56,7 +56,7 @@ def read(value: Any) -> Any:
 def make(code: int, data: bytes) -> Any:
     """
     The array of these elements.
-    :raises DirtyProtocolError: when the code is none, or the bytes are not a whole number of elements.
+    :raises DirtyProtocolError: when the code is unknown, or the bytes are not a whole number of elements.
     """
     letter = chr(code)
     size = _SIZES.get(letter)

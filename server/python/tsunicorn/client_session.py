@@ -122,7 +122,7 @@ class ClientSession:
     ) -> None:
         slot, name = message.get("slot", 0), message.get("stream")
         if not is_number(slot) or not isinstance(name, str):
-            raise DirtyProtocolError("A message about a stream lacks its slot or its id.")
+            raise DirtyProtocolError("A message about a stream names none.")
         settled = False
 
         def settle(stream: Optional[ResumableStream]) -> None:

@@ -21,7 +21,7 @@ class Request:
 
     @property
     def cancelled(self) -> bool:
-        """Whether nobody wants the result any more: the caller left, the time is over, or the server stops."""
+        """Whether the result is not wanted any more: the caller left, the time is over, or the server stops."""
         return self._cancelled.is_set()
 
     def wait(self, seconds: Optional[float] = None) -> bool:
@@ -71,7 +71,7 @@ class CurrentRequest:
 
     @property
     def cancelled(self) -> bool:
-        """Whether nobody wants the result any more."""
+        """Whether the result is not wanted any more."""
         return self.current().cancelled
 
     @property

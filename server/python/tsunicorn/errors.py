@@ -111,7 +111,7 @@ _BY_NAME = {
 
 def to_wire(error: BaseException, details: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
     """
-    What an ERROR frame carries of an error. Whatever is no dirty error is the app's: it crosses as a DirtyAppError with
+    What an ERROR frame carries of an error. An error of another class is the app's: it crosses as a DirtyAppError with
     its own message, and its class as `details.error_class`. A class of the app's own crosses as the one it extends.
     """
     name = type(error).__name__

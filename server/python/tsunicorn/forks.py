@@ -49,6 +49,6 @@ def _forked() -> None:
     for fd in _withheld:
         os.dup2(nothing, fd, inheritable=False)
     os.close(nothing)
-    # With this process's handler nobody could end the other: Process.terminate() would have no effect.
+    # With this process's handler Process.terminate() would have no effect on the other.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _unblock()

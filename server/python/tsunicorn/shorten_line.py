@@ -1,4 +1,4 @@
-"""Lines of the log that have to fit into so many bytes."""
+"""Lines of the log that have to fit into a number of bytes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def shorten_line(line: str, limit: int) -> str:
         if _size(shorter) < limit:
             return shorter
         most //= 2
-    # So many fields that even without their texts they do not fit.
+    # It has more fields than fit, even without their texts.
     kept: Dict[str, Any] = {name: parsed[name] for name in _USUAL if isinstance(parsed.get(name), (str, int))}
     return _dump(_shortened(kept, limit // 32))
 

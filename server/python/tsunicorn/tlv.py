@@ -89,7 +89,7 @@ class UnsendableError(DirtyProtocolError):
             del self._steps[: -self._lap]
 
     def told(self, skipped: int = 0) -> DirtyProtocolError:
-        """The error as it is raised on; so many steps from the outside are the message's, and not the sender's."""
+        """The error as it is raised on; `skipped` steps from the outside are the message's, and not the sender's."""
         path = _path(self._steps[::-1][skipped:])
         where = f" ({path})" if path else ""
         cycle = ": it holds itself" if self._lap else ""
@@ -107,7 +107,7 @@ def _path(steps: List[Union[str, int]]) -> str:
         if isinstance(step, int):
             text += f"[{step}]"
             continue
-        # An exotic str may be no text at all.
+        # An exotic str may not be text at all.
         key = step.encode("utf-8", "replace").decode("utf-8")
         key = key if len(key) <= 40 else f"{key[:40]}…"
         if isinstance(step, _OtherKey):
@@ -232,7 +232,7 @@ class _Writer:
             raise
 
     def other(self, value: Any, depth: int) -> None:
-        """What is no value of Python's own: an array of numbers, or one number of such."""
+        """A value that is not Python's own: an array of numbers, or one number of such."""
         found = arrays.read(value)
         if found is None:
             name = type(value).__name__

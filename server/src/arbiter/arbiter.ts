@@ -182,8 +182,8 @@ export class Arbiter {
   }
 
   /**
-   * Stops the server: HTTP workers first, then dirty workers, then the dirty arbiter, so that whoever drains
-   * is served to the last.
+   * Stops the server: HTTP workers first, then dirty workers, then the dirty arbiter. So each process that drains is
+   * served until it has ended.
    * @param graceful whether requests in progress may finish.
    */
   stop(graceful: boolean): void {
@@ -308,7 +308,7 @@ export class Arbiter {
     this.announce();
   }
 
-  // After a suspend, a pause or a step of the clock nobody was heard for long, and nobody is to blame.
+  // After a suspend, a pause or a step of the clock, the last sign of every child is old. That must not count as silence.
   private comeBack(): void {
     const now = Date.now();
     if (now - this.lookedAt > AWAY_MS) for (const child of this.children) child.heardAt = now;
@@ -537,7 +537,7 @@ export class Arbiter {
     this.options.hooks.call("whenReady", this.state);
   }
 
-  // What a reload bound that was given up is nobody's.
+  // Closes what a reload bound that was given up: no generation uses these addresses.
   private dropAddresses(): void {
     if (this.stopping) this.sockets.closeHttp();
     else this.sockets.keep(this.generations.binds);

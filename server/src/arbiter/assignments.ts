@@ -79,7 +79,7 @@ export class Assignments {
 
   /** Whether what is lacking becomes free when a worker that is to be replaced ends; the next of those is drained. */
   private waits(crew: Crew, child: Child, lacking: readonly AppStatics[]): boolean {
-    // Nobody is drained for units that there are not enough of in any case.
+    // No worker is drained for units that do not suffice in any case.
     const possible = lacking.filter(({ resources }) =>
       Object.entries(resources).every(([name, count]) => this.pool.exists(name, count)),
     );

@@ -2,7 +2,7 @@
 export const HEALTHY_MS = 5000;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 30_000;
-/** So many children in a row that could not start mean that the next one will most likely fail too. */
+/** After this many children in a row that could not start, the next one will most likely fail too. */
 export const CRASH_LOOP = 3;
 
 /** When the next child of a kind may be started: at once after a first failure, then after growing pauses. */

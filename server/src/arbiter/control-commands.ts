@@ -14,7 +14,7 @@ export interface ControlCommand {
   readonly argument?: string;
   /** One sentence for help. */
   readonly help: string;
-  /** Looks at the arguments alone. @throws UsageError when they are none that the command can have. */
+  /** Looks at the arguments alone. @throws UsageError when the command cannot have them. */
   readonly check?: (...args: string[]) => void;
   /**
    * Carries it out, with arguments that were checked.
@@ -152,7 +152,7 @@ export const COMMANDS: readonly ControlCommand[] = [
   },
 ];
 
-/** A command that is none, or that has a wrong argument. Nothing was done. */
+/** An unknown command, or a wrong argument. Nothing was done. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }

@@ -30,7 +30,7 @@ export class ControlServer {
   }
 
   /**
-   * Listens on a path. A socket file that nobody listens on any more is replaced.
+   * Listens on a path. A socket file without a listener is replaced.
    * @throws Error that names the path and why it cannot be listened on.
    */
   static async open(path: string, target: ControlTarget): Promise<ControlServer> {
@@ -66,7 +66,7 @@ export class ControlServer {
 
   private accept(socket: Socket): void {
     if (this.clients.size >= MAX_CONNECTIONS) {
-      // Whoever does nothing makes room: else a few forgotten connections would lock the operator out.
+      // An idle connection makes room: else a few forgotten ones would lock the operator out.
       const clients = [...this.clients];
       const least = clients.find((client) => !client.busy) ?? clients.find((client) => client.ended);
       if (least === undefined) {
@@ -134,7 +134,7 @@ class Client {
     if (line !== undefined) {
       clearTimeout(this.idle);
       for (; line !== undefined; line = this.nextLine()) await this.serve(line);
-      // Counted from line to line: whoever sends byte by byte does not stay for ever.
+      // Counted from line to line, so that a client which sends byte by byte does not stay for ever.
       this.wait();
     }
     this.busy = false;
@@ -195,7 +195,7 @@ function answer(what: { result: unknown } | { error: string }): string {
   return `${JSON.stringify({ ok: "result" in what, ...what })}\n`;
 }
 
-/** The words of a request; undefined when it is none. */
+/** The words of a request; undefined when it is not a request. */
 function readRequest(line: string): string[] | undefined {
   try {
     const request: unknown = JSON.parse(line);

@@ -56,7 +56,7 @@ export type ScalableKind = "http-worker" | "dirty-worker";
 export interface ControlTarget {
   snapshot(): FleetSnapshot;
   /**
-   * So many workers more, or fewer where `by` is negative.
+   * Starts `by` workers more, or stops some where `by` is negative.
    * @param app of which dirty app, by its name or a part of it; where each has workers of its own it must be said.
    * @returns how many there are from now on.
    * @throws Error with the reason why not; nothing has changed then.

@@ -49,8 +49,8 @@ export class DirtySide {
   }
 
   /**
-   * All children there are. Once killed, this process ends nobody any more. The dirty arbiter does, and must know of
-   * each child before that can speak for itself: code that spins while it is loaded never does.
+   * All children there are. Once killed, this process ends none of them. The dirty arbiter does, and must know of each
+   * child before that can speak for itself: code that spins while it is loaded never does.
    */
   know(pids: readonly number[]): void {
     if (pids.join() === this.toldChildren) return;

@@ -33,8 +33,8 @@ interface Loads {
 }
 
 /**
- * Watches the files that workers loaded, for development. Only another content is a change: touching a file, or
- * saving it as it was, is none.
+ * Watches the files that workers loaded, for development. Only another content is a change. Touching a file, or saving
+ * it as it was, changes nothing.
  */
 export class FileWatcher {
   private readonly changed: (change: FileChange) => void;
@@ -139,7 +139,7 @@ export class FileWatcher {
     this.poll();
     const concerned = new Set<WorkerKind>();
     const told = files.filter((file) => {
-      // What nobody has loaded any more is still watched, and concerns nobody.
+      // A file that no worker has loaded any more is still watched, and concerns no worker.
       const loads = [...this.loads.values()].filter((one) => one.files.has(file));
       for (const { kind } of loads) concerned.add(kind);
       return loads.length > 0 || this.config.has(file);

@@ -90,7 +90,7 @@ export class Generations {
   /** Canonical names of the apps that can be placed. */
   get apps(): string[] {
     const { upcoming } = this;
-    // The next generation's apps are announced when its dirty workers are ready: before, nobody could run them.
+    // The next generation's apps are announced when its dirty workers are ready: before, no worker could run them.
     const next =
       upcoming !== undefined && dirtyCrewsOf(upcoming.generation).every((crew) => crew.complete)
         ? [upcoming.generation]

@@ -56,7 +56,7 @@ export class HookThread {
     }
   }
 
-  /** Runs a hook that nobody waits for; its failure is logged. */
+  /** Runs a hook without waiting for it; its failure is logged. */
   call(name: ServerHookName, server: ServerState, worker?: ExitedWorker): void {
     this.run(name, server, worker).catch((error: unknown) => this.report(error));
   }

@@ -56,7 +56,7 @@ export class ListeningSocket {
   }
 
   /**
-   * Binds an address as the setting `bind` has it. A socket file that nobody listens on any more is replaced.
+   * Binds an address as the setting `bind` has it. A socket file without a listener is replaced.
    * @param umask the permissions, in octal, that a unix socket's file does not get; default: those of the process.
    * @throws Error that names the address and why it cannot be bound.
    */
@@ -98,7 +98,7 @@ export class ListeningSocket {
       );
     }
     const inPlace = statSync(path, { throwIfNoEntry: false });
-    // Other files refuse connections as a stale socket does, and are somebody's data.
+    // Other files refuse connections as a stale socket does, but hold a user's data.
     if (inPlace !== undefined && !inPlace.isSocket())
       throw new Error(`Cannot listen on unix:${path}: a file that is not a socket is in its place.`);
     if (inPlace !== undefined && (await isStale(path))) rmSync(path, { force: true });
@@ -117,8 +117,8 @@ export class ListeningSocket {
   }
 
   /**
-   * Takes over a listening socket that this process was started with. Whoever bound it keeps it, so its file
-   * is never removed here.
+   * Takes over a listening socket that this process was started with. The process that bound it keeps it, so its file is
+   * never removed here.
    * @param fd its file descriptor.
    * @param name what errors call it.
    * @throws Error that says why it cannot be listened on.

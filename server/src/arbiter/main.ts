@@ -141,7 +141,7 @@ export async function runArbiter(loaded: LoadedConfig): Promise<never> {
     });
   }
   try {
-    // Whoever stops a server whose onStarting hangs need not wait for it.
+    // A stop does not wait for an onStarting that hangs.
     await Promise.race([hooks.run("onStarting", arbiter.state), stopAsked.promise]);
     await arbiter.start();
   } catch (error) {
@@ -168,7 +168,7 @@ function beforeStart<T>(step: () => T): T {
   }
 }
 
-// One clear line where whoever started it looks; the log has nothing to add.
+// One clear line on the terminal of the user who started it. The log has nothing to add.
 function endStart(error: unknown): never {
   complain(explain(error));
   process.exit(1);

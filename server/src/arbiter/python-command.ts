@@ -7,7 +7,7 @@ import type { Settings } from "../config/settings.ts";
 /** The dirty worker in Python. It lies beside the sources and beside what is built from them. */
 const ENTRY = fileURLToPath(new URL("../../python/worker.py", import.meta.url));
 
-/** The command of a dirty worker for an app in Python. What stands behind the entry is for whoever lists processes. */
+/** The command of a dirty worker for an app in Python. The text behind the entry shows in lists of processes. */
 export function pythonCommand(settings: Settings, app: AppSpec): [command: string, ...args: string[]] {
   return [interpreter(settings), "-u", ENTRY, `tsunicorn: dirty worker [${app.className}]`];
 }

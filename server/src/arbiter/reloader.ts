@@ -63,7 +63,7 @@ export class Reloader {
     log.info(
       `starting new ${kinds.map((kind) => `${kind.replace("-", " ")}s`).join(" and ")} beside the old`,
     );
-    // Not in this turn: whoever gives up at once rejects what nobody awaits yet.
+    // Not in this turn: a crew that gives up at once would reject `serves` before it is awaited.
     setImmediate(() => this.parts.converge());
     await serves;
     const seconds = ((Date.now() - began) / 1000).toFixed(1);

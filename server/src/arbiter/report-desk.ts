@@ -45,7 +45,7 @@ export class ReportDesk {
     if (question?.child === child) question.answer(report);
   }
 
-  /** A child is gone: nobody need wait for its answers. */
+  /** A child is gone: its answers are not waited for any more. */
   gone(child: Asked): void {
     for (const question of this.open.values()) if (question.child === child) question.answer(undefined);
   }

@@ -1,7 +1,7 @@
 /** Units of each resource, by its name: how many are needed, or which there are. */
 export type Needs = Readonly<Record<string, number>>;
 
-/** Whoever holds units. */
+/** What holds units: a worker. */
 type Holder = object;
 
 /**
@@ -21,7 +21,7 @@ export class ResourcePool {
     this.units = units;
   }
 
-  /** Whether so many units are free. */
+  /** Whether as many units are free as `needs` says. */
   has(needs: Needs): boolean {
     return this.lacking(needs).length === 0;
   }
@@ -31,7 +31,7 @@ export class ResourcePool {
     return Object.keys(needs).filter((name) => this.free(name).length < (needs[name] ?? 0));
   }
 
-  /** Whether there are so many units at all, whoever holds them. */
+  /** Whether there are `count` units at all, held or free. */
   exists(name: string, count: number): boolean {
     return (this.units[name]?.length ?? 0) >= count;
   }

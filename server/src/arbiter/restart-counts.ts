@@ -2,7 +2,7 @@ import type { Kind } from "../process/channel.ts";
 
 /** Why a child was replaced. */
 export type RestartReason =
-  /** It ended by itself, or somebody killed it. */
+  /** It ended by itself, or was killed from outside. */
   | "died"
   /** It could not start, or not in time. */
   | "failed to start"

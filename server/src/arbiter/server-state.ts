@@ -15,7 +15,7 @@ export function describeServer(settings: Settings, children: readonly Child[]): 
   };
 }
 
-/** A child that has ended as hooks see it; undefined when it was no worker. */
+/** A child that has ended as hooks see it; undefined when it was not a worker. */
 export function describeExit({ kind, id, pid, apps, failure, end }: Child): ExitedWorker | undefined {
   return kind === "dirty-arbiter" ? undefined : { kind, id, pid, apps, reason: failure ?? end };
 }

@@ -17,7 +17,7 @@ type Assignments = Readonly<Record<string, string | number | bigint>>;
  */
 export class ServiceNotify {
   private readonly log: Logger;
-  /** The environment of the helper; undefined: nobody asked for messages, or none can be sent. */
+  /** The environment of the helper; undefined: the service manager wants no messages, or none can be sent. */
   private env: NodeJS.ProcessEnv | undefined;
   /** ms between two signs of life; 0: none are wanted. */
   private readonly watchdogMs: number;
@@ -67,7 +67,7 @@ export class ServiceNotify {
     this.send({ RELOADING: 1, MONOTONIC_USEC: process.hrtime.bigint() / 1000n, STATUS: status });
   }
 
-  /** The server stops. The signs of life go on: a long drain is no hang. */
+  /** The server stops. The signs of life go on: a long drain must not count as a hang. */
   stopping(status: string): void {
     this.send({ STOPPING: 1, STATUS: status });
   }

@@ -1,6 +1,6 @@
 import type { Crew } from "./crew.ts";
 
-/** Empties crews one group after the other, so that whoever drains is served to the last. */
+/** Empties crews one group after the other, so that each process that drains is served until it has ended. */
 export class StopOrder {
   private readonly groups: (() => readonly Crew[])[];
 

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { type FSWatcher, readFileSync, statSync, watch } from "node:fs";
 import path from "node:path";
 
-/** Files beyond that are compared by size and time: whoever loads such a file loads data. */
+/** Larger files are compared by size and time: they are data rather than code. */
 const MAX_HASHED_BYTES = 16 * 1024 * 1024;
 
 /**

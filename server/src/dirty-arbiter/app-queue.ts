@@ -5,14 +5,14 @@ export interface Queued {
 }
 
 /**
- * The requests that wait for one app, oldest first. Whoever comes back (its slot was refused, the dirty
- * arbiter was replaced) stands where its arrival puts it, not at the end.
+ * The requests that wait for one app, oldest first. A request that comes back (its slot was refused, the dirty arbiter
+ * was replaced) stands where its arrival puts it, not at the end.
  */
 export class AppQueue<T extends Queued> {
   private items: (T | undefined)[] = [];
   private head = 0;
   private live = 0;
-  /** Whether somebody who waits has another place than before. Whoever reads it sets it back. */
+  /** Whether a request that waits has another place than before. Its reader sets it back. */
   moved = false;
 
   /** How many wait. */
@@ -39,7 +39,7 @@ export class AppQueue<T extends Queued> {
     return this.live - 1 - behind;
   }
 
-  /** Takes the oldest; undefined when nobody waits. */
+  /** Takes the oldest; undefined when none waits. */
   take(): T | undefined {
     while (this.head < this.items.length) {
       const item = this.items[this.head];

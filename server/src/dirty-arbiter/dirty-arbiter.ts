@@ -64,7 +64,7 @@ export interface DirtyArbiterOptions {
   /** Seconds. */
   streamGrace: number;
   migrationLimit: number;
-  /** The tables that all processes share. Whoever opened it closes it. */
+  /** The tables that all processes share. The caller that opened it closes it. */
   stash: Stash;
   /** A worker has said what it runs, and is given requests from now on. */
   registered(worker: number): void;
@@ -330,8 +330,8 @@ export class DirtyArbiter {
         // First the streams: a request for one that is here must not be granted a slot.
         this.streams.workerReady(worker, ready);
         this.placement.workerReady(worker, ready);
-        // Behind the notice that it brings, which leaves with this turn: whoever hears that the server is ready must
-        // not ask an HTTP worker that has not heard of it.
+        // Behind the notice that it brings, which leaves with this turn: a client that hears that the server is ready must not
+        // ask an HTTP worker that has not heard of it.
         setImmediate(() => this.options.registered(worker));
         return;
       }

@@ -14,7 +14,7 @@ export class DrainRate {
 
   /**
    * Whole seconds until `waiting` requests will have been granted a slot, from 1 to 30. A queue that has not
-   * moved yet gives 30: nobody knows better.
+   * moved yet gives 30, since nothing is known.
    */
   retryAfter(waiting: number, now: number): number {
     const first = this.times[0];

@@ -11,7 +11,7 @@ export interface EarlyQuestion {
 /**
  * Questions that came to a new dirty arbiter before the worker, or the client, that knows the stream. They wait until
  * all of those could have come: clients for a moment, and each worker that lives until it registers or is gone. A
- * worker that is slow or stopped keeps its streams, so nobody may say meanwhile that there is no such stream.
+ * worker that is slow or stopped keeps its streams, so meanwhile it must not be said that there is no such stream.
  */
 export class EarlyQuestions {
   private questions: EarlyQuestion[] = [];

@@ -14,7 +14,7 @@ export interface Office {
   inspect(): Inspection;
   /** Process id of a worker; undefined while it is not connected. */
   pidOf(worker: number): number | undefined;
-  /** So many dirty workers more, or fewer. */
+  /** `by` dirty workers more, or fewer. */
   scale(by: number): Promise<Scaled>;
 }
 
@@ -41,7 +41,7 @@ export function status(office: Office): Record<string, unknown> {
 /**
  * MANAGE, in the fields that Gunicorn's clients read. All that was asked for is done, or nothing is and `reason`
  * says why.
- * @throws DirtyError for an operation that is none.
+ * @throws DirtyError for an unknown operation.
  */
 export async function manage(
   office: Office,

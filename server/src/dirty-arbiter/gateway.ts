@@ -25,7 +25,7 @@ interface Asked {
 
 /**
  * Serves one client that knows only Gunicorn's part of the protocol: one message at a time, requests relayed with
- * the same calls that HTTP workers make. It gives nobody a slot of its own.
+ * the same calls that HTTP workers make. It grants no slots of its own.
  */
 export class GatewaySession {
   private readonly connection: Connection;
@@ -46,7 +46,7 @@ export class GatewaySession {
 
   /**
    * Takes a message of the client.
-   * @throws DirtyProtocolError when it is none that such a client may send.
+   * @throws DirtyProtocolError when such a client may not send it.
    */
   receive(type: number, id: RequestId, buffer: Buffer, start: number, end: number): void {
     const { connection, office } = this;
@@ -131,7 +131,7 @@ export class GatewaySession {
   }
 }
 
-// A field that the stash cannot use is answered; bytes that are no message end the connection.
+// A field that the stash cannot use is answered; bytes that are not a message end the connection.
 function readStashOrError(buffer: Buffer, start: number, end: number): StashRequest | DirtyError {
   try {
     return readStash(buffer, start, end);

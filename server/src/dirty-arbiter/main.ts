@@ -115,7 +115,7 @@ async function open({ settings, listeners, ...boot }: Boot): Promise<void> {
   await arbiter.open();
   watchDescriptors();
   tellArbiter({ type: "ready" });
-  // Its silence means that it hangs: it runs nobody's code. Several beats within the time that the arbiter waits.
+  // Its silence means that it hangs: it runs no user code. Several beats within the time that the arbiter waits.
   const beat = settings.timeout === 0 ? HEARTBEAT_MS : Math.min(HEARTBEAT_MS, settings.timeout * 250);
   setInterval(() => tellArbiter({ type: "heartbeat" }), beat);
 }

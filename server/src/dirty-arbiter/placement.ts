@@ -15,18 +15,18 @@ import { PlaceNotices } from "./place-notices.ts";
 import type { PlaceRequest } from "./place-request.ts";
 import { type Lease, WorkerView } from "./worker-view.ts";
 
-/** A slot that nobody used for so long is taken back. */
+/** A slot that was not used for so long is taken back. */
 const UNUSED_MS = 2000;
 /** A worker that was silent for so long gets no new slots. */
 const SILENT_MS = 1000;
 // The worker counts its run's time from the RUN, this side from hearing of it; no worker dies for the difference.
 const KILL_MARGIN_MS = 500;
 
-/** What placement decides, told to whoever has the sockets. */
+/** What placement decides, told to the owner of the sockets. */
 export interface PlacementEvents {
   granted(request: PlaceRequest, placed: Placed): void;
   rejected(request: PlaceRequest, error: DirtyError): void;
-  /** It waits, with so many before it. Said once, and where it wants `notices` again after changes. */
+  /** It waits, with `position` requests before it. Said once, and where it wants `notices` again after changes. */
   queued(request: PlaceRequest, position: number): void;
   revoke(worker: number, slot: number, cancel: boolean): void;
   /** A run is over its time and its worker did not end it. */
@@ -224,7 +224,7 @@ export class Placement {
     // A run that had begun and is not there any more ended while its FREE could not be sent.
     for (const lease of [...worker.leases.values()]) {
       if (lease.started && !running.has(lease.slot)) this.end(lease);
-      // What was taken back while the worker could not be told, it is told now: else nobody frees the slot.
+      // The worker is told now of a slot that was taken back meanwhile: else the slot is never freed.
       else if (lease.revoked !== undefined) this.revoke(lease, lease.revoked.cancel);
     }
     for (const { slot, app, ms_left } of ready.running) {

@@ -24,7 +24,7 @@ export class Scaling {
   }
 
   /**
-   * So many more, or fewer where `by` is negative.
+   * Asks for `by` more, or fewer where `by` is negative.
    * @throws DirtyError when the arbiter does not answer.
    */
   async scale(by: number): Promise<Scaled> {

@@ -26,7 +26,7 @@ export function changes(op: number): boolean {
 const READING = new Set<number>([STASH.GET, STASH.KEYS, STASH.INFO, STASH.TABLES, STASH.EXISTS]);
 
 /**
- * Finds out what an operation comes to. Whoever asks writes the change down, and then makes it.
+ * Finds out what an operation comes to. The caller writes the change down, and then makes it.
  * @throws StashError when it cannot be done.
  */
 export function plan(store: StashStore, request: StashRequest, now: number): Outcome {

@@ -27,7 +27,7 @@ export class RecordSource {
     return content && { content, bytes: RECORD_HEAD + length };
   }
 
-  /** The next bytes, good until the next call; undefined when there are not so many. */
+  /** The next bytes, good until the next call; undefined when fewer are left. */
   read(bytes: number): Buffer | undefined {
     if (this.end - this.start < bytes) this.fill(bytes);
     if (this.end - this.start < bytes) return undefined;

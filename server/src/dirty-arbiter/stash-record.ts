@@ -60,7 +60,7 @@ export class RecordWriter extends TlvWriter {
 
 /**
  * Reads a record's payload.
- * @returns undefined when the bytes are none that was written whole.
+ * @returns undefined when the record was not written whole.
  */
 export function readRecord(head: Buffer, payload: Buffer): LogRecord | undefined {
   if (head.readUInt32BE(4) !== checksum(payload)) return undefined;
@@ -73,7 +73,7 @@ export function readRecord(head: Buffer, payload: Buffer): LogRecord | undefined
 }
 
 function checksum(payload: Buffer): number {
-  // Begun with the length, so that a head of zeros, as a file may end with, is no record.
+  // Begun with the length: a file may end with zeros, and a head of zeros must not pass for a record.
   return crc32(payload, payload.length);
 }
 

@@ -24,7 +24,7 @@ export class StashSession {
 
   /**
    * Takes a message of the client.
-   * @throws DirtyProtocolError when it is no STASH.
+   * @throws DirtyProtocolError when it is not STASH.
    */
   receive(type: number, id: RequestId, buffer: Buffer, start: number, end: number): void {
     if (type !== MSG.STASH) {

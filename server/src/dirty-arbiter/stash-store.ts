@@ -100,7 +100,7 @@ export class StashStore {
     if (still !== undefined) throw still;
   }
 
-  /** @throws StashFullError when there are as many tables as there may be, and this is none of them. */
+  /** @throws StashFullError when there are as many tables as there may be, and this would be one more. */
   checkTable(table: string): void {
     if (!this.tables.has(table) && this.tables.size >= MAX_TABLES) throw full(table, "tables", MAX_TABLES);
   }
@@ -144,8 +144,8 @@ export class StashStore {
   }
 
   /**
-   * The changes that make an empty store into this one. It may be changed meanwhile: an entry that was set since is
-   * left out, because whoever writes these down writes that down as well.
+   * The changes that make an empty store into this one. It may be changed meanwhile. An entry that was set since is left
+   * out, because the caller writes that change down as well.
    */
   *snapshot(): Generator<Change> {
     const since = this.changes;

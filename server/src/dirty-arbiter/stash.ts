@@ -12,7 +12,7 @@ import { StashRepeats } from "./stash-repeats.ts";
 import { StashStore } from "./stash-store.ts";
 
 const SWEEP_MS = 250;
-/** Below so many bytes the log is not compacted. */
+/** A log of fewer bytes is not compacted. */
 const SMALL_LOG = 1024 * 1024;
 
 /**

@@ -21,7 +21,7 @@ const CONTINUE_MS = 5000;
 const GONE_MS = 300_000;
 const MAX_REFUSALS = 10;
 
-/** What the directory decides, told to whoever has the sockets. */
+/** What the directory decides, told to the owner of the sockets. */
 export interface StreamDirectoryEvents {
   /** Asks placement for a slot; `granted`, `rejected` or `queued` follow. */
   place(request: PlaceRequest): void;
@@ -33,7 +33,7 @@ export interface StreamDirectoryEvents {
   found(asker: Asker, found: Found): void;
   queued(asker: Asker, position: number): void;
   rejected(asker: Asker, error: DirtyError): void;
-  /** The stream was ended for whoever asked for that. */
+  /** The stream was ended for the asker. */
   ended(asker: Asker): void;
   /** Sends a run to a worker: its client is gone. */
   adopt(worker: number, run: Run): void;
@@ -294,7 +294,7 @@ export class StreamDirectory {
     this.answerLast();
   }
 
-  /** All clients that could have come have: once the workers have too, whoever asks for an unknown stream is told so. */
+  /** All clients that could have come have. Once the workers have too, a question for an unknown stream is answered. */
   settle(): void {
     this.early.release();
     this.answerLast();
@@ -325,7 +325,7 @@ export class StreamDirectory {
     }
   }
 
-  /** The streams that somebody may wait for. */
+  /** The streams that a client may wait for. */
   private open(): StreamEntry[] {
     return [...this.moving, ...this.bySlot.values()];
   }
@@ -388,13 +388,13 @@ export class StreamDirectory {
     entry.position = undefined;
     const { app, action, timeout, arrival, again } = place;
     const until = waitsUntil(place, this.options.now());
-    // Whoever comes to read it may want to know its place where the first one did not.
+    // A later reader may want to know its place where the first one did not.
     this.events.place({ owner: this, id, app, action, timeout, arrival, until, again, notices: true });
   }
 
   private join(entry: StreamEntry, asker: Asker): void {
     entry.askers.push(asker);
-    // Nobody can tell whether it will go on while it is lost.
+    // While it is lost, it is not known whether it will go on.
     if (entry.state === "waiting") this.events.queued(asker, entry.position ?? 0);
   }
 
@@ -423,7 +423,7 @@ export class StreamDirectory {
     else this.find(peer, id, { stream, notices });
   }
 
-  /** Takes the first asker out that is meant; then somebody else makes the run, or nobody wants it. */
+  /** Takes the first asker out that is meant; then another asker makes the run, or none wants it. */
   private leave(entry: StreamEntry, isMeant: (asker: Asker) => boolean, dead: boolean): boolean {
     const at = entry.askers.findIndex(isMeant);
     if (at !== -1) {
@@ -473,7 +473,7 @@ export class StreamDirectory {
     this.set(entry, "lost");
   }
 
-  /** It ran, and nobody has it continued: that is remembered for a while. */
+  /** It ran, and no reader has it continued: that is remembered for a while. */
   private bury(entry: StreamEntry, state: "gone" | "cancelled"): void {
     this.byRequest.delete(entry.request);
     this.payloads.drop(entry);

@@ -27,7 +27,7 @@ export interface StreamEntry {
    * for readers that would have it continued.
    */
   state: "waiting" | "placed" | "lost" | "gone" | "cancelled";
-  /** Since when it is in its state, or has nobody who wants it, ms of the machine's clock. */
+  /** Since when it is in its state, or no client wants it, ms of the machine's clock. */
   since: number;
   /** Its request's id in placement, while it waits or its slot is not known to be used. */
   request: number;
@@ -56,7 +56,7 @@ export function waitsUntil({ since, timeout }: Wanted, now: number): number | un
   return since === undefined ? undefined : now + timeout;
 }
 
-/** A stream that nobody has placed yet. */
+/** A stream that was not placed yet. */
 export function newEntry(stream: string, since: number): StreamEntry {
   return {
     stream,

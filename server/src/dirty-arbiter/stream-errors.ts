@@ -6,15 +6,15 @@ import {
   DirtyStreamNotFoundError,
 } from "../protocol/errors.ts";
 
-// Whoever stays away for longer than the stream's grace finds it gone.
+// A reader that stays away for longer than the stream's grace finds it gone.
 const RETRY_AFTER = 1;
 
-/** Nobody knows such a stream, or not any more. */
+/** The stream is unknown, or not known any more. */
 export function notFound(): DirtyError {
   return new DirtyStreamNotFoundError("No stream has this id.");
 }
 
-/** Its worker died or was replaced, and nobody had it continued. */
+/** Its worker died or was replaced, and no reader had it continued. */
 export function gone(): DirtyError {
   return new DirtyStreamGoneError("The dirty worker that had the stream is gone.");
 }

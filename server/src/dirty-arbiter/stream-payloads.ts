@@ -1,7 +1,7 @@
 import type { RunPayload } from "../protocol/messages.ts";
 import type { StreamEntry } from "./stream-entry.ts";
 
-/** Keeps what waiting streams' runs are called with, for the case that their clients die: so many bytes in all. */
+/** Keeps the arguments of waiting streams' runs, for the case that their clients die. Their bytes are bounded in all. */
 export class StreamPayloads {
   private readonly most: number;
   private bytes = 0;

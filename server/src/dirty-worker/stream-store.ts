@@ -12,7 +12,7 @@ const RETENTION_MS = 300_000;
 // taken back.
 const EXPECTED_MS = 2500;
 const MAX_EXPECTING = 4096;
-/** Slots of streams that are remembered when those are gone, so that nobody waits for them. */
+/** Slots of streams that are remembered when those are gone, so that no reader waits for them. */
 const MAX_REMEMBERED = 4096;
 
 /** Limits of the store; what is left out has the values above. */
@@ -39,7 +39,7 @@ interface Expecting {
 }
 
 /**
- * The resumable streams of a worker: those that run, and those that have ended and are kept for whoever comes back.
+ * The resumable streams of a worker: those that run, and those that have ended and are kept for readers that come back.
  * All of them together are bounded; what ended first goes first.
  */
 export class StreamStore implements StreamKeeper {

@@ -1,6 +1,6 @@
 import { DirtyError } from "../protocol/errors.ts";
 
-/** Whether a call was accepted: a promise that somebody may ask for, before or after it is settled, or never. */
+/** Whether a call was accepted: a promise that a caller may ask for, before or after it is settled, or never. */
 export class Acceptance {
   private settled: { error: unknown } | "accepted" | "left" | undefined;
   private resolve: (() => void) | undefined;

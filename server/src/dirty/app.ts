@@ -11,8 +11,9 @@ export const APP_BASE: symbol = Symbol.for("tsunicorn.DirtyApp");
  * An action is a method that the app's author wrote on a class between the instance and `DirtyApp`: no
  * field, no getter, nothing that begins with `_`, and none of `init`, `close`, `constructor`, `with` and
  * `then`. TypeScript's `private` hides nothing at run time; `#name` and `_name` do. A generator action
- * streams, and so does whatever else can be iterated and is no value; any other gives one result. Values that cross
- * are null, undefined, booleans, numbers, bigints of 64 bits, strings, bytes, typed arrays, arrays and plain objects.
+ * streams, and so does one whose result can be iterated and is not a value. Any other action gives one result.
+ * Values that cross are null, undefined, booleans, numbers, bigints of 64 bits, strings, bytes, typed arrays, arrays
+ * and plain objects.
  */
 export abstract class DirtyApp {
   /** The most dirty workers that load this app. Default: all of them. */

@@ -59,7 +59,7 @@ export class Call extends CallReader implements PlaceListener, RunListener {
   private continuation: Continuation | undefined;
   /** Chunks that the reader had before this call. */
   private readonly after: number;
-  /** So many chunks that come next the reader has already: they are only kept, to have the run continued. */
+  /** How many of the next chunks the reader has already: they are only kept, to have the run continued. */
   private ahead = 0;
   /** Reads a run that another call began, so leaving it leaves that alone. */
   private attaching = false;
@@ -401,7 +401,7 @@ export class Call extends CallReader implements PlaceListener, RunListener {
     }
   }
 
-  /** The reader leaves. A resumable run that has not begun begins all the same: somebody may come back for it. */
+  /** The reader leaves. A resumable run that has not begun begins all the same: a reader may come back for it. */
   protected override leave(): void {
     if (this.detachedUntil !== undefined) return;
     const pending = this.placeId !== undefined || (this.link !== undefined && !this.begun && !this.attaching);

@@ -21,7 +21,7 @@ export class GunicornWatch {
   private workers = new Map<string, number>();
   private told = "";
   private news: () => void = () => {};
-  /** Resolves with the first answer, or when it is known that there is none. */
+  /** Resolves with the first answer, or when it is known that none will come. */
   private readonly firstNews: Promise<void>;
 
   /**

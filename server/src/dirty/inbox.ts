@@ -17,7 +17,7 @@ interface BatchWaiter {
 
 /** Who is told how far the caller has come. */
 export interface InboxOwner {
-  /** So many bytes of the stream's window were passed on. */
+  /** `bytes` of the stream's window were passed on. */
   passedOn(bytes: number): void;
   /** Looked at before a step is handed out: the reason for which none is wanted any more. */
   unwanted(): { reason: unknown } | undefined;

@@ -39,7 +39,7 @@ export class RequestContext implements DirtyRequest {
     return this.controller.signal;
   }
 
-  /** Aborts the signal, now or as soon as somebody asks for it. */
+  /** Aborts the signal, now or as soon as it is asked for. */
   static abort(context: RequestContext, reason: unknown): void {
     if (context.aborted) return;
     context.aborted = true;

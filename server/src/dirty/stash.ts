@@ -57,7 +57,7 @@ export interface StashTable<T = unknown> {
 export interface Stash {
   /** Puts a value in place of what was there. Rejects with StashFullError when the table would be over its bounds. */
   put(table: string, key: string, value: unknown, options?: StashEntryOptions): Promise<void>;
-  /** The value, or `fallback` (default: undefined) where there is none. */
+  /** The value, or `fallback` (default: undefined) if the key has none. */
   get<T = unknown>(table: string, key: string): Promise<T | undefined>;
   get<T>(table: string, key: string, fallback: T): Promise<T>;
   /** Deletes an entry. @returns whether there was one. */
@@ -68,7 +68,7 @@ export interface Stash {
   keys(table: string, pattern?: string): Promise<string[]>;
   /** Deletes all entries of a table. */
   clear(table: string): Promise<void>;
-  /** What a table holds. Rejects with StashTableNotFoundError where there is none. */
+  /** What a table holds. Rejects with StashTableNotFoundError where the table is missing. */
   info(table: string): Promise<StashInfo>;
   /** Makes a table unless it is there, and gives it the bounds that are named. */
   ensure(table: string, options?: StashTableOptions): Promise<void>;

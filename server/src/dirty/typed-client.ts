@@ -18,7 +18,7 @@ const NO_ACTIONS = new Set(["then", "catch", "finally", "toJSON"]);
  * const count = await chat.countTokens("hello");
  * ```
  * @param spec `PATH:Class` as in `dirtyApps`, relative to `chdir`.
- * @throws Error when the spec is none.
+ * @throws Error when the spec has another form.
  */
 export function dirty<A extends DirtyApp>(spec: string): DirtyAppClient<A> {
   // Said now, and where the mistake is. Its name is up to the other side, which is known with the first call.

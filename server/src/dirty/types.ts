@@ -60,10 +60,10 @@ type IsMethod<T> = unknown extends T
       ? true
       : false;
 
-/** Whether an object has methods, and so is no plain one. Its other properties need no look then, however deep they go. */
+/** Whether an object has methods, and so is not a plain one. Its other properties are not looked at then. */
 type HasMethods<T> = true extends { [K in keyof T]: IsMethod<T[K]> }[keyof T] ? true : false;
 
-// An object that only has a name and a message is no error.
+// An object that only has a name and a message is not an error.
 type IsError<T> = T extends Error ? ("stack" extends keyof T ? true : false) : false;
 
 /** T with `never` in place of each value in it that cannot cross. What can be anything is let be: it is looked at when it is sent. */
@@ -93,7 +93,7 @@ type Streamed<P extends unknown[], T> =
 type Returned<P extends unknown[], T> =
   Crosses<T> extends true ? (...args: Arguments<P>) => DirtyResult<T> : CannotCross<"the result">;
 
-/** What is iterated for its values, and is none itself. */
+/** What is iterated for its values, and is not a value itself. */
 type Sequence<T> = T extends
   | readonly unknown[]
   | Memory

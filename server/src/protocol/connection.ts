@@ -63,7 +63,7 @@ export class Connection {
       } catch (error) {
         this.failure ??= asError(error);
       }
-      // The peer is gone for good: nobody here answers a half-closed connection.
+      // The peer is gone for good: no process of ours answers a half-closed connection.
       socket.destroy();
     });
     socket.on("error", (error) => {

@@ -1,10 +1,10 @@
-// Up to so many bytes a value is kept as a string of one byte a character, whose own size is a few words. A buffer
+// Up to this many bytes a value is kept as a string of one byte a character, whose own size is a few words. A buffer
 // of its own costs hundreds of bytes, and a part of a shared one keeps all of that alive.
 const SMALL = 1024;
 
 /**
- * A value as its encoded bytes, for whoever passes values on or keeps them and never looks into them. Written as a
- * part of another value, its bytes are copied as they are.
+ * A value as its encoded bytes, for a process that passes values on or keeps them and never looks into them. Written as
+ * a part of another value, its bytes are copied as they are.
  */
 export class EncodedValue {
   /** Encoded bytes. */

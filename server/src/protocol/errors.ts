@@ -1,6 +1,6 @@
 /**
  * The errors of dirty calls. They keep Gunicorn's names, because they cross the wire by name, and each
- * carries a stable `code` for programs to test, and the HTTP status for whoever asked the HTTP worker.
+ * carries a stable `code` for programs to test, and the HTTP status for the client of the HTTP worker.
  *
  * | class | code | status | meaning |
  * |---|---|---|---|
@@ -169,7 +169,7 @@ export class DirtyDrainingError extends DirtyError {
   override readonly code = "DIRTY_DRAINING";
 }
 
-/** No resumable stream has that id: nobody made it, it was cancelled, or its time is over. */
+/** No resumable stream has that id: it was never made, it was cancelled, or its time is over. */
 export class DirtyStreamNotFoundError extends DirtyError {
   override readonly code = "DIRTY_STREAM_NOT_FOUND";
 }
@@ -222,7 +222,7 @@ const BY_NAME = new Map<string, new (message: string, options?: DirtyErrorOption
 );
 
 /**
- * Makes what an ERROR frame carries out of anything that was thrown. Whatever is no dirty error is the
+ * Makes what an ERROR frame carries out of anything that was thrown. An error of another class is the
  * app's: it crosses as a DirtyAppError with its own message, and its class as `details.error_class`. A
  * class of the app's own that extends one of these crosses as the one it extends.
  */

@@ -1,7 +1,7 @@
 import { DirtyProtocolError } from "./errors.ts";
 import { FIRST_OWN_TYPE, MSG } from "./messages.ts";
 
-/** ms within which whoever connects must have sent its first message, whole. */
+/** ms within which a peer that connects must have sent its first message, whole. */
 export const FIRST_MESSAGE_MS = 5000;
 
 /** Bytes that the payload of a HELLO may have; ours have some 200. */
@@ -11,7 +11,7 @@ const MAX_HELLO = 4096;
  * Refuses what may not be a connection's first message, before anything of it is kept.
  *
  * @param length of its payload, in bytes.
- * @throws DirtyProtocolError for a message that needs a HELLO before it, and for a HELLO that is none by its length.
+ * @throws DirtyProtocolError for a message that needs a HELLO before it, and for a HELLO of a wrong length.
  */
 export function checkFirstMessage(type: number, length: number): void {
   if (type === MSG.HELLO) {

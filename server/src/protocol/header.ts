@@ -22,7 +22,7 @@ export const MAX_PAYLOAD = 64 * 1024 * 1024;
 
 /**
  * A request id is 64 bits. Ours are small and stay numbers; a foreign client's hash above 2^53 becomes a
- * bigint, because a number would lose its last bits and the answer would go to nobody.
+ * bigint, because a number would lose its last bits and the answer would find no request.
  */
 export type RequestId = number | bigint;
 

@@ -10,7 +10,7 @@ type Done = (error?: Error | null) => void;
 export function outliveLostWrites(socket: Socket): void {
   const write = socket._write;
   const writev = socket._writev;
-  // While nobody reads, the failed write is the only sign that the peer is gone.
+  // While the socket is not read, the failed write is the only sign that the peer is gone.
   const unlessGone = (done: Done): Done => {
     return (error) => done(isGone(error) && !socket.isPaused() ? null : error);
   };

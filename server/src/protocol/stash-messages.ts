@@ -82,7 +82,7 @@ export interface WireStashInfo {
 
 /**
  * Reads STASH.
- * @throws DirtyProtocolError when the bytes are no dict of values, and StashError when a field is of a wrong kind: an
+ * @throws DirtyProtocolError when the bytes are not a dict of values. StashError when a field is of a wrong kind: an
  *   answer then, because a foreign client's key may be anything.
  */
 export function readStash(buffer: Buffer, start: number, end: number): StashRequest {

@@ -28,7 +28,7 @@ export interface Range {
 }
 
 /**
- * Finds the values of a dict by their keys, without building them: for whoever keeps a value's bytes as they are.
+ * Finds the values of a dict by their keys, without building them: for code that keeps a value's bytes as they are.
  * All of them are looked at as closely as `decodeTlv` does.
  * @throws DirtyProtocolError when it is not a dict, or not well formed.
  */
@@ -265,7 +265,7 @@ class TlvReader {
 
 /**
  * Decodes UTF-8.
- * @throws DirtyProtocolError when the bytes are no UTF-8.
+ * @throws DirtyProtocolError when the bytes are not UTF-8.
  */
 export function decodeString(buffer: Buffer, start: number, end: number): string {
   // Tokens are short and mostly ASCII: put together here they cost less than the call into the runtime.

@@ -83,7 +83,7 @@ export function swapElements(bytes: Buffer, size: number): void {
 /**
  * Makes the array whose elements stand in `buffer` between `start` and `end`. It has memory of its own, and no more
  * than it needs.
- * @throws DirtyProtocolError when the code is none, or the bytes are not a whole number of elements.
+ * @throws DirtyProtocolError when the code is unknown, or the bytes are not a whole number of elements.
  */
 export function readElements(code: number, buffer: Buffer, start: number, end: number): unknown {
   const element = ELEMENTS[String.fromCharCode(code)];

@@ -7,11 +7,12 @@ import { read, repository } from "./pages.ts";
  * The words that CONTRIBUTING.md asks to leave out, at most, in all sources, pages and tests. Lower it when fewer are
  * left; the goal is 60.
  */
-const MOST = 250;
+const MOST = 108;
 
 const ITSELF = "server/test/docs/words.test.ts";
+/** Files whose words count, and folders that a build, a package or a test makes. */
 const TEXT = /^Dockerfile$|\.(?:ts|tsx|mjs|cjs|js|py|md|css|html|yaml|service|socket)$/;
-const NOT_OURS = /^(?:\..*|node_modules|dist)$/;
+const NOT_OURS = /^(?:\..*|node_modules|dist|results|coverage)$/;
 
 /** Where a sentence goes on in the next line: behind the mark of a comment, if there is one. */
 const LINE_BREAK = /\s*\n[ \t]*(?:\/\/|#|\*(?!\/))?[ \t]*/g;
