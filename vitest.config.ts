@@ -10,7 +10,10 @@ const SETUP = ["./server/test/own-group.ts"];
 /** Short forms of commands of their own, which start processes as integration tests do. */
 const COMMANDS = ["bench/test/bench.test.ts", "chaos/test/chaos.test.ts"];
 
-const NOT_UNIT = [...NEVER, "**/integration/**", ...COMMANDS];
+/** What starts real processes. */
+const PROCESSES = ["**/integration/**", "server/test/worker-contract/**", ...COMMANDS];
+
+const NOT_UNIT = [...NEVER, ...PROCESSES];
 
 /** Units without threads, children, native code and mocked modules: they leave nothing behind in their process. */
 const PURE = [
@@ -84,7 +87,12 @@ export default defineConfig({
         test: {
           name: "processes",
           setupFiles: SETUP,
-          include: ["{server,chat}/test/integration/**/*.test.ts", "e2e/**/*.test.ts", ...COMMANDS],
+          include: [
+            "{server,chat}/test/integration/**/*.test.ts",
+            "server/test/worker-contract/**/*.test.ts",
+            "e2e/**/*.test.ts",
+            ...COMMANDS,
+          ],
           exclude: NEVER,
           pool: "forks",
           // More than the two cores that CI has: these tests wait more than they compute.
