@@ -3,11 +3,59 @@ import { describe, expect, test } from "vitest";
 import { DirtyProtocolError } from "../../src/protocol/errors.ts";
 import { FrameWriter } from "../../src/protocol/frame-writer.ts";
 import { checkHeader } from "../../src/protocol/header.ts";
-import { FIRST_OWN_TYPE, MSG, readChunk, readDict } from "../../src/protocol/messages.ts";
+import {
+  FIRST_OWN_TYPE,
+  MSG,
+  readApps,
+  readBytes,
+  readChunk,
+  readDict,
+  readFree,
+  readHeartbeat,
+  readHello,
+  readPlace,
+  readPlaced,
+  readPosition,
+  readReady,
+  readRevoke,
+  readRun,
+  readWelcome,
+} from "../../src/protocol/messages.ts";
+import {
+  readAttach,
+  readAttached,
+  readEndStream,
+  readFind,
+  readForget,
+  readFound,
+  STREAM_MSG,
+} from "../../src/protocol/stream-messages.ts";
 import { decodeTlv } from "../../src/protocol/tlv-reader.ts";
 import { encodeTlv } from "../../src/protocol/tlv-writer.ts";
 import { collector } from "./bytes.ts";
 import { frameVectors, malformed, valueVectors } from "./vectors.ts";
+
+/** What reads each message of ours that says something. */
+const READERS = new Map<number, (dict: Record<string, unknown>) => object>([
+  [MSG.HELLO, readHello],
+  [MSG.WELCOME, readWelcome],
+  [MSG.APPS, (dict) => ({ apps: readApps(dict) })],
+  [MSG.PLACE, readPlace],
+  [MSG.PLACED, readPlaced],
+  [MSG.QUEUED, (dict) => ({ position: readPosition(dict) })],
+  [MSG.RUN, readRun],
+  [MSG.CREDIT, (dict) => ({ bytes: readBytes(dict) })],
+  [MSG.READY, readReady],
+  [MSG.HEARTBEAT, (dict) => ({ started: readHeartbeat(dict) })],
+  [MSG.FREE, readFree],
+  [MSG.REVOKE, readRevoke],
+  [STREAM_MSG.FIND, readFind],
+  [STREAM_MSG.FOUND, readFound],
+  [STREAM_MSG.ATTACH, readAttach],
+  [STREAM_MSG.ATTACHED, readAttached],
+  [STREAM_MSG.END_STREAM, readEndStream],
+  [STREAM_MSG.FORGET, readForget],
+]);
 
 describe("golden values", () => {
   test.for(valueVectors())("$name is read", ({ bytes, value }) => {
@@ -40,9 +88,9 @@ describe("golden values", () => {
 });
 
 describe("golden frames", () => {
-  test("there is one for every message type of Gunicorn's part", () => {
+  test("there is one for every message type, Gunicorn's and ours", () => {
     const codes = new Set(frameVectors().map((vector) => vector.code));
-    for (const code of [0x01, 0x02, 0x03, 0x04, 0x05, 0x10, 0x11, 0x12]) expect(codes).toContain(code);
+    expect(codes).toEqual(new Set([...Object.values(MSG), ...Object.values(STREAM_MSG)]));
   });
 
   test("Gunicorn's message types have Gunicorn's codes, and ours begin at 0x20", () => {
@@ -65,6 +113,13 @@ describe("golden frames", () => {
     if (payload === undefined) expect(body).toHaveLength(0);
     else deepStrictEqual(readDict(body, 0, body.length), payload);
   });
+
+  test.for(frameVectors().filter(({ code }) => READERS.has(code)))(
+    "$name: all that it says is taken",
+    ({ code, payload }) => {
+      expect(READERS.get(code)?.(payload as Record<string, unknown>)).toMatchObject(payload as object);
+    },
+  );
 
   test.for(frameVectors())("$name is written", ({ bytes, code, id, payload }) => {
     const writer = new FrameWriter();

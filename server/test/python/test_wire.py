@@ -10,6 +10,7 @@ import unittest
 
 from tsunicorn import BigInt, frames, tlv
 from tsunicorn.errors import DirtyProtocolError
+from tsunicorn.run_message import checked_run
 
 VECTORS = pathlib.Path(__file__).parent.parent / "vectors"
 
@@ -257,6 +258,17 @@ class Frames(Alike):
                     payload = frames.chunk_payload(value["data"])
                     fast = frames.encoded(frames.CHUNK, int(vector["id"]), payload)
                     self.assertEqual(fast.hex(), bytes_of(vector).hex())
+
+    def test_every_message_that_this_side_knows_has_a_golden_frame(self):
+        known = {value for name, value in vars(frames).items() if name.isupper() and name != "HEADER_SIZE" and type(value) is int}
+        self.assertGreater(len(known), 15)
+        self.assertLessEqual(known - {frames.MAX_PAYLOAD}, {vector["code"] for vector in self.vectors})
+
+    def test_all_that_a_run_says_is_taken(self):
+        runs = [untag(vector["payload"]) for vector in self.vectors if vector["code"] == frames.RUN]
+        for run in runs:
+            self.assertEqual(checked_run(dict(run)), run)
+        self.assertTrue(runs)
 
     def test_frames_are_found_wherever_the_reads_cut_them(self):
         data = b"".join(bytes_of(vector) for vector in self.vectors)
