@@ -87,12 +87,7 @@ export default defineConfig({
         test: {
           name: "processes",
           setupFiles: SETUP,
-          include: [
-            "{server,chat}/test/integration/**/*.test.ts",
-            "server/test/worker-contract/**/*.test.ts",
-            "e2e/**/*.test.ts",
-            ...COMMANDS,
-          ],
+          include: ["{server,chat}/test/integration/**/*.test.ts", "e2e/**/*.test.ts", ...COMMANDS],
           exclude: NEVER,
           pool: "forks",
           // More than the two cores that CI has: these tests wait more than they compute.
@@ -100,6 +95,18 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
           testTimeout: 120_000,
           hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          ...UNIT,
+          name: "contract",
+          include: ["server/test/worker-contract/**/*.test.ts"],
+          exclude: NEVER,
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
+          // As above: to load what they share takes longer than some of them.
+          isolate: false,
         },
       },
     ],

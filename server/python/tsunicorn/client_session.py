@@ -14,6 +14,9 @@ from .stream_store import StreamStore
 
 #: Seconds within which whoever connects must have said HELLO.
 _HELLO_S = 5.0
+#: Bytes that the payload of a HELLO may have; ours have some 200.
+_MAX_HELLO = 4096
+_ROLES = ("http-worker", "dirty-worker", "gateway", "app", "stash")
 
 
 class Going(Protocol):
@@ -50,7 +53,7 @@ class ClientSession:
     """What one client of the worker has going: its runs, and the streams that it reads."""
 
     def __init__(self, owner: SessionOwner) -> None:
-        self.connection = Connection(self._receive, lambda _: self._closed())
+        self.connection = Connection(self._receive, lambda _: self._closed(), self._announced)
         #: By its request ids.
         self.going: Dict[int, Going] = {}
         #: Whether it is another dirty worker, whose app calls the one here.
@@ -60,11 +63,20 @@ class ClientSession:
         self._welcome = False
         self._limit = asyncio.get_running_loop().call_later(_HELLO_S, self.connection.abort)
 
+    def _announced(self, kind: int, length: int) -> None:
+        """Refuses what may not be the first message, before anything of it is kept."""
+        if self._welcome:
+            return
+        if kind != frames.HELLO:
+            raise DirtyProtocolError("The first message to a dirty worker must be HELLO.")
+        if length > _MAX_HELLO:
+            raise DirtyProtocolError(f"A HELLO announces {length} bytes; at most {_MAX_HELLO} are allowed.")
+
     def _receive(self, kind: int, request_id: int, payload: bytes) -> None:
         if not self._welcome:
-            if kind != frames.HELLO:
-                raise DirtyProtocolError("The first message to a dirty worker must be HELLO.")
             hello = frames.payload_dict(payload)
+            if hello.get("role") not in _ROLES or not is_number(hello.get("id")) or not is_number(hello.get("pid")):
+                raise DirtyProtocolError("A HELLO does not say who its sender is.")
             self.colleague = self._owner.greet(hello)
             # The dirty arbiter asks for a client of Gunicorn's protocol: one in Python.
             self._wide = hello.get("role") == "gateway"
@@ -105,7 +117,7 @@ class ClientSession:
             if reader is not None:
                 self.going[request_id] = reader
 
-        self._find(request_id, message, found)
+        self._find(request_id, message.get("slot"), message.get("stream"), found)
 
     def _end_stream(self, request_id: int, message: Dict[str, Any]) -> None:
         def found(stream: Optional[ResumableStream]) -> None:
@@ -115,12 +127,9 @@ class ClientSession:
             stream.cancel()
             self.connection.send(frames.RESPONSE, request_id, {"result": None})
 
-        self._find(request_id, message, found)
+        self._find(request_id, message.get("slot", 0), message.get("stream"), found)
 
-    def _find(
-        self, request_id: int, message: Dict[str, Any], found: Callable[[Optional[ResumableStream]], None]
-    ) -> None:
-        slot, name = message.get("slot", 0), message.get("stream")
+    def _find(self, request_id: int, slot: Any, name: Any, found: Callable[[Optional[ResumableStream]], None]) -> None:
         if not is_number(slot) or not isinstance(name, str):
             raise DirtyProtocolError("A message about a stream names none.")
         settled = False

@@ -20,10 +20,16 @@ OnFrame = Callable[[int, int, bytes], None]
 class Connection(asyncio.Protocol):
     """One connection of the dirty protocol."""
 
-    def __init__(self, on_frame: OnFrame, on_closed: Callable[["Connection"], None]) -> None:
+    def __init__(
+        self,
+        on_frame: OnFrame,
+        on_closed: Callable[["Connection"], None],
+        announced: Optional[Callable[[int, int], None]] = None,
+    ) -> None:
+        """`announced` as in `frames.FrameReader`."""
         self._on_frame = on_frame
         self._on_closed = on_closed
-        self._reader = frames.FrameReader()
+        self._reader = frames.FrameReader(announced)
         self._transport: Optional[asyncio.Transport] = None
         self._closing = False
         self._fd = -1

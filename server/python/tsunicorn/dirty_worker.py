@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 from . import forks, frames
 from .app_host import AppHost
 from .client_session import ClientSession
-from .errors import DirtyDrainingError, DirtyProtocolError, DirtyWorkerError
+from .errors import DirtyProtocolError, DirtyWorkerError
 from .log import log
 from .outbox import Outbox
 from .registration import Registration
@@ -123,12 +123,9 @@ class DirtyWorker:
         Aborts what still runs, gives it so long to settle, and closes the app and every connection. `closing` is told of the
         app right before its `close()`, which may hang.
         """
+        # Nobody is told: the end of the connection says it, and the caller has the run continued where that is possible.
         for run in list(self._running.values()):
-            # The readers of a stream ask for it again once its code has ended, and have it continued.
-            if self.streams.has(run.slot):
-                run.abort()
-            else:
-                run.end(DirtyDrainingError("The dirty worker is stopping."))
+            run.abort()
         self._hurried = False
         self._closing = True
         await self.drain(seconds)

@@ -9,7 +9,7 @@ Frames: a header of 16 bytes, big-endian, and a payload of one value or none.
 """
 
 import struct
-from typing import Any, Iterator, Optional, Tuple
+from typing import Any, Callable, Iterator, Optional, Tuple
 
 from . import tlv
 from .errors import DirtyProtocolError
@@ -96,7 +96,9 @@ def run_dict(payload: bytes) -> dict:
 class FrameReader:
     """Cuts what a socket delivers into frames. It keeps no more than one partial frame."""
 
-    def __init__(self) -> None:
+    def __init__(self, announced: Optional[Callable[[int, int], None]] = None) -> None:
+        """`announced` is told the type and the length of a frame of which nothing is kept yet; what it raises is passed on."""
+        self._announced = announced
         self._kept = bytearray()
 
     def push(self, data: bytes) -> Iterator[Frame]:
@@ -116,6 +118,8 @@ class FrameReader:
                     raise DirtyProtocolError(f"The peer speaks version {version} of the dirty protocol, not {_VERSION}.")
                 if length > MAX_PAYLOAD:
                     raise DirtyProtocolError(f"A frame announces {length} bytes; at most {MAX_PAYLOAD} are allowed.")
+                if self._announced is not None:
+                    self._announced(kind, length)
                 start = at + HEADER_SIZE
                 if len(kept) - start < length:
                     break

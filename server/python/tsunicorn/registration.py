@@ -81,9 +81,9 @@ class Registration:
         if kind == frames.WELCOME:
             self.epoch = frames.payload_dict(payload)["epoch"]
             self.announce()
-        else:
+        elif kind in (frames.REVOKE, frames.RUN):
             read = frames.run_dict if kind == frames.RUN else frames.payload_dict
-            self._on_frame(kind, read(payload) if payload else {})
+            self._on_frame(kind, read(payload))
 
     def _lost(self, connection: Connection) -> None:
         if self._connection is connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Dict, Tuple
 
 from .errors import DirtyProtocolError
@@ -38,5 +39,5 @@ def checked_run(run: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a number, which neither a bool nor NaN is."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
+    """Whether a value is a number with an end, which neither a bool nor NaN is."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

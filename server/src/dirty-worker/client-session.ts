@@ -39,9 +39,12 @@ export class ClientSession {
       case MSG.CANCEL:
         this.incoming.get(id)?.abort(new DirtyWorkerError("The call was cancelled."));
         return;
-      case MSG.CREDIT:
-        this.incoming.get(id)?.grant(readBytes(readDict(buffer, start, end)));
+      case MSG.CREDIT: {
+        // Read also where the id has ended: what is no CREDIT ends the connection, whenever it comes.
+        const bytes = readBytes(readDict(buffer, start, end));
+        this.incoming.get(id)?.grant(bytes);
         return;
+      }
       case STREAM_MSG.ATTACH:
         this.attach(id, readDict(buffer, start, end));
         return;

@@ -2,20 +2,17 @@
  * A dirty arbiter and dirty workers in processes of their own, started from their entries by a test that plays
  * the arbiter: it knows the token, and can speak to each of them as any of the others would.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { ListeningSocket } from "../../src/arbiter/listening-socket.ts";
-import { pythonCommand } from "../../src/arbiter/python-command.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Settings } from "../../src/config/settings.ts";
 import { ClientHost, DirtyClient } from "../../src/dirty/client.ts";
-import type { Boot, FromChild, Kind, ToChild } from "../../src/process/channel.ts";
+import type { Boot, Kind } from "../../src/process/channel.ts";
 import { monotonicMs } from "../../src/process/clock.ts";
 import { type Hello, MSG, type Role } from "../../src/protocol/messages.ts";
 import { WirePeer } from "../dirty/wire-peer.ts";
 import { sendReady } from "../dirty-arbiter/running-arbiter.ts";
+import { FleetProcess } from "./fleet-process.ts";
 import { eventually, isAlive, removeFolder, temporaryFolder } from "./harness.ts";
 
 const TOKEN = "a token that only this fleet knows";
@@ -33,54 +30,6 @@ export interface FleetOptions {
   readonly flags?: string[];
   /** What the app finds in its environment. */
   readonly env?: NodeJS.ProcessEnv;
-}
-
-/** A process of the fleet. */
-export class FleetProcess {
-  readonly id: number;
-  readonly process: ChildProcess;
-  readonly said: FromChild[] = [];
-
-  constructor(kind: Kind, boot: Boot, fds: number[], { cwd, env }: { cwd: string; env: NodeJS.ProcessEnv }) {
-    this.id = boot.id;
-    const entry = fileURLToPath(new URL(`../../dist/${kind}/main.js`, import.meta.url));
-    const [command, ...args] =
-      boot.ownApp?.language === "python"
-        ? pythonCommand(boot.settings, boot.ownApp)
-        : [process.execPath, entry];
-    this.process = spawn(command, args, {
-      cwd,
-      env: { ...process.env, ...env },
-      stdio: ["ignore", "ignore", "inherit", "ipc", ...fds],
-    });
-    this.process.on("message", (message) => this.said.push(message as FromChild));
-    this.process.on("error", () => {});
-    this.tell({ type: "boot", boot });
-  }
-
-  get pid(): number {
-    return this.process.pid ?? 0;
-  }
-
-  tell(message: ToChild): void {
-    if (this.process.connected) this.process.send(message, () => {});
-  }
-
-  /** Waits until it said something of a kind. */
-  async says(type: FromChild["type"], ms?: number): Promise<FromChild> {
-    return eventually(
-      `process ${this.pid} says ${type}`,
-      () => this.said.find((one) => one.type === type),
-      ms,
-    );
-  }
-
-  /** Kills it, and waits until it is gone. */
-  async kill(): Promise<void> {
-    const gone = once(this.process, "exit");
-    this.process.kill("SIGKILL");
-    if (isAlive(this.pid)) await gone;
-  }
 }
 
 /** The fleet. */

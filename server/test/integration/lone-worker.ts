@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parseAppSpec } from "../../src/config/app-spec.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { FromChild, Kind } from "../../src/process/channel.ts";
-import { FleetProcess } from "./fleet.ts";
+import { FleetProcess } from "./fleet-process.ts";
 import { eventually, removeFolder, temporaryFolder } from "./harness.ts";
 
 /** A worker that cannot start. */

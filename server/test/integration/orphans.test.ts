@@ -2,7 +2,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { Fleet, type FleetProcess } from "./fleet.ts";
+import { Fleet } from "./fleet.ts";
+import type { FleetProcess } from "./fleet-process.ts";
 import { eventually, isAlive } from "./harness.ts";
 
 /** Code that never comes to its end, and says that it was begun. */

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { ListeningSocket } from "../../src/arbiter/listening-socket.ts";
 import { echoServers } from "./echo-app.ts";
-import { Fleet, type FleetProcess } from "./fleet.ts";
+import { Fleet } from "./fleet.ts";
+import type { FleetProcess } from "./fleet-process.ts";
 import { eventually } from "./harness.ts";
 import { ask } from "./http-tools.ts";
 

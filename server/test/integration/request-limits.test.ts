@@ -1,7 +1,8 @@
 /** A worker that has served as many requests as it may says so once, and serves on until it is stopped. */
 import { afterEach, describe, expect, test } from "vitest";
 import { ListeningSocket } from "../../src/arbiter/listening-socket.ts";
-import { Fleet, type FleetProcess } from "./fleet.ts";
+import { Fleet } from "./fleet.ts";
+import type { FleetProcess } from "./fleet-process.ts";
 import { eventually } from "./harness.ts";
 import { ask, open } from "./http-tools.ts";
 

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import type { DirtyClient } from "../../src/dirty/client.ts";
 import { createStreamId } from "../../src/protocol/stream-id.ts";
-import { Fleet, type FleetOptions, type FleetProcess } from "./fleet.ts";
+import { Fleet, type FleetOptions } from "./fleet.ts";
+import type { FleetProcess } from "./fleet-process.ts";
 import { eventually } from "./harness.ts";
 import { Reading } from "./reading.ts";
 

@@ -73,12 +73,15 @@ describeWorkers((kind) => {
 
   describe("refuses a RUN with NACK, and never calls its action,", () => {
     test("over the app's concurrency; the slot is given back", async () => {
-      for (const name of ["a", "b"]) await client.started(client.run("hold", { args: [name] }).id);
+      for (const name of ["a", "b"]) {
+        client.run("hold", { args: [name] });
+        await worker.noted(`${name} began`);
+      }
       const third = client.run("hold", { args: ["c"] });
       expect((await client.over(third.id)).types).toEqual([MSG.NACK]);
       await worker.frees(third.slot);
       expect(worker.freesOf(third.slot)).toEqual([{ slot: third.slot, unused: true }]);
-      expect(worker.notes.toSorted()).toEqual(["a began", "b began"]);
+      expect(worker.notes).toEqual(["a began", "b began"]);
     });
 
     test("with a slot that was revoked", async () => {

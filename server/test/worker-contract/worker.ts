@@ -12,7 +12,7 @@ import { slotId } from "../../src/protocol/slot.ts";
 import { STREAM_MSG } from "../../src/protocol/stream-messages.ts";
 import { Listener } from "../dirty/stand-in.ts";
 import { type Frame, until, WirePeer } from "../dirty/wire-peer.ts";
-import { FleetProcess } from "../integration/fleet.ts";
+import { FleetProcess } from "../integration/fleet-process.ts";
 import { eventually, removeFolder, temporaryFolder } from "../integration/harness.ts";
 import { WorkerClient } from "./client.ts";
 import type { WorkerKind } from "./kinds.ts";
@@ -32,6 +32,8 @@ export interface WorkerOptions {
   readonly gracefulTimeout?: number;
   /** Seconds that an aborted run gets to settle. Default: 2. */
   readonly abortGrace?: number;
+  /** Runs after which it wants a successor. Default: no number of them. */
+  readonly maxRequests?: number;
 }
 
 /** The worker. */
@@ -62,14 +64,14 @@ export class WorkerUnderTest {
 
   /** Starts it, and registers it. */
   static async open(kind: WorkerKind, options: WorkerOptions = {}): Promise<WorkerUnderTest> {
-    const { concurrency = 8, grace = 30, gracefulTimeout = 30, abortGrace = 2 } = options;
+    const { concurrency = 8, grace = 30, gracefulTimeout = 30, abortGrace = 2, maxRequests = 0 } = options;
     const source = readFileSync(new URL(kind.file, import.meta.url), "utf8");
     const folder = temporaryFolder({ [kind.file]: source, "main.mjs": "", "notes.log": "" });
     const listener = await new Listener(join(folder, "d.sock")).open();
     // What these tests provoke fills pages of log.
     const log = ["--log-level", "error", "--log-file", join(folder, "log")];
     const limits = ["--stream-grace", `${grace}`, "--dirty-abort-grace", `${abortGrace}`];
-    limits.push("--dirty-graceful-timeout", `${gracefulTimeout}`);
+    limits.push("--dirty-graceful-timeout", `${gracefulTimeout}`, "--dirty-max-requests", `${maxRequests}`);
     const args = ["main.mjs", "--dirty-app", kind.spec, ...log, ...limits];
     const { settings } = await loadConfig(args, {}, folder);
     const app = parseAppSpec(kind.spec, folder);
@@ -243,6 +245,11 @@ export class WorkerUnderTest {
     truncateSync(join(this.folder, "notes.log"));
   }
 
+  /** Asks it to stop, as the arbiter does. */
+  stop(graceful: boolean, linger = false): void {
+    this.process.tell({ type: "stop", graceful, linger });
+  }
+
   /** Whether the process is still there. */
   get alive(): boolean {
     return this.process.process.exitCode === null && this.process.process.signalCode === null;
@@ -251,6 +258,8 @@ export class WorkerUnderTest {
   /** Waits until the process has ended. @returns its exit code; null where a signal ended it. */
   async exited(): Promise<number | null> {
     if (this.alive) await once(this.process.process, "exit");
+    // What it said last is read behind its end.
+    await this.registration?.end();
     return this.process.process.exitCode;
   }
 
