@@ -10,7 +10,7 @@ import { folderWith } from "../config/folder.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 50_000;
 
 let ends: (() => unknown)[] = [];
 afterEach(async () => {

@@ -14,7 +14,7 @@ import { JoinedResponse } from "../../src/http-worker/joined-response.ts";
 type Handler = (response: ServerResponse, log: unknown[], request: IncomingMessage) => unknown;
 
 const KINDS = [ServerResponse, JoinedResponse];
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 50_000;
 /** From 24 on Node itself holds the writes of a turn back, and sends them as one chunk. */
 const NODE_JOINS = Number.parseInt(process.versions.node, 10) >= 24;
 
