@@ -50,7 +50,7 @@ describe("the first load of the chat page", () => {
     await page.ask("show");
     await page.answer.getByRole("button", { name: "Copy code" }).waitFor();
     await expect
-      .poll(() => [...urls].filter((url) => url.endsWith(".js")).length, { timeout: 10_000 })
+      .poll(() => [...urls].filter((url) => url.endsWith(".js")).length, { timeout: 50_000 })
       .toBeGreaterThan(scripts.length);
   });
 

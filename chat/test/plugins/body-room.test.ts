@@ -10,7 +10,7 @@ import { jsonBody } from "../../src/plugins/json-body.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-const SOON = { timeout: 10_000 };
+const SOON = { timeout: 50_000 };
 
 let app: FastifyInstance;
 let room: BodyRoom;

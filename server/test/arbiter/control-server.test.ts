@@ -193,7 +193,7 @@ describe("a client does no harm that sends", () => {
       { ok: false, error: "16 commands are being carried out already" },
     ]);
     busy[0]?.socket.destroy();
-    await vi.waitFor(isAnswered);
+    await vi.waitFor(isAnswered, { timeout: 50_000 });
   });
 
   test("a client that goes away in the middle of its command", async () => {

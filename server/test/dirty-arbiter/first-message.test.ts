@@ -6,6 +6,8 @@ import { Stage } from "../dirty-worker/stage.ts";
 import { rawHeader } from "../protocol/bytes.ts";
 import { RunningArbiter } from "./running-arbiter.ts";
 
+const SOON = { timeout: 50_000 };
+
 const MIB = 1024 * 1024;
 
 let running: RunningArbiter;
@@ -36,7 +38,10 @@ describe.each(OPEN)("the %s", (name, open) => {
     const timers = vi.spyOn(globalThis, "setTimeout");
     const peer = await open();
     peer.sendBytes(bytes());
-    await vi.waitFor(() => expect(timers.mock.calls.some(([, ms]) => ms === FIRST_MESSAGE_MS)).toBe(true));
+    await vi.waitFor(
+      () => expect(timers.mock.calls.some(([, ms]) => ms === FIRST_MESSAGE_MS)).toBe(true),
+      SOON,
+    );
     const [giveUp] = timers.mock.calls.find(([, ms]) => ms === FIRST_MESSAGE_MS) ?? [];
     expect(peer.closed).toBe(false);
     giveUp?.();
@@ -51,7 +56,7 @@ describe.each(OPEN)("the %s", (name, open) => {
       const at = timers.mock.calls.findIndex(([, ms]) => ms === FIRST_MESSAGE_MS);
       const timer = timers.mock.results[at]?.value;
       expect(cleared.mock.calls.some(([one]) => one === timer)).toBe(true);
-    });
+    }, SOON);
     expect(peer.closed).toBe(false);
   });
 
@@ -87,5 +92,5 @@ test("the dirty arbiter takes large first messages of Gunicorn's clients, but no
     const { closed } = next;
     next.destroy();
     expect(closed).toBe(false);
-  });
+  }, SOON);
 });

@@ -345,7 +345,7 @@ describe("a client that comes at a bad time", () => {
     const { client, statuses } = openai({ maxRetries: 2 });
     const began = performance.now();
     const patient = client.chat.completions.create(say("well"));
-    await expect.poll(() => statuses, { interval: 10, timeout: 10_000 }).toEqual([429]);
+    await expect.poll(() => statuses, { interval: 10, timeout: 50_000 }).toEqual([429]);
     running.controller.abort();
     expect((await patient).choices[0]?.message.content).toBe("well");
     expect(statuses).toEqual([429, 200]);
@@ -361,7 +361,7 @@ describe("a client that comes at a bad time", () => {
     });
     const { client, statuses } = openai({ maxRetries: 2 });
     const patient = client.chat.completions.create(say("well"));
-    await expect.poll(() => statuses, { interval: 10, timeout: 10_000 }).toEqual([503]);
+    await expect.poll(() => statuses, { interval: 10, timeout: 50_000 }).toEqual([503]);
     running.controller.abort();
     expect((await patient).choices[0]?.message.content).toBe("well");
     expect(statuses).toEqual([503, 200]);
