@@ -7,18 +7,17 @@ import { read, repository } from "./pages.ts";
  * The words that CONTRIBUTING.md asks to leave out, at most, in all sources, pages and tests. Lower it when fewer are
  * left; the goal is 60.
  */
-const MOST = 108;
+const MOST = 104;
 
-const ITSELF = "server/test/docs/words.test.ts";
+/** They name the words. */
+const RULE = ["CONTRIBUTING.md", "server/test/docs/words.test.ts"];
 /** Files whose words count, and folders that a build, a package or a test makes. */
 const TEXT = /^Dockerfile$|\.(?:ts|tsx|mjs|cjs|js|py|md|css|html|yaml|service|socket)$/;
 const NOT_OURS = /^(?:\..*|node_modules|dist|results|coverage)$/;
 
 /** Where a sentence goes on in the next line: behind the mark of a comment, if there is one. */
 const LINE_BREAK = /\s*\n[ \t]*(?:\/\/|#|\*(?!\/))?[ \t]*/g;
-/**
- * `there is no such file` is plain English, and so are `is no longer` and the like. `None` of Python is another word.
- */
+/** `there is no such file` is plain English, and so are `is no longer` and the like. `None` is Python's. */
 const WORDS =
   /\b(?:[Ww]hoever|[Nn]obody|[Ss]omebody|[Ss]o many|(?:is|are|was|were) none|(?<!\b[Tt]here )(?:is|are|was|were) no(?! longer\b| more\b| one\b))\b/g;
 
@@ -35,7 +34,7 @@ function textsIn(folder: string): string[] {
   return readdirSync(path.join(repository, folder), { withFileTypes: true }).flatMap((entry) => {
     const file = path.posix.join(folder, entry.name);
     if (entry.isDirectory()) return NOT_OURS.test(entry.name) ? [] : textsIn(file);
-    return TEXT.test(entry.name) && file !== ITSELF ? [file] : [];
+    return TEXT.test(entry.name) && !RULE.includes(file) ? [file] : [];
   });
 }
 
