@@ -123,7 +123,7 @@ class DirtyWorker:
         Aborts what still runs, gives it so long to settle, and closes the app and every connection. `closing` is told of the
         app right before its `close()`, which may hang.
         """
-        # Nobody is told: the end of the connection says it, and the caller has the run continued where that is possible.
+        # The callers are sent nothing: from the end of the connection each knows, and has the run continued where that is possible.
         for run in list(self._running.values()):
             run.abort()
         self._hurried = False

@@ -2,7 +2,6 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { FIRST_MESSAGE_MS } from "../../src/protocol/first-message.ts";
 import { MSG } from "../../src/protocol/messages.ts";
 import type { WirePeer } from "../dirty/wire-peer.ts";
-import { Stage } from "../dirty-worker/stage.ts";
 import { rawHeader } from "../protocol/bytes.ts";
 import { RunningArbiter } from "./running-arbiter.ts";
 
@@ -11,25 +10,19 @@ const SOON = { timeout: 50_000 };
 const MIB = 1024 * 1024;
 
 let running: RunningArbiter;
-let stage: Stage;
 
 beforeEach(async () => {
   running = await RunningArbiter.open();
-  stage = await Stage.open({});
 });
 
-afterEach(async () => {
+afterEach(() => {
   vi.restoreAllMocks();
   running.close();
-  await stage.close();
 });
 
-const OPEN: [name: string, open: () => Promise<WirePeer>][] = [
-  ["dirty arbiter", () => running.stranger()],
-  ["dirty worker", () => stage.stranger()],
-];
+describe("the dirty arbiter", () => {
+  const open = (): Promise<WirePeer> => running.stranger();
 
-describe.each(OPEN)("the %s", (name, open) => {
   test.each([
     ["nothing", () => new Uint8Array()],
     ["half a header", () => rawHeader(MSG.HELLO, 0, 100).subarray(0, 8)],
@@ -51,7 +44,7 @@ describe.each(OPEN)("the %s", (name, open) => {
   test("takes no time limit of those that have said HELLO", async () => {
     const cleared = vi.spyOn(globalThis, "clearTimeout");
     const timers = vi.spyOn(globalThis, "setTimeout");
-    const peer = name === "dirty arbiter" ? await running.peer("http-worker") : (await stage.client()).peer;
+    const peer = await running.peer("http-worker");
     await vi.waitFor(() => {
       const at = timers.mock.calls.findIndex(([, ms]) => ms === FIRST_MESSAGE_MS);
       const timer = timers.mock.results[at]?.value;

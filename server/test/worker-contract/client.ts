@@ -104,7 +104,7 @@ export class WorkerClient {
     this.peer.send([MSG.CANCEL, id]);
   }
 
-  /** Takes so many bytes more of a stream. */
+  /** Takes more of a stream, in bytes. */
   grant(id: number, bytes: number): void {
     this.peer.send([MSG.CREDIT, id, { bytes }]);
   }
@@ -174,7 +174,7 @@ export class WorkerClient {
 
   /** Waits until all that was sent here has been handled, and what answers it has come. */
   async heard(): Promise<void> {
-    await this.outcome("echo", { app: "nobody:App" });
+    await this.outcome("echo", { app: "missing:App" });
   }
 
   private async waitFor(id: number, what: string, isIt: (frame: Frame) => boolean): Promise<Frame> {

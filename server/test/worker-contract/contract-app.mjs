@@ -39,7 +39,7 @@ export class App extends DirtyApp {
     note(`${name} began`);
     await aborted(this.request.signal);
     note(`${name} settled`);
-    return "nobody hears this";
+    return "not heard";
   }
 
   async holdLater(name) {
@@ -92,7 +92,7 @@ export class App extends DirtyApp {
     note(`${name} began`);
     await gate(name);
     note(`${name} settled`);
-    return "nobody hears this";
+    return "not heard";
   }
 
   *counts(n) {

@@ -40,7 +40,7 @@ class App(DirtyApp):
         note(f"{name} began")
         request.wait()
         note(f"{name} settled")
-        return "nobody hears this"
+        return "not heard"
 
     async def holdLater(self, name):
         note(f"{name} began")
@@ -95,7 +95,7 @@ class App(DirtyApp):
         note(f"{name} began")
         gate(name)
         note(f"{name} settled")
-        return "nobody hears this"
+        return "not heard"
 
     def counts(self, n):
         yield from range(len(request.emitted), n)

@@ -6,7 +6,7 @@ import type { Asked, AskedStream, WorkerClient } from "./client.ts";
 import { describeWorkers } from "./kinds.ts";
 import { WorkerUnderTest } from "./worker.ts";
 
-/** A text of so many characters makes a CHUNK of 32 KiB, all around the text counted. */
+/** With a text of this length a CHUNK has 32 KiB, its header included. */
 const IN_32_KIB = 32 * 1024 - 35;
 
 /** Waits until a worker has said that it takes nothing new. */

@@ -1,4 +1,4 @@
-/** What is no message that a dirty worker may be sent: it ends the connection that it came on, and nothing else. */
+/** Messages that a dirty worker may not be sent: each ends the connection that it came on, and nothing else. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { MSG, type Role } from "../../src/protocol/messages.ts";
 import { createStreamId } from "../../src/protocol/stream-id.ts";
@@ -65,10 +65,10 @@ describeWorkers((kind) => {
     test.for<[string, Message]>([
       ["a HELLO with a wrong token", hello({ token: "a guess" })],
       ["a HELLO without a token", hello({ token: undefined })],
-      ["a HELLO whose token is no text", hello({ token: 1 })],
+      ["a HELLO whose token is not a text", hello({ token: 1 })],
       ["a HELLO in a role that there is not", hello({ role: "root" })],
       ["a HELLO without its process", [MSG.HELLO, 0, { token: TOKEN, role: "http-worker" }]],
-      ["a HELLO that is no dict", [MSG.HELLO, 0, ["token", TOKEN]]],
+      ["a HELLO that is not a dict", [MSG.HELLO, 0, ["token", TOKEN]]],
       ["a HELLO of nothing", [MSG.HELLO, 0]],
       [
         "one of ours",
@@ -122,12 +122,12 @@ describeWorkers((kind) => {
       ],
       ["a message of a dirty worker's own", [MSG.FREE, 1, { slot: 1 }]],
       ["a RUN of nothing", [MSG.RUN, 1]],
-      ["a RUN that is no dict", [MSG.RUN, 1, "run"]],
+      ["a RUN that is not a dict", [MSG.RUN, 1, "run"]],
       ...(["slot", "app", "action", "args", "ms_left", "request_id"] as const).map(
         (name): [string, Message] => [`a RUN without its ${name}`, [MSG.RUN, 1, { ...usual, [name]: null }]],
       ),
       ["a RUN whose slot is a text", [MSG.RUN, 1, { ...usual, slot: "1" }]],
-      ["a RUN whose time is no number", [MSG.RUN, 1, { ...usual, ms_left: Number.NaN }]],
+      ["a RUN whose time is not a number", [MSG.RUN, 1, { ...usual, ms_left: Number.NaN }]],
       ["a RUN whose time has no end", [MSG.RUN, 1, { ...usual, ms_left: Number.POSITIVE_INFINITY }]],
       ["a RUN whose keyword arguments are a list", [MSG.RUN, 1, { ...usual, kwargs: [] }]],
       ["a RUN whose emitted chunks are a text", [MSG.RUN, 1, { ...usual, emitted: "abc" }]],
@@ -146,7 +146,7 @@ describeWorkers((kind) => {
     });
 
     test.for<[string, Buffer]>([
-      ["a payload that is none", Buffer.concat([header(MSG.RUN, 3), Buffer.of(0x7e, 1, 2)])],
+      ["a payload of an unknown kind", Buffer.concat([header(MSG.RUN, 3), Buffer.of(0x7e, 1, 2)])],
       ["a payload that ends early", Buffer.concat([header(MSG.RUN, 2), Buffer.of(0x21, 0)])],
       ["a length over 64 MiB", header(MSG.RUN, 64 * 1024 * 1024 + 1)],
       ["bytes between two frames", Buffer.concat([header(MSG.CANCEL, 0), Buffer.alloc(16)])],

@@ -6,9 +6,9 @@ import type { WorkerClient } from "./client.ts";
 import { describeWorkers } from "./kinds.ts";
 import { WorkerUnderTest } from "./worker.ts";
 
-/** A text of so many characters makes a CHUNK of 1 KiB, its header and all around the text counted. */
+/** With a text of this length a CHUNK has 1 KiB, its header included. */
 const IN_1_KIB = 1024 - 35;
-/** So many of them are a window. */
+/** How many of them are a window. */
 const WINDOWFUL = WINDOW / 1024;
 
 describeWorkers((kind) => {
@@ -47,7 +47,7 @@ describeWorkers((kind) => {
       expect((await client.outcome("counts", { args: [0] })).types).toEqual([MSG.STARTED, MSG.END]);
     });
 
-    test("with keyword arguments behind the others, and with none where there are none", async () => {
+    test("with keyword arguments behind the others, and without where there are not any", async () => {
       const some = await client.outcome("echo", { args: [1], kwargs: { temperature: 2 } });
       expect(some.result).toEqual([1, { temperature: 2 }]);
       expect((await client.outcome("echo", { args: [1], kwargs: {} })).result).toEqual([1]);
@@ -89,7 +89,7 @@ describeWorkers((kind) => {
   });
 
   describe("says to the caller", () => {
-    test("that there is no such action, or none that may be called", async () => {
+    test("that there is no such action, or that it may not be called", async () => {
       for (const action of ["missing", "_hidden", "init", "close", "constructor", "__init__", "__proto__"]) {
         const { types, error } = await client.outcome(action);
         expect(types).toEqual([MSG.STARTED, MSG.ERROR]);

@@ -110,7 +110,7 @@ describeWorkers((kind) => {
     });
 
     test("for an app that it does not run", async () => {
-      const { id, slot } = client.run("echo", { app: "nobody:App" });
+      const { id, slot } = client.run("echo", { app: "missing:App" });
       expect((await client.over(id)).types).toEqual([MSG.NACK]);
       await worker.frees(slot);
       expect(worker.freesOf(slot)).toEqual([{ slot, unused: true }]);
