@@ -130,9 +130,10 @@ export class WirePeer {
 /** Waits until something holds. @throws Error with `what` when it does not in time. */
 export async function until(what: () => string, condition: () => boolean, ms = PATIENCE_MS): Promise<void> {
   const deadline = Date.now() + ms;
-  while (!condition()) {
+  // What takes longer is looked at less often: the looks of many tests cost more than what they wait for.
+  for (let pause = 2; !condition(); pause = Math.min(20, pause * 1.2)) {
     if (Date.now() > deadline) throw new Error(`not within ${ms} ms: ${what()}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }
 
