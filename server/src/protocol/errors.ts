@@ -1,44 +1,11 @@
 /**
- * The errors of dirty calls. They keep Gunicorn's names, because they cross the wire by name, and each
- * carries a stable `code` for programs to test, and the HTTP status for the client of the HTTP worker.
- *
- * | class | code | status | meaning |
- * |---|---|---|---|
- * | DirtyError | DIRTY_ERROR | 500 | the base class; also an error whose type this side does not know |
- * | DirtyTimeoutError | DIRTY_TIMEOUT | 504 | the run took longer than it may |
- * | DirtyConnectionError | DIRTY_CONNECTION | 503 | the dirty arbiter or the worker cannot be reached |
- * | DirtyWorkerError | DIRTY_WORKER | 500 | the worker died while it ran the request |
- * | DirtyAppError | DIRTY_APP | 500 | the app threw |
- * | DirtyAppNotFoundError | DIRTY_APP_NOT_FOUND | 500 | no such app is configured, or it has no such action |
- * | DirtyNoWorkersAvailableError | DIRTY_NO_WORKERS | 503 | no worker runs the app, and none is about to |
- * | DirtyProtocolError | DIRTY_PROTOCOL | 500 | bytes or a value that the wire does not allow |
- * | DirtyQueueFullError | DIRTY_QUEUE_FULL | 429 | the app's queue is full |
- * | DirtyQueueTimeoutError | DIRTY_QUEUE_TIMEOUT | 503 | the request waited too long for a slot |
- * | DirtyDrainingError | DIRTY_DRAINING | 503 | the server is shutting down and takes nothing new |
- * | DirtyStreamNotFoundError | DIRTY_STREAM_NOT_FOUND | 404 | no resumable stream has that id, or not any more |
- * | DirtyStreamGoneError | DIRTY_STREAM_GONE | 410 | the chunks asked for are not kept any more, or went with their worker |
- * | DirtyCancelledError | DIRTY_CANCELLED | 410 | a client ended the stream by its id |
- * | StashError | STASH_ERROR | 500 | an operation that the stash cannot do |
- * | StashFullError | STASH_FULL | 500 | a table, or the stash, would grow over its bounds |
- * | StashTableNotFoundError | STASH_TABLE_NOT_FOUND | 500 | the stash has no such table |
+ * The errors of dirty calls. They keep Gunicorn's names, because they cross the wire by name. Each carries a stable
+ * `code` for programs to test, and the HTTP status for the client of the HTTP worker. What each means to a user stands in
+ * docs/dirty-apps.md, which a test holds to these classes.
  */
 
 /** The HTTP statuses of {@link DirtyError.statusCode}. */
 export type DirtyStatusCode = 404 | 410 | 429 | 500 | 503 | 504;
-
-// All others are a fault of this side: 500.
-const STATUS_CODES: Readonly<Record<string, DirtyStatusCode>> = {
-  DIRTY_TIMEOUT: 504,
-  DIRTY_CONNECTION: 503,
-  DIRTY_NO_WORKERS: 503,
-  DIRTY_QUEUE_FULL: 429,
-  DIRTY_QUEUE_TIMEOUT: 503,
-  DIRTY_DRAINING: 503,
-  DIRTY_STREAM_NOT_FOUND: 404,
-  DIRTY_STREAM_GONE: 410,
-  // Not 409, on which clients commonly try again: this answer will never come.
-  DIRTY_CANCELLED: 410,
-};
 
 /** What `details` of an error may hold: plain data that the wire carries. */
 export type ErrorDetails = Record<string, unknown>;
@@ -60,6 +27,8 @@ export interface WireError {
 
 /** Base of every error that a dirty call can end with. */
 export class DirtyError extends Error {
+  /** {@link DirtyError.statusCode} of the class. The default is for a fault of this side. */
+  protected static readonly status: DirtyStatusCode = 500;
   /** Stable, for programs to test. */
   readonly code: string = "DIRTY_ERROR";
   /** Plain data about the failure. */
@@ -96,7 +65,7 @@ export class DirtyError extends Error {
    * the log: it can be what the app threw.
    */
   get statusCode(): DirtyStatusCode {
-    return STATUS_CODES[this.code] ?? 500;
+    return (this.constructor as typeof DirtyError).status;
   }
 
   // As for the name: Koa's `ctx.throw(status, error)` and http-errors set the status of an error that they are given.
@@ -122,11 +91,13 @@ export class DirtyError extends Error {
 /** The run took longer than `dirtyTimeout`, or than the call's own `timeout`. */
 export class DirtyTimeoutError extends DirtyError {
   override readonly code = "DIRTY_TIMEOUT";
+  protected static override readonly status = 504;
 }
 
 /** The dirty arbiter, or the worker that was chosen, cannot be reached. */
 export class DirtyConnectionError extends DirtyError {
   override readonly code = "DIRTY_CONNECTION";
+  protected static override readonly status = 503;
 }
 
 /** The worker died, or was replaced, while it ran the request. */
@@ -147,6 +118,7 @@ export class DirtyAppNotFoundError extends DirtyAppError {
 /** No worker runs the app, and none is about to: its workers fail to start. */
 export class DirtyNoWorkersAvailableError extends DirtyError {
   override readonly code = "DIRTY_NO_WORKERS";
+  protected static override readonly status = 503;
 }
 
 /** Bytes that break the wire's rules, or a value that it cannot carry. */
@@ -157,31 +129,38 @@ export class DirtyProtocolError extends DirtyError {
 /** The app's queue holds `dirtyQueueSize` requests already. `retryAfter` says when to come back. */
 export class DirtyQueueFullError extends DirtyError {
   override readonly code = "DIRTY_QUEUE_FULL";
+  protected static override readonly status = 429;
 }
 
 /** The request waited `dirtyQueueTimeout` seconds and got no slot. */
 export class DirtyQueueTimeoutError extends DirtyError {
   override readonly code = "DIRTY_QUEUE_TIMEOUT";
+  protected static override readonly status = 503;
 }
 
 /** The server is shutting down and starts nothing new. */
 export class DirtyDrainingError extends DirtyError {
   override readonly code = "DIRTY_DRAINING";
+  protected static override readonly status = 503;
 }
 
 /** No resumable stream has that id: it was never made, it was cancelled, or its time is over. */
 export class DirtyStreamNotFoundError extends DirtyError {
   override readonly code = "DIRTY_STREAM_NOT_FOUND";
+  protected static override readonly status = 404;
 }
 
 /** The chunks that were asked for are not kept any more, or the worker that kept them died. */
 export class DirtyStreamGoneError extends DirtyError {
   override readonly code = "DIRTY_STREAM_GONE";
+  protected static override readonly status = 410;
 }
 
 /** A client ended the stream by its id. */
 export class DirtyCancelledError extends DirtyError {
   override readonly code = "DIRTY_CANCELLED";
+  // Not 409, on which clients commonly try again: this answer will never come.
+  protected static override readonly status = 410;
 }
 
 /** The stash cannot do this: a counter that is not a number, a key that is too long, a log that cannot be written. */
