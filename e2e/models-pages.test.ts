@@ -173,5 +173,5 @@ describe("docs/models.md", () => {
     } finally {
       server.clear();
     }
-  });
+  }, 300_000);
 });

@@ -17,7 +17,8 @@ function blinks(page: ChatPage): Promise<boolean> {
 }
 
 describe("answers of the chat page", () => {
-  const suite = pageSuite({ CHAT_TOKEN_DELAY_MS: "5-10" });
+  // Slow enough that a busy machine still shows an answer while it comes.
+  const suite = pageSuite({ CHAT_TOKEN_DELAY_MS: "15-25" });
 
   it("appear word by word with a cursor until they end, and then say how fast they came", async () => {
     const page = await suite.open();

@@ -36,7 +36,7 @@ export async function startChatOn(
   }
   const stop = async (): Promise<void> => {
     command.signal("SIGTERM");
-    const timer = setTimeout(() => command.clear(), 15_000);
+    const timer = setTimeout(() => command.clear(), 60_000);
     const end = await command.ended;
     clearTimeout(timer);
     if (end !== 0) throw new Error(`the chat ended with ${end}:\n${command.output}`);

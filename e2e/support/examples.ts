@@ -81,7 +81,7 @@ export async function shell(command: string, cwd: string): Promise<string> {
     cwd,
     // A proxy would be asked for servers of this machine, too.
     env: { ...plainEnvironment(), no_proxy: "localhost,127.0.0.1" },
-    timeout: 20_000,
+    timeout: 60_000,
   });
   return stdout;
 }
