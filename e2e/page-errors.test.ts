@@ -44,7 +44,7 @@ describe("what goes wrong on the chat page", () => {
     await page.says("Too many people are waiting for an answer right now.");
     await page.says(/^Request [\w-]+$/);
     await first.stopButton.click();
-    await page.answer.getByRole("button", { name: "Try again", exact: true }).click({ timeout: 40_000 });
+    await page.answer.getByRole("button", { name: "Try again", exact: true }).click({ timeout: 90_000 });
     await page.says("You said “me too”");
     expect(await page.questions.count()).toBe(1);
   });

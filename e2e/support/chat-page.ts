@@ -82,7 +82,7 @@ export class ChatPage {
     options: BrowserContextOptions = DESKTOP,
   ): Promise<ChatPage> {
     const context = await browser.newContext(options);
-    context.setDefaultTimeout(30_000);
+    context.setDefaultTimeout(90_000);
     await context.grantPermissions(["clipboard-read", "clipboard-write"]);
     await context.addInitScript(reportViolations);
     const page = new ChatPage(await context.newPage(), new URL(url).origin);

@@ -103,7 +103,7 @@ export async function runCommand(
 }
 
 /** Waits until a chat server says that it is ready, or has ended instead. */
-export async function untilReady(command: Command, url: string, deadline = 60_000): Promise<void> {
+export async function untilReady(command: Command, url: string, deadline = 120_000): Promise<void> {
   const ready = async (): Promise<boolean> => {
     if (!command.isRunning) throw new Error(`the server ended:\n${command.output}`);
     return await fetch(`${url}/readyz`).then(

@@ -55,7 +55,7 @@ export class ExampleServer {
   }
 
   /** Waits until the log says something. @param deadline milliseconds. */
-  async says(pattern: RegExp, deadline = 40_000): Promise<RegExpExecArray> {
+  async says(pattern: RegExp, deadline = 90_000): Promise<RegExpExecArray> {
     return await waitFor(
       `${pattern} in the log`,
       () => {
@@ -86,7 +86,7 @@ export class ExampleServer {
   /** Asks it to end, and says what is left of it. */
   async stop(): Promise<{ code: number | string; left: string[] }> {
     this.#command.signal("SIGTERM");
-    const timer = setTimeout(() => this.#command.clear(), 40_000);
+    const timer = setTimeout(() => this.#command.clear(), 90_000);
     const code = await this.#command.ended;
     clearTimeout(timer);
     return { code, left: [...survivors(this.log), ...readdirSync(this.#temporary)] };

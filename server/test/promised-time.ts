@@ -2,7 +2,7 @@
  * Promises about time: the one place where a test asks how fast something was.
  *
  * Most tests must not. They wait until something happened (`eventually` of integration/harness.ts, whose deadline of
- * 40 s is far from anything that is right), and tell right from wrong by what happened: the kind of an error, an order,
+ * 90 s is far from anything that is right), and tell right from wrong by what happened: the kind of an error, an order,
  * a status. How fast the product is, `npm run bench` measures. What is left is what the product promises in ms, such as
  * "work stops within 100 ms of a disconnect":
  *

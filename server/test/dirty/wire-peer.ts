@@ -7,7 +7,7 @@ import { MSG } from "../../src/protocol/messages.ts";
 import { decodeTlv } from "../../src/protocol/tlv-reader.ts";
 
 // On a busy machine all takes ten times longer.
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
 /** A frame that came, its payload decoded. */
 export interface Frame {

@@ -8,9 +8,9 @@ import { freePort } from "./free-port.ts";
 const BIN = fileURLToPath(new URL("../../bin/tsunicorn.mjs", import.meta.url));
 const INDEX = new URL("../../dist/index.js", import.meta.url).href;
 // On a busy machine all takes ten times longer.
-const START_MS = 60_000;
-const STOP_MS = 40_000;
-const SOON_MS = 40_000;
+const START_MS = 120_000;
+const STOP_MS = 90_000;
+const SOON_MS = 90_000;
 
 /** How a test starts the server. */
 export interface StartOptions {
