@@ -18,37 +18,85 @@ export interface Asker {
   readonly notices: boolean;
 }
 
-/** A resumable stream as the dirty arbiter knows it. */
-export interface StreamEntry {
-  readonly stream: string;
-  /**
-   * `waiting` for a slot; `placed` with a worker, running or kept there; `lost` with its worker a moment ago, so that
-   * a reader may have it continued; `gone`; or `cancelled` by its name after its worker was lost, which is remembered
-   * for readers that would have it continued.
-   */
-  state: "waiting" | "placed" | "lost" | "gone" | "cancelled";
-  /** Since when it is in its state, or no client wants it, ms of the machine's clock. */
-  since: number;
-  /** Its request's id in placement, while it waits or its slot is not known to be used. */
-  request: number;
-  /** How many requests stand before it, as last heard; undefined: it was not queued yet. Only while it waits. */
-  position: number | undefined;
+/** What a run is called with, for the dirty arbiter to make it itself. */
+export interface Payload {
+  readonly run: RunPayload;
+  /** Bytes that it took on the wire. */
+  readonly bytes: number;
+}
+
+/** A run that no worker is known to have yet. */
+interface Unmade {
+  /** What the run is to be. */
+  readonly place: Wanted;
   /** Who makes the run when there is a slot; undefined: the dirty arbiter itself, its client has gone. */
   primary: Asker | undefined;
+  /** Undefined where there was no room for it, or its client does not want the run any more. */
+  readonly payload: Payload | undefined;
+  /** How often a slot was refused to a run that the dirty arbiter made itself. */
+  readonly refusals: number;
+}
+
+/** It waits for a slot. */
+export interface Waiting extends Unmade {
+  readonly name: "waiting";
+  /** Its last slot, of a run that was lost; 0: it had none. */
+  readonly slot: number;
+  /** Its request's id in placement. */
+  readonly request: number;
+  /** How many requests stand before it, as last heard; undefined: it was not queued yet. */
+  position: number | undefined;
   /** Who else waits. */
   askers: Asker[];
-  /** What the run is. */
-  place: Wanted | undefined;
-  /** What it is called with, for the dirty arbiter to make it itself; only until a worker has it. */
-  payload: RunPayload | undefined;
-  payloadBytes: number;
-  /** How often a slot was refused to a run that the dirty arbiter made itself. */
-  refusals: number;
-  worker: number;
-  socket: string;
-  slot: number;
-  /** Whether the worker said that it has it. */
-  confirmed: boolean;
+  /** When a reader was last known to want it, ms of the machine's clock. */
+  wantedAt: number;
+}
+
+/** It has a slot, and its worker has not said that the run has come. */
+export interface Granted extends Unmade, Found {
+  readonly name: "granted";
+}
+
+/** Its worker said that it has it: it runs there, or is kept there after its end. */
+export interface Kept extends Found {
+  readonly name: "kept";
+}
+
+/** It lost its worker a moment ago: a reader may have it continued. */
+export interface Lost {
+  readonly name: "lost";
+  readonly slot: number;
+  /** Since when, ms of the machine's clock. */
+  readonly since: number;
+  /** Who waits for a reader that has it continued. */
+  readonly askers: Asker[];
+}
+
+/** Nothing runs any more. That is remembered for a while, for readers that would have it continued. */
+interface Over {
+  /** The slot of its last run. */
+  readonly slot: number;
+  /** Since when, ms of the machine's clock. */
+  readonly since: number;
+}
+
+/** It lost its worker, and no reader had it continued in time. */
+export interface Gone extends Over {
+  readonly name: "gone";
+}
+
+/** It was cancelled by its name after it had lost a worker. */
+export interface Cancelled extends Over {
+  readonly name: "cancelled";
+}
+
+/** Where a resumable stream is. */
+export type StreamState = Waiting | Granted | Kept | Lost | Gone | Cancelled;
+
+/** A resumable stream as the dirty arbiter knows it. Only {@link StreamIndex} changes its state. */
+export interface StreamEntry {
+  readonly stream: string;
+  state: StreamState;
 }
 
 /** Until when a run that is continued waits for a slot, which is as long as it may still take; else undefined. */
@@ -56,28 +104,12 @@ export function waitsUntil({ since, timeout }: Wanted, now: number): number | un
   return since === undefined ? undefined : now + timeout;
 }
 
-/** A stream that was not placed yet. */
-export function newEntry(stream: string, since: number): StreamEntry {
-  return {
-    stream,
-    state: "lost",
-    since,
-    request: 0,
-    position: undefined,
-    primary: undefined,
-    askers: [],
-    place: undefined,
-    payload: undefined,
-    payloadBytes: 0,
-    refusals: 0,
-    worker: 0,
-    socket: "",
-    slot: 0,
-    confirmed: false,
-  };
+/** Whether a stream is with a worker. */
+export function isPlaced(state: StreamState): state is Granted | Kept {
+  return state.name === "granted" || state.name === "kept";
 }
 
 /** Where a stream is that is with a worker. */
-export function foundIn({ worker, socket, slot }: StreamEntry): Found {
+export function foundIn({ worker, socket, slot }: Found): Found {
   return { worker, socket, slot };
 }

@@ -1,31 +1,28 @@
 import type { RunPayload } from "../protocol/messages.ts";
-import type { StreamEntry } from "./stream-entry.ts";
+import type { Payload } from "./stream-entry.ts";
 
-/** Keeps the arguments of waiting streams' runs, for the case that their clients die. Their bytes are bounded in all. */
+/** Counts what waiting streams' runs are called with, which is kept for the case that their clients die. */
 export class StreamPayloads {
   private readonly most: number;
   private bytes = 0;
 
+  /** @param most bytes that are kept in all. */
   constructor(most: number) {
     this.most = most;
   }
 
   /**
-   * Keeps a request's, unless there is no room; then its stream goes with its client.
+   * Keeps a request's. The stream goes with its client where this gives undefined, because there is no room.
    * @param bytes what it took on the wire.
    */
-  keep(entry: StreamEntry, payload: RunPayload | undefined, bytes: number): void {
-    this.drop(entry);
-    if (payload === undefined || this.bytes + bytes > this.most) return;
-    entry.payload = payload;
-    entry.payloadBytes = bytes;
+  keep(run: RunPayload | undefined, bytes: number): Payload | undefined {
+    if (run === undefined || this.bytes + bytes > this.most) return undefined;
     this.bytes += bytes;
+    return { run, bytes };
   }
 
   /** It is not needed any more. */
-  drop(entry: StreamEntry): void {
-    this.bytes -= entry.payloadBytes;
-    entry.payloadBytes = 0;
-    entry.payload = undefined;
+  drop(payload: Payload): void {
+    this.bytes -= payload.bytes;
   }
 }
