@@ -41,7 +41,7 @@ export class Child {
   /** A dirty worker is ready when it says so and the dirty arbiter knows it, in whatever order that is heard. */
   saidReady = false;
   registered = false;
-  /** It was asked to stop, or killed on purpose: its end is no failure. */
+  /** It was asked to stop, or killed on purpose: its end does not count as a failure. */
   stopping = false;
   /** It was asked to stop, and may wait for clients that come back. */
   lingering = false;
@@ -108,7 +108,7 @@ export class Child {
       else void ending.then(() => exited(end));
     });
     this.process.on("error", (error) => {
-      // Sending to a child that just died is no news; a child that could not be started has no other end.
+      // A child that just died has its exit event; one that could not be started has only this one.
       if (this.process.pid !== undefined) return;
       if (boot.ownApp?.language === "python") this.failure = explainMissing(boot.settings, error);
       exited(error.message);

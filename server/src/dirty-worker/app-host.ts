@@ -30,7 +30,7 @@ export class AppClass {
     this.workersInSpec = workersInSpec;
   }
 
-  /** What the arbiter needs to know to place the app. @throws Error when a static is none of its kind. */
+  /** What the arbiter needs to know to place the app. @throws Error when a static has a wrong type. */
   describe(): AppStatics {
     this.continues();
     return {
@@ -41,7 +41,7 @@ export class AppClass {
     };
   }
 
-  /** The tables of the stash that it declares. @throws Error when the declaration is none. */
+  /** The tables of the stash that it declares. @throws Error when the declaration has a wrong form. */
   stashes(): StashDeclarations {
     return readStashes(this.name, this.statics["stashes"]);
   }

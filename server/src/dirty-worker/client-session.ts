@@ -29,7 +29,7 @@ export class ClientSession {
 
   /**
    * Takes a message of the client.
-   * @throws DirtyProtocolError when it is none that a client may send.
+   * @throws DirtyProtocolError when a client may not send it.
    */
   receive(type: number, id: RequestId, buffer: Buffer, start: number, end: number): void {
     switch (type) {

@@ -46,7 +46,7 @@ export interface DirtyWorkerOptions {
   hosts: AppHost[];
   /** Limits of its resumable streams. Default: a grace of 30 s. */
   streams?: StreamStoreOptions;
-  /** Counts the runs that have settled. Default: nobody does. */
+  /** Counts the runs that have settled. Default: they are not counted. */
   limit?: RequestLimit;
 }
 
@@ -104,10 +104,10 @@ export class DirtyWorker implements RegistrationOwner, ClientSessionOwner {
   }
 
   /**
-   * Takes nothing new; resolves when the last run has settled and whoever reads a resumable stream has all of it, or
+   * Takes nothing new. Resolves when the last run has settled and each reader of a resumable stream has all of it, or
    * after `ms`.
-   * @param linger whether clients may come back: then the worker also waits for them while the grace of a stream that
-   * nobody has read to its end is not over. Else it only does while a client is connected.
+   * @param linger whether clients may come back. Then the worker also waits for them while the grace of a stream that no
+   * client has read to its end is not over. Else it only does while a client is connected.
    */
   async drain(ms: number, linger = false): Promise<void> {
     this.draining = true;

@@ -176,7 +176,7 @@ async function stop(graceful: boolean, linger = false): Promise<void> {
   process.exit(0);
 }
 
-/** Says which code of the user's is called last: should it hang, whoever kills this process can tell why. */
+/** Says which code of the user's is called last. Should it hang, the process that kills this one can tell why. */
 function tellEnding(step: string): void {
   if (process.connected) {
     tellArbiter({ type: "ending", step });

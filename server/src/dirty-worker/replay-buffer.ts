@@ -12,7 +12,7 @@ interface Segment {
   readonly ends: number[];
 }
 
-/** The bytes of a chunk: `start` to `end` of `memory`. They stay as they are as long as somebody holds them. */
+/** The bytes of a chunk: `start` to `end` of `memory`. They stay as they are for as long as a reference to `memory` is held. */
 export interface KeptChunk {
   memory: Buffer;
   start: number;
@@ -61,7 +61,7 @@ export class ReplayBuffer {
     return { memory: segment.memory, start: within === 0 ? 0 : (segment.ends[within - 1] ?? 0), end };
   }
 
-  /** Gives up the oldest chunks until it takes at most so many bytes. */
+  /** Gives up the oldest chunks until it takes at most `bytes` bytes. */
   trim(bytes: number): void {
     let gone = 0;
     while (this.bytes > bytes && gone < this.segments.length) {

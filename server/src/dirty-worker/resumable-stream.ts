@@ -23,11 +23,11 @@ export interface StreamKeeper {
   readonly streamBytes: number;
   /** ms that a run goes on without a reader. */
   readonly graceMs: number;
-  /** It takes so many bytes more than before, or fewer. */
+  /** It takes `bytes` more than before; fewer where that is negative. */
   grew(stream: ResumableStream, bytes: number): void;
   /** Its last chunk is there. */
   ended(stream: ResumableStream): void;
-  /** Nobody can read it any more; `gone` when its worker gave it up before its time. */
+  /** It cannot be read any more; `gone` when its worker gave it up before its time. */
   dropped(stream: ResumableStream, gone: boolean): void;
   /** Its readers are other ones, or it has ended: whether a worker that drains waits for it may have changed. */
   changed(): void;
@@ -40,7 +40,7 @@ const OVERHEAD = 2048;
 // The HTTP worker that had all of it may lose its client before that had it: so long for the client to come back.
 const DELIVERED_MS = 2000;
 
-// Every reader costs each chunk a copy, and whoever knows the id can come as often as it likes.
+// Every reader costs each chunk a copy, and a client that knows the id can come as often as it likes.
 const MAX_READERS = 64;
 // What came before a reader's place crosses outside its window, so this bounds how much of that waits in memory.
 const MAX_PREFIX_BACKLOG = 16 * 1024 * 1024;
@@ -57,7 +57,7 @@ export class ResumableStream implements RunOutput, StreamReaderOwner {
   private readonly keeper: StreamKeeper;
   /** What a reader is told of the run. */
   private readonly about: Omit<Attached, "ms_left" | "emitted" | "continues">;
-  /** What it needs to have the run continued elsewhere; undefined: nobody can go on with it. */
+  /** What it needs to have the run continued elsewhere; undefined: it cannot be continued. */
   private readonly called: Pick<RunPayload, "args" | "kwargs"> | undefined;
   /** Bytes that it takes besides its chunks. */
   private readonly base: number;
@@ -70,7 +70,7 @@ export class ResumableStream implements RunOutput, StreamReaderOwner {
   private over = false;
   /** Some reader has had all of it, with its end. */
   private delivered = false;
-  /** It has ended, and nobody came for that in time. */
+  /** It has ended, and no reader came for that in time. */
   private unwanted = false;
 
   /** @param continues whether another worker can go on with it. */
@@ -93,7 +93,7 @@ export class ResumableStream implements RunOutput, StreamReaderOwner {
     this.countReaders();
   }
 
-  /** Whether a worker that drains waits for it: somebody reads it, or may be on the way back to its end. */
+  /** Whether a worker that drains waits for it: a client reads it, or may be on the way back to its end. */
   get wanted(): boolean {
     return this.readers.size > 0 || (this.ending !== undefined && !this.unwanted);
   }
@@ -140,7 +140,7 @@ export class ResumableStream implements RunOutput, StreamReaderOwner {
 
   /**
    * Gives it up: nothing of it can be read any more.
-   * @param gone whether that is the worker's doing: somebody may have it continued, and who asks for it is told so.
+   * @param gone whether that is the worker's doing. A client that asks for it is told so, and may have it continued.
    */
   drop(gone = false): void {
     if (this.over) return;
@@ -150,7 +150,7 @@ export class ResumableStream implements RunOutput, StreamReaderOwner {
     this.keeper.dropped(this, gone);
   }
 
-  /** Gives up its oldest chunks until it takes so many bytes less, or has none. */
+  /** Gives up its oldest chunks until it takes `bytes` less, or has none. */
   shrink(bytes: number): void {
     this.buffer.trim(Math.max(0, this.buffer.bytes - bytes));
     this.settleBytes();
@@ -179,7 +179,7 @@ export class ResumableStream implements RunOutput, StreamReaderOwner {
     const size = encoder.frame(type, 0, value) - HEADER_SIZE;
     const payload = encoder.take()[0]?.subarray(HEADER_SIZE) ?? Buffer.alloc(0);
     if (size > this.keeper.streamBytes) {
-      // The result of a plain action: those who wait get it, and nobody later.
+      // The result of a plain action: the readers that wait get it, and none that comes later.
       for (const reader of [...this.readers]) {
         reader.connection.sendEncoded(type, reader.id, payload, 0, size);
         this.delivered = true;

@@ -21,6 +21,6 @@ export interface RunOutput {
 export interface Incoming {
   /** The client does not want it any more. */
   abort(reason: Error): void;
-  /** The client takes so many bytes more. */
+  /** The client takes `bytes` more. */
   grant(bytes: number): void;
 }

@@ -60,7 +60,7 @@ export class Run implements Incoming {
     requestStorage().run(this.context, () => void this.pump());
   }
 
-  /** Lets the stream send so many bytes more. */
+  /** Lets the stream send `bytes` more. */
   grant(bytes: number): void {
     this.credit = Math.min(WINDOW, this.credit + bytes);
     if (this.credit > 0) this.awaken();
@@ -75,7 +75,7 @@ export class Run implements Incoming {
     this.awaken();
   }
 
-  /** Aborts the run, and tells its caller why: nobody else would. */
+  /** Aborts the run, and tells its caller why. No other process would. */
   end(reason: Error): void {
     if (!this.aborted) this.output.sendError(this.id, reason);
     this.abort(reason);
@@ -169,7 +169,7 @@ export class Run implements Incoming {
   }
 
   private fail(error: unknown): void {
-    // After an abort nobody is there to be told, and the app's error is most likely the abort itself.
+    // After an abort the caller does not listen any more, and the app's error is most likely the abort itself.
     if (this.aborted || this.answered) {
       this.log.debug({ err: error }, `${this.label} failed after its end`);
       return;

@@ -54,7 +54,7 @@ describe("an app's class", () => {
 
   test.for<[string, unknown, string]>([
     ["a name of nothing", ["generte"], 'the app has no action "generte"'],
-    ["a method that is no action", ["init"], 'the app has no action "init"'],
+    ["a method that cannot be called", ["init"], 'the app has no action "init"'],
     ["something that is no name", [3], "it has a number in it"],
     ["no list", "generate", "it is a string"],
   ])("that names as continues %s cannot start", ([, continues, what]) => {
