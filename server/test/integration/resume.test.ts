@@ -1,5 +1,5 @@
 /** What readers of resumable streams see, between real processes. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import type { DirtyClient } from "../../src/dirty/client.ts";
@@ -10,7 +10,7 @@ import { eventually } from "./harness.ts";
 import { Reading } from "./reading.ts";
 
 const APP = `
-import { appendFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DirtyApp } from "tsunicorn";
 
@@ -30,6 +30,7 @@ export class App extends DirtyApp {
     signal.addEventListener("abort", () => this.#note("aborted"));
     for (let i = emitted.length; i < n; i++) {
       await sleep(i === 0 ? first : ms, undefined, { signal });
+      while (existsSync("held") && i >= Number(readFileSync("held", "utf8"))) await sleep(10, undefined, { signal });
       yield i;
     }
     this.#note("ended");
@@ -105,6 +106,13 @@ async function paused<Result>(worker: FleetProcess | undefined, act: () => Promi
   } finally {
     worker?.process.kill("SIGCONT");
   }
+}
+
+/** Has the runs that count wait before a number, so that they outlast what the test does meanwhile. @returns lets them go on. */
+function hold(before: number): () => void {
+  const file = join(fleet.folder, "held");
+  writeFileSync(file, String(before));
+  return () => rmSync(file);
 }
 
 const count = (n: number, from = 0): number[] => Array.from({ length: n - from }, (_, i) => from + i);
@@ -436,11 +444,13 @@ describe("a stream that is cancelled by its name", () => {
 describe("when its worker dies", () => {
   test("all readers of a stream that continues read on, from one new run", async () => {
     await open({ workers: 2 });
+    const goOn = hold(100);
     const { id, reading } = begin("counts", [150, 10]);
     await reading.has(5);
     const other = resume(id, 3, fleet.anotherClient().client);
     await other.has(5);
     await fleet.workers.find(({ pid }) => pid === notes("began")[0]?.pid)?.kill();
+    goOn();
     await reading.ended();
     await other.ended();
     expect([reading.error, other.error]).toEqual([undefined, undefined]);
@@ -454,6 +464,7 @@ describe("when its worker dies", () => {
 
   test("a reader that is ahead of it reads on too, from its own place", async () => {
     await open({ workers: 3 });
+    const goOn = hold(60);
     const { id, reading, left } = begin("counts", [120, 20]);
     await reading.has(3);
     const stream = fleet.anotherClient().client.resume(id, { after: 90 });
@@ -466,6 +477,7 @@ describe("when its worker dies", () => {
     await eventually("it runs elsewhere", () => notes("began").length === 2);
     await fleet.workers.find(({ pid }) => pid === notes("began")[1]?.pid)?.kill();
     expect(ahead.values).toEqual([]);
+    goOn();
     await ahead.ended();
     expect(ahead.error).toBeUndefined();
     expect(ahead.values).toEqual(count(120, 90));
@@ -485,12 +497,14 @@ describe("when its worker dies", () => {
 
   test("a reader that only resumed has it continued when the first one has left", async () => {
     await open({ workers: 2 });
+    const goOn = hold(100);
     const { id, reading, left } = begin("counts", [120, 10]);
     await reading.has(5);
     const other = resume(id, 5);
     await other.has(5);
     left.abort();
     await fleet.workers.find(({ pid }) => pid === notes("began")[0]?.pid)?.kill();
+    goOn();
     await other.ended();
     expect(other.error).toBeUndefined();
     expect(other.values).toEqual(count(120, 5));
@@ -553,12 +567,14 @@ describe("when the dirty arbiter dies", () => {
 
   test("a stream with two readers goes on in one new run when its worker dies too", async () => {
     await open({ workers: 2 });
+    const goOn = hold(100);
     const { id, reading } = begin("counts", [200, 10]);
     await reading.has(5);
     const other = resume(id, 0, fleet.anotherClient().client);
     await other.has(5);
     await fleet.replaceArbiter();
     await fleet.workers.find(({ pid }) => pid === notes("began")[0]?.pid)?.kill();
+    goOn();
     await reading.ended();
     await other.ended();
     expect(reading.values).toEqual(count(200));
