@@ -90,8 +90,8 @@ export default defineConfig({
           include: ["{server,chat}/test/integration/**/*.test.ts", "e2e/**/*.test.ts", ...COMMANDS],
           exclude: NEVER,
           pool: "forks",
-          // More than the two cores that CI has: these tests wait more than they compute.
-          maxWorkers: 7,
+          // More than two cores have: these tests also wait. With many more, each waits for the others' processors.
+          maxWorkers: 5,
           sequence: { groupOrder: 1 },
           testTimeout: 300_000,
           hookTimeout: 600_000,
